@@ -1,0 +1,266 @@
+# Builds, tests and installs stepvault. `make deps` first on a new machine; then `make`, `make demo`, `make check`.
+#
+# One build folder holds the objects of one compiler and one set of flags, so that several lie side by side:
+#   make                                    build/            (programs in build/bin, libraries in build/lib)
+#   make CC=clang BUILD=build/clang
+#   make sanitize                           build/sanitize    (gcc, address and undefined behaviour)
+#   make fuzz                               build/fuzz        (clang, libFuzzer and address)
+# Within one, host/ holds what the ordinary compiler made and musl/ what musl-gcc made for the static launcher.
+
+VERSION = 0.1.0
+PREFIX ?= /usr/local
+DESTDIR ?=
+BUILD ?= build
+ifeq ($(origin CC),default)
+CC = gcc
+endif
+MUSL_CC ?= $(shell command -v musl-gcc 2>/dev/null)
+SANITIZE ?=
+WERROR ?=
+FUZZ_SECONDS ?= 15
+
+BINDIR = $(PREFIX)/bin
+LIBDIR = $(PREFIX)/lib
+LIBEXECDIR = $(PREFIX)/libexec/stepvault
+INCLUDEDIR = $(PREFIX)/include
+SHAREDIR = $(PREFIX)/share
+
+.DEFAULT_GOAL = all
+MAKEFLAGS += --no-builtin-rules
+.SUFFIXES:
+.DELETE_ON_ERROR:
+.SECONDARY:
+# `make V=1` shows whole command lines.
+ifeq ($(V),)
+QUIET = @echo "  $(1) $@";
+endif
+
+# ---- what is made of what --------------------------------------------------------------------------------
+
+BASE = $(wildcard vault/base/*.c)
+CLIENT = $(wildcard vault/client/*.c)
+JSON = $(wildcard vault/json/*.c)
+STORE = $(wildcard vault/store/*.c)
+CRYPTO = $(wildcard vault/crypto/*.c)
+CATALOG = $(wildcard vault/catalog/*.c)
+NOUNS = $(wildcard vault/*.c)
+AGENT = $(wildcard vault/agent/*.c)
+LAUNCH = $(wildcard cli/launch/*.c)
+MANAGE = $(wildcard cli/*.c)
+INTERFACE = $(wildcard vault/agent/io.stepvault.Agent.varlink)
+
+# What a failure is told with is the same sentence from both programs.
+REPORT = $(wildcard cli/report.c)
+LAUNCHER_SOURCES = $(LAUNCH) $(REPORT) $(CLIENT) $(BASE)
+MANAGE_SOURCES = $(MANAGE) $(CLIENT) $(BASE) $(JSON) $(wildcard $(addprefix vault/crypto/,kdf.c slot.c seal.c))
+AGENT_SOURCES = $(AGENT) $(NOUNS) $(CATALOG) $(STORE) $(filter-out vault/crypto/kdf.c,$(CRYPTO)) $(JSON) $(BASE)
+LIBRARY_SOURCES = $(CLIENT) $(BASE)
+ALL_SOURCES = $(sort $(LAUNCHER_SOURCES) $(MANAGE_SOURCES) $(AGENT_SOURCES))
+TESTED_SOURCES = $(filter-out %/main.c,$(ALL_SOURCES))
+
+UNIT_TESTS = $(patsubst tests/unit/%.c,%,$(wildcard tests/unit/test_*.c))
+UNIT_HELPERS = $(filter-out tests/unit/test_%,$(wildcard tests/unit/*.c))
+FUZZERS = $(patsubst tests/fuzz/%.c,%,$(wildcard tests/fuzz/fuzz_*.c))
+TOOLS = $(patsubst tests/%.c,%,$(wildcard tests/crash/*.c tests/bench/*.c tests/cli/*.c))
+
+# ---- flags -----------------------------------------------------------------------------------------------
+
+WARNINGS = -Wall -Wextra -Wshadow -Wstrict-prototypes -Wmissing-prototypes -Wpointer-arith -Wwrite-strings \
+	-Wundef -Wvla -Wformat=2 $(if $(WERROR),-Werror)
+MACHINE := $(firstword $(subst -, ,$(shell $(CC) -dumpmachine 2>/dev/null)))
+ifeq ($(MACHINE),x86_64)
+CONTROL_FLOW = -fcf-protection
+else ifeq ($(MACHINE),aarch64)
+CONTROL_FLOW = -mbranch-protection=standard
+endif
+CFLAGS ?= -O2 -g
+DEFINES = -D_GNU_SOURCE -DSTEPVAULT_VERSION='"$(VERSION)"' -DSTEPVAULT_LIBEXEC='"$(LIBEXECDIR)"'
+COMMON = -std=gnu11 $(DEFINES) -Ivault -Icli $(WARNINGS) $(CFLAGS) -ffunction-sections -fdata-sections
+ifeq ($(SANITIZE),)
+HARDENING = -D_FORTIFY_SOURCE=2 -fstack-protector-strong -fstack-clash-protection $(CONTROL_FLOW)
+else
+HARDENING = -fsanitize=$(SANITIZE) -fno-sanitize-recover=all -fno-omit-frame-pointer
+endif
+# One set of objects serves programs and libraries, so it is position-independent; what the library exports is marked
+# in vault/client/stepvault.h.
+HOST_CFLAGS = $(COMMON) $(HARDENING) -fPIC -fvisibility=hidden
+LINK_HARDENING = -Wl,-z,relro,-z,now -Wl,-z,noexecstack -Wl,--as-needed -Wl,--gc-sections
+HOST_LDFLAGS = $(LINK_HARDENING) $(if $(SANITIZE),-fsanitize=$(SANITIZE)) $(LDFLAGS)
+# musl-gcc makes no static-pie, and a static program at a fixed address starts without relocating itself.
+MUSL_CFLAGS = $(COMMON) $(HARDENING) -fno-pie
+MUSL_LDFLAGS = -static -no-pie $(LINK_HARDENING) $(LDFLAGS)
+
+SODIUM = -lsodium
+SQLITE = -lsqlite3
+ARGON2 = -largon2
+JANSSON = -ljansson
+CMOCKA = -lcmocka
+
+# ---- the build -------------------------------------------------------------------------------------------
+
+host = $(patsubst %.c,$(BUILD)/host/%.o,$(1))
+musl = $(patsubst %.c,$(BUILD)/musl/%.o,$(1))
+INTERFACE_OBJECT = $(if $(and $(INTERFACE),$(wildcard vault/agent/method.h)),$(BUILD)/host/varlink_text.o)
+
+PROGRAMS = $(if $(wildcard cli/launch/main.c),$(BUILD)/bin/stepvault $(BUILD)/bin/stepvault-glibc) \
+	$(if $(wildcard cli/main.c),$(BUILD)/bin/stepvault-manage) $(if $(wildcard vault/agent/main.c),$(BUILD)/bin/stepvault-agent)
+LIBRARIES = $(if $(CLIENT),$(BUILD)/lib/libstepvault.so $(BUILD)/lib/libstepvault.a)
+
+.PHONY: all objects
+all: objects $(PROGRAMS) $(LIBRARIES)
+objects: $(call host,$(ALL_SOURCES))
+
+# A stamp is rewritten only when the command line it records has changed; the objects depend on it.
+.PHONY: force
+$(BUILD)/host/flags: force
+	@mkdir -p $(@D)
+	@printf '%s\n' "$$RECORD" | cmp -s - $@ || printf '%s\n' "$$RECORD" > $@
+$(BUILD)/host/flags: export RECORD = $(CC) $(HOST_CFLAGS) $(HOST_LDFLAGS)
+$(BUILD)/musl/flags: force
+	@mkdir -p $(@D)
+	@printf '%s\n' "$$RECORD" | cmp -s - $@ || printf '%s\n' "$$RECORD" > $@
+$(BUILD)/musl/flags: export RECORD = $(MUSL_CC) $(MUSL_CFLAGS) $(MUSL_LDFLAGS)
+
+$(BUILD)/host/%.o: %.c $(BUILD)/host/flags
+	@mkdir -p $(@D)
+	$(call QUIET,CC)$(CC) $(HOST_CFLAGS) -MMD -MP -c -o $@ $<
+$(BUILD)/musl/%.o: %.c $(BUILD)/musl/flags
+	@mkdir -p $(@D)
+	$(call QUIET,CC)$(MUSL_CC) $(MUSL_CFLAGS) -MMD -MP -c -o $@ $<
+
+# The interface file goes into the agent byte for byte, as octal escapes of one string.
+$(BUILD)/host/varlink_text.c: $(INTERFACE)
+	@mkdir -p $(@D)
+	@{ printf '/* Made from %s by the Makefile. */\n#include "agent/method.h"\n\nconst char agent_interface_text[] =\n' $<; \
+	  od -An -v -to1 $< | sed 's/ /\\/g; s/^/    "/; s/$$/"/'; printf '    "";\n'; } > $@
+$(BUILD)/host/varlink_text.o: $(BUILD)/host/varlink_text.c $(BUILD)/host/flags
+	$(call QUIET,CC)$(CC) $(HOST_CFLAGS) -MMD -MP -c -o $@ $<
+
+ifneq ($(and $(MUSL_CC),$(if $(SANITIZE),,yes)),)
+$(BUILD)/bin/stepvault: $(call musl,$(LAUNCHER_SOURCES))
+	@mkdir -p $(@D)
+	$(call QUIET,LD)$(MUSL_CC) $(MUSL_LDFLAGS) -o $@ $^
+else
+$(BUILD)/bin/stepvault: $(call host,$(LAUNCHER_SOURCES))
+	@mkdir -p $(@D)
+	$(call QUIET,LD)$(CC) -pie $(HOST_LDFLAGS) -o $@ $^
+endif
+# The same launcher on the ordinary C library, for the tests and the bars; it is not installed.
+$(BUILD)/bin/stepvault-glibc: $(call host,$(LAUNCHER_SOURCES))
+	@mkdir -p $(@D)
+	$(call QUIET,LD)$(CC) -pie $(HOST_LDFLAGS) -o $@ $^
+$(BUILD)/bin/stepvault-manage: $(call host,$(MANAGE_SOURCES))
+	@mkdir -p $(@D)
+	$(call QUIET,LD)$(CC) -pie $(HOST_LDFLAGS) -o $@ $^ $(SODIUM) $(ARGON2) $(JANSSON)
+$(BUILD)/bin/stepvault-agent: $(call host,$(AGENT_SOURCES)) $(INTERFACE_OBJECT)
+	@mkdir -p $(@D)
+	$(call QUIET,LD)$(CC) -pie $(HOST_LDFLAGS) -o $@ $^ $(SODIUM) $(SQLITE) $(JANSSON)
+
+$(BUILD)/lib/libstepvault.so.0: $(call host,$(LIBRARY_SOURCES))
+	@mkdir -p $(@D)
+	$(call QUIET,LD)$(CC) -shared -Wl,-soname,libstepvault.so.0 $(if $(SANITIZE),,-Wl,-z,defs) $(HOST_LDFLAGS) -o $@ $^
+$(BUILD)/lib/libstepvault.so: $(BUILD)/lib/libstepvault.so.0
+	@ln -sf libstepvault.so.0 $@
+# One object in the archive, with every symbol that is not exported made local: base_ names stay ours.
+$(BUILD)/lib/libstepvault.a: $(call host,$(LIBRARY_SOURCES))
+	@mkdir -p $(@D)
+	@ld -r -o $(BUILD)/host/libstepvault.o $^
+	@objcopy --localize-hidden $(BUILD)/host/libstepvault.o
+	@rm -f $@
+	$(call QUIET,AR)ar rcs $@ $(BUILD)/host/libstepvault.o
+
+# ---- tests -----------------------------------------------------------------------------------------------
+
+# Everything but the files that hold a main, for unit tests and fuzzers.
+$(BUILD)/tests/everything.a: $(call host,$(TESTED_SOURCES)) $(INTERFACE_OBJECT)
+	@mkdir -p $(@D)
+	@rm -f $@
+	$(call QUIET,AR)ar rcs $@ $^
+TEST_LIBS = $(CMOCKA) $(SODIUM) $(SQLITE) $(ARGON2) $(JANSSON)
+
+$(BUILD)/tests/unit/test_%: $(BUILD)/host/tests/unit/test_%.o $(call host,$(UNIT_HELPERS)) $(BUILD)/tests/everything.a
+	@mkdir -p $(@D)
+	$(call QUIET,LD)$(CC) -pie $(HOST_LDFLAGS) -o $@ $^ $(TEST_LIBS)
+$(BUILD)/tests/fuzz/fuzz_%: $(BUILD)/host/tests/fuzz/fuzz_%.o $(BUILD)/tests/everything.a
+	@mkdir -p $(@D)
+	$(call QUIET,LD)$(CC) -pie $(LINK_HARDENING) -fsanitize=fuzzer,address -o $@ $^ $(SODIUM) $(SQLITE) $(ARGON2) $(JANSSON)
+# Helper programs of the crash tests, the bars and the CLI scripts.
+$(addprefix $(BUILD)/tests/,$(TOOLS)): $(BUILD)/tests/%: $(BUILD)/host/tests/%.o $(BUILD)/tests/everything.a
+	@mkdir -p $(@D)
+	$(call QUIET,LD)$(CC) -pie $(HOST_LDFLAGS) -o $@ $^ $(SODIUM) $(SQLITE) $(ARGON2) $(JANSSON)
+# The C steps: one reads the auths document as any program may, one asks the agent through the C library.
+$(BUILD)/tests/peers/step: $(BUILD)/host/tests/peers/step.o
+	@mkdir -p $(@D)
+	$(call QUIET,LD)$(CC) -pie $(HOST_LDFLAGS) -o $@ $^ $(JANSSON)
+$(BUILD)/tests/peers/library_step: $(BUILD)/host/tests/peers/library_step.o $(BUILD)/lib/libstepvault.so
+	@mkdir -p $(@D)
+	$(call QUIET,LD)$(CC) -pie $(HOST_LDFLAGS) -o $@ $< -L$(BUILD)/lib -lstepvault -Wl,-rpath,'$$ORIGIN/../../lib'
+
+.PHONY: unit-programs fuzz-programs tools deps demo check check-long sanitize fuzz bench format lint
+unit-programs: $(addprefix $(BUILD)/tests/unit/,$(UNIT_TESTS))
+fuzz-programs: $(addprefix $(BUILD)/tests/fuzz/,$(FUZZERS))
+tools: all $(addprefix $(BUILD)/tests/,$(TOOLS)) $(if $(CLIENT),$(BUILD)/tests/peers/step $(BUILD)/tests/peers/library_step)
+
+SANITIZE_BUILD = BUILD=build/sanitize CC=gcc SANITIZE=address,undefined CFLAGS='-O1 -g'
+FUZZ_BUILD = BUILD=build/fuzz CC=clang SANITIZE=fuzzer-no-link,address CFLAGS='-O1 -g'
+
+sanitize:
+	$(MAKE) $(SANITIZE_BUILD) all tools unit-programs
+fuzz:
+	$(MAKE) $(FUZZ_BUILD) fuzz-programs
+	tests/run --only fuzz --fuzz-seconds $(FUZZ_SECONDS)
+
+deps:
+	tests/deps
+demo: deps
+	$(MAKE) all tools
+	tests/demo
+check: deps
+	tests/run
+check-long: deps
+	tests/run --long
+bench: all tools
+	@for bar in tests/bench/*.sh; do echo "== $$bar"; "$$bar" || exit 1; done
+
+C_FILES = $(wildcard vault/*.[ch] vault/*/*.[ch] cli/*.[ch] cli/*/*.[ch] pam/*.[ch] tests/*/*.[ch])
+format:
+	clang-format -i $(C_FILES)
+lint: all
+	tests/run --only lint
+
+# ---- install ---------------------------------------------------------------------------------------------
+
+INSTALLED_DOCS = $(wildcard README.md docs/*.md)
+MANUALS = $(wildcard docs/man/*.[1-8])
+UNITS = $(wildcard vault/agent/systemd/*.service vault/agent/systemd/*.socket)
+COMPLETIONS = $(wildcard cli/completion/stepvault.bash)
+to = $(DESTDIR)$(1)
+
+.PHONY: install uninstall clean
+install: all
+	install -d $(call to,$(BINDIR)) $(call to,$(LIBEXECDIR)) $(call to,$(LIBDIR)/pkgconfig) $(call to,$(INCLUDEDIR))
+	install -m 755 $(BUILD)/bin/stepvault $(call to,$(BINDIR)/stepvault)
+	install -m 755 $(BUILD)/bin/stepvault-manage $(BUILD)/bin/stepvault-agent $(call to,$(LIBEXECDIR)/)
+	install -m 644 $(BUILD)/lib/libstepvault.so.0 $(BUILD)/lib/libstepvault.a $(call to,$(LIBDIR)/)
+	ln -sf libstepvault.so.0 $(call to,$(LIBDIR)/libstepvault.so)
+	install -m 644 vault/client/stepvault.h $(call to,$(INCLUDEDIR)/stepvault.h)
+	sed 's|@PREFIX@|$(PREFIX)|; s|@VERSION@|$(VERSION)|' vault/client/stepvault.pc.in \
+		| install -m 644 /dev/stdin $(call to,$(LIBDIR)/pkgconfig/stepvault.pc)
+	for page in $(MANUALS); do install -D -m 644 -t $(call to,$(SHAREDIR))/man/man$${page##*.} $$page || exit 1; done
+	install -D -m 644 -t $(call to,$(SHAREDIR)/doc/stepvault) $(INSTALLED_DOCS)
+	$(if $(INTERFACE),install -D -m 644 -t $(call to,$(SHAREDIR)/stepvault) $(INTERFACE))
+	for unit in $(UNITS); do install -d $(call to,$(LIBDIR)/systemd/user) && \
+		sed 's|@libexecdir@|$(LIBEXECDIR)|g' $$unit | \
+		install -m 644 /dev/stdin $(call to,$(LIBDIR)/systemd/user)/$${unit##*/} || exit 1; done
+	for words in $(COMPLETIONS); do \
+		install -D -m 644 $$words $(call to,$(SHAREDIR)/bash-completion/completions/stepvault) || exit 1; done
+uninstall:
+	rm -f $(call to,$(BINDIR)/stepvault) $(call to,$(LIBDIR))/libstepvault.* $(call to,$(INCLUDEDIR)/stepvault.h) \
+		$(call to,$(LIBDIR)/pkgconfig/stepvault.pc) $(call to,$(SHAREDIR)/bash-completion/completions/stepvault) \
+		$(foreach page,$(MANUALS),$(call to,$(SHAREDIR)/man/man$(patsubst .%,%,$(suffix $(page)))/$(notdir $(page)))) \
+		$(foreach unit,$(UNITS),$(call to,$(LIBDIR)/systemd/user/$(notdir $(unit))))
+	rm -rf $(call to,$(LIBEXECDIR)) $(call to,$(SHAREDIR)/doc/stepvault) $(call to,$(SHAREDIR)/stepvault)
+clean:
+	rm -rf build
+
+-include $(shell find $(BUILD)/host $(BUILD)/musl -name '*.d' 2>/dev/null)

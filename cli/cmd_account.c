@@ -1,0 +1,264 @@
+/* account: connected accounts of apps and their named properties, whose values are never printed. */
+#include "base/cleanup.h"
+#include "base/file.h"
+#include "base/name.h"
+#include "base/text.h"
+#include "command.h"
+#include "exchange.h"
+#include "output.h"
+#include "prompt.h"
+
+#include <string.h>
+#include <unistd.h>
+
+/* ---- properties in ---- */
+
+static enum status check_property(const char *name, const struct secret *value, struct failure *failure)
+{
+    enum status status = name_check_property(name, failure);
+
+    if (status == STATUS_OK && !text_is_utf8(value->bytes, value->size))
+        return failure_set(failure, STATUS_INVALID, "the value of %s is not UTF-8 text", name);
+    return status;
+}
+
+static enum status check_object(const struct json *properties, struct failure *failure)
+{
+    void *iterator = NULL;
+    const struct json *value;
+    const char *name;
+
+    if (json_kind(properties) != JSON_KIND_OBJECT)
+        return failure_set(failure, STATUS_INVALID,
+                           "the properties on stdin are not a JSON object of strings");
+    while (json_next(properties, &iterator, &name, &value)) {
+        size_t size = 0;
+        enum status status = name_check_property(name, failure);
+
+        if (status != STATUS_OK)
+            return status;
+        if (json_text(value, &size) == NULL)
+            return failure_set(failure, STATUS_INVALID, "the property %s is not a string", name);
+        if (size > NAME_VALUE_MAX)
+            return failure_set(failure, STATUS_TOO_LARGE, "the value of %s is larger than 64 KiB (%d bytes)",
+                               name, NAME_VALUE_MAX);
+    }
+    return STATUS_OK;
+}
+
+static enum status read_properties(struct question *question, struct failure *failure)
+{
+    CLEANUP(secret_reset) struct secret text = {0};
+    CLEANUP(json_freep) struct json *properties = NULL;
+    enum status status = file_read_all(STDIN_FILENO, CLIENT_REQUEST_MAX,
+                                       "the JSON object of properties on stdin", failure, &text);
+
+    if (status == STATUS_OK)
+        status = json_parse(text.bytes, text.size, "what was read from stdin", failure, &properties);
+    if (status == STATUS_OK)
+        status = check_object(properties, failure);
+    if (status == STATUS_OK)
+        json_add_value(&question->writer, "properties", properties);
+    return status;
+}
+
+static enum status ask_properties(struct question *question, struct failure *failure)
+{
+    CLEANUP(secret_reset) struct secret name = {0};
+    CLEANUP(secret_reset) struct secret value = {0};
+    enum status status;
+
+    json_open_object(&question->writer, "properties");
+    for (;;) {
+        status = prompt_line("Property (empty: no more): ", false, NAME_PROPERTY_MAX, "a property's name",
+                             failure, &name);
+        if (status != STATUS_OK || name.size == 0)
+            break;
+        status = name_check_property(secret_text(&name), failure);
+        if (status == STATUS_OK)
+            status = prompt_value(secret_text(&name), false, failure, &value);
+        if (status == STATUS_OK)
+            status = check_property(secret_text(&name), &value, failure);
+        if (status != STATUS_OK)
+            break;
+        json_add_bytes(&question->writer, secret_text(&name), value.bytes, value.size);
+    }
+    json_close_object(&question->writer);
+    return status;
+}
+
+static enum status add_properties(struct question *question, struct failure *failure)
+{
+    return isatty(STDIN_FILENO) ? ask_properties(question, failure) : read_properties(question, failure);
+}
+
+static enum status add_one_property(struct question *question, const struct invocation *invocation,
+                                    struct failure *failure)
+{
+    CLEANUP(secret_reset) struct secret value = {0};
+    const char *name = command_argument(invocation, 1);
+    enum status status = name_check_property(name, failure);
+
+    if (status == STATUS_OK)
+        status = prompt_value(name, option_flag(&invocation->options, "raw"), failure, &value);
+    if (status == STATUS_OK)
+        status = check_property(name, &value, failure);
+    if (status != STATUS_OK)
+        return status;
+    json_open_object(&question->writer, "properties");
+    json_add_bytes(&question->writer, name, value.bytes, value.size);
+    json_close_object(&question->writer);
+    return STATUS_OK;
+}
+
+/* Session and call up to the point where values are asked for, which may take a person longer than the agent
+ * keeps a silent connection. */
+static enum status begin(struct invocation *invocation, struct failure *failure, struct exchange *exchange,
+                         struct question *question)
+{
+    enum status status =
+        exchange_start(invocation, option_text(&invocation->options, "key-file"), failure, exchange);
+
+    if (status == STATUS_OK)
+        status = exchange_ready(exchange, failure);
+    exchange_reset(exchange);
+    exchange_question(question, invocation->command->method);
+    exchange_add_members(question, invocation);
+    return status;
+}
+
+/* ---- commands ---- */
+
+enum status cmd_account_add(struct invocation *invocation, struct failure *failure)
+{
+    CLEANUP(exchange_reset) struct exchange exchange = {0};
+    CLEANUP(exchange_question_reset) struct question question = {0};
+    CLEANUP(exchange_answer_reset) struct answer answer = {0};
+    CLEANUP(secret_reset) struct secret line = {0};
+    const struct json *account;
+    enum status status = name_check_app(command_argument(invocation, 0), failure);
+
+    if (status == STATUS_OK)
+        status = begin(invocation, failure, &exchange, &question);
+    if (status == STATUS_OK)
+        status = add_properties(&question, failure);
+    if (status == STATUS_OK)
+        status = exchange_ask(&exchange, &question, failure, &answer);
+    if (status != STATUS_OK)
+        return status;
+    if (option_flag(&invocation->options, "json"))
+        return output_document(answer.parameters, failure);
+    account = json_member(answer.parameters, "account");
+    if (json_member_text(account, "app") == NULL || json_member_text(account, "label") == NULL)
+        return failure_set(failure, STATUS_PROTOCOL, "the agent's reply has no account");
+    if (!output_append_plain(&line, json_member_text(account, "app")) || !secret_append_byte(&line, ':') ||
+        !output_append_plain(&line, json_member_text(account, "label")) || !secret_append_byte(&line, '\n'))
+        return failure_set(failure, STATUS_NO_MEMORY, "not enough memory for the account's name");
+    return output_write(line.bytes, line.size, failure);
+}
+
+enum status cmd_account_set(struct invocation *invocation, struct failure *failure)
+{
+    CLEANUP(exchange_reset) struct exchange exchange = {0};
+    CLEANUP(exchange_question_reset) struct question question = {0};
+    CLEANUP(exchange_answer_reset) struct answer answer = {0};
+    const char *property = command_argument(invocation, 1);
+    bool unsets = option_flag(&invocation->options, "unset");
+    enum status status;
+
+    if (property != NULL && (strchr(property, '=') != NULL || command_argument(invocation, 2) != NULL))
+        return prompt_refuse_argument(property, failure);
+    if (property != NULL && unsets)
+        return failure_set(failure, STATUS_USAGE, "--unset and a property to set exclude each other");
+    status = begin(invocation, failure, &exchange, &question);
+    if (status != STATUS_OK)
+        return status;
+    if (property != NULL) {
+        status = add_one_property(&question, invocation, failure);
+    } else if (unsets) {
+        json_open_object(&question.writer, "properties");
+        json_close_object(&question.writer);
+    } else {
+        status = add_properties(&question, failure);
+    }
+    return status == STATUS_OK ? exchange_ask(&exchange, &question, failure, &answer) : status;
+}
+
+/* `billing/notify as slack,...` */
+static void add_bindings(struct output_table *table, const struct json *bindings)
+{
+    CLEANUP(secret_reset) struct secret cell = {0};
+
+    for (size_t i = 0; i < json_count(bindings); i++) {
+        const char *path = json_member_text(json_at(bindings, i), "path");
+        const char *alias = json_member_text(json_at(bindings, i), "alias");
+
+        if (path != NULL && alias != NULL &&
+            !secret_append_format(&cell, "%s%s as %s", i > 0 ? ", " : "", path, alias))
+            table->failed = true;
+    }
+    output_table_add(table, secret_text(&cell));
+}
+
+static void add_name(struct output_table *table, const struct json *account)
+{
+    const char *app = json_member_text(account, "app");
+    const char *label = json_member_text(account, "label");
+
+    output_table_add_format(table, "%s:%s", app != NULL ? app : "", label != NULL ? label : "");
+}
+
+enum status cmd_account_list(struct invocation *invocation, struct failure *failure)
+{
+    static const char *const headings[] = {"ACCOUNT", "ID", "PROPERTIES", "BOUND AT"};
+    CLEANUP(exchange_answer_reset) struct answer answer = {0};
+    CLEANUP(output_table_reset) struct output_table table;
+    const struct json *accounts;
+    enum status status;
+
+    output_table_start(&table, 4, headings);
+    status = exchange_command(invocation, failure, &answer);
+    if (status != STATUS_OK)
+        return status;
+    if (option_flag(&invocation->options, "json"))
+        return output_document(answer.parameters, failure);
+    accounts = json_member(answer.parameters, "accounts");
+    for (size_t i = 0; i < json_count(accounts); i++) {
+        const struct json *account = json_at(accounts, i);
+
+        add_name(&table, account);
+        output_table_add(&table, json_member_text(account, "id"));
+        output_table_add_list(&table, json_member(account, "properties"));
+        add_bindings(&table, json_member(account, "bindings"));
+    }
+    return output_table_print(&table, failure);
+}
+
+enum status cmd_account_show(struct invocation *invocation, struct failure *failure)
+{
+    CLEANUP(exchange_answer_reset) struct answer answer = {0};
+    CLEANUP(output_table_reset) struct output_table table;
+    const struct json *account;
+    enum status status;
+
+    output_table_start(&table, 2, NULL);
+    status = exchange_command(invocation, failure, &answer);
+    if (status != STATUS_OK)
+        return status;
+    if (option_flag(&invocation->options, "json"))
+        return output_document(answer.parameters, failure);
+    account = json_member(answer.parameters, "account");
+    output_table_add(&table, "account");
+    add_name(&table, account);
+    output_table_add(&table, "id");
+    output_table_add(&table, json_member_text(account, "id"));
+    output_table_add(&table, "properties");
+    output_table_add_list(&table, json_member(account, "properties"));
+    output_table_add(&table, "created");
+    output_table_add(&table, json_member_text(account, "created"));
+    output_table_add(&table, "updated");
+    output_table_add(&table, json_member_text(account, "updated"));
+    output_table_add(&table, "bound at");
+    add_bindings(&table, json_member(account, "bindings"));
+    return output_table_print(&table, failure);
+}

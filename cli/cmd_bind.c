@@ -1,0 +1,72 @@
+/* bind: an account placed at a path under an alias. */
+#include "base/cleanup.h"
+#include "base/name.h"
+#include "command.h"
+#include "exchange.h"
+
+#include <stdio.h>
+#include <string.h>
+
+/* `NAME=PROPERTY` of `--env`; the same NAME twice would be one JSON key twice. */
+static enum status add_renaming(struct question *question, const struct invocation *invocation,
+                                const char *text, struct failure *failure)
+{
+    const char *equals = strchr(text, '=');
+    char name[NAME_VARIABLE_MAX + 1];
+    size_t position = 0;
+    const char *other;
+    enum status status;
+
+    if (equals == NULL || equals == text || equals[1] == '\0')
+        return failure_set(failure, STATUS_USAGE, "--env wants NAME=PROPERTY");
+    if ((size_t)(equals - text) >= sizeof(name))
+        return failure_set(failure, STATUS_INVALID, "the name in --env is longer than %d bytes",
+                           NAME_VARIABLE_MAX);
+    snprintf(name, sizeof(name), "%.*s", (int)(equals - text), text);
+    status = name_check_variable(name, failure);
+    if (status == STATUS_OK)
+        status = name_check_property(equals + 1, failure);
+    if (status != STATUS_OK)
+        return status;
+    while ((other = option_next(&invocation->options, "env", &position)) != NULL && other != text) {
+        if (strncmp(other, text, (size_t)(equals - text) + 1) == 0)
+            return failure_set(failure, STATUS_USAGE, "--env names %s twice", name);
+    }
+    json_add_text(&question->writer, name, equals + 1);
+    return STATUS_OK;
+}
+
+static enum status add_renamings(struct question *question, const struct invocation *invocation,
+                                 struct failure *failure)
+{
+    size_t position = 0;
+    const char *text;
+
+    if (!option_flag(&invocation->options, "env"))
+        return STATUS_OK;
+    json_open_object(&question->writer, "environment");
+    while ((text = option_next(&invocation->options, "env", &position)) != NULL) {
+        enum status status = add_renaming(question, invocation, text, failure);
+
+        if (status != STATUS_OK)
+            return status;
+    }
+    json_close_object(&question->writer);
+    return STATUS_OK;
+}
+
+enum status cmd_bind(struct invocation *invocation, struct failure *failure)
+{
+    CLEANUP(exchange_reset) struct exchange exchange = {0};
+    CLEANUP(exchange_question_reset) struct question question = {0};
+    CLEANUP(exchange_answer_reset) struct answer answer = {0};
+    enum status status =
+        exchange_start(invocation, option_text(&invocation->options, "key-file"), failure, &exchange);
+
+    if (status != STATUS_OK)
+        return status;
+    exchange_question(&question, invocation->command->method);
+    exchange_add_members(&question, invocation);
+    status = add_renamings(&question, invocation, failure);
+    return status == STATUS_OK ? exchange_ask(&exchange, &question, failure, &answer) : status;
+}

@@ -1,0 +1,120 @@
+/* env: variables, one secret each, placed at a path. */
+#include "base/cleanup.h"
+#include "base/name.h"
+#include "base/text.h"
+#include "command.h"
+#include "exchange.h"
+#include "output.h"
+#include "prompt.h"
+
+#include <string.h>
+#include <unistd.h>
+
+/* What is wrong with the words is said before a value is asked for or read. */
+static enum status check_words(const struct invocation *invocation, const char *path, struct failure *failure)
+{
+    const char *name = command_argument(invocation, 0);
+    enum status status;
+
+    if (strchr(name, '=') != NULL || command_argument(invocation, 1) != NULL)
+        return prompt_refuse_argument(name, failure);
+    status = name_check_variable(name, failure);
+    return status == STATUS_OK ? name_check_path(path, failure) : status;
+}
+
+enum status cmd_env_set(struct invocation *invocation, struct failure *failure)
+{
+    CLEANUP(exchange_reset) struct exchange exchange = {0};
+    CLEANUP(exchange_question_reset) struct question question = {0};
+    CLEANUP(exchange_answer_reset) struct answer answer = {0};
+    CLEANUP(secret_reset) struct secret value = {0};
+    const struct option_values *options = &invocation->options;
+    const char *name = command_argument(invocation, 0);
+    const char *path = option_flag(options, "at") ? option_text(options, "at") : "/";
+    enum status status = check_words(invocation, path, failure);
+
+    if (status == STATUS_OK)
+        status = exchange_start(invocation, option_text(options, "key-file"), failure, &exchange);
+    if (status == STATUS_OK)
+        status = exchange_ready(&exchange, failure);
+    /* A person may take longer to type than the agent keeps a silent connection. */
+    exchange_reset(&exchange);
+    if (status == STATUS_OK)
+        status = prompt_value(name, option_flag(options, "raw"), failure, &value);
+    if (status != STATUS_OK)
+        return status;
+    exchange_question(&question, invocation->command->method);
+    exchange_add_members(&question, invocation);
+    json_add_base64(&question.writer, "value_base64", value.bytes, value.size);
+    status = exchange_ask(&exchange, &question, failure, &answer);
+    if (status == STATUS_OK && strcmp(path, "/") == 0)
+        output_note("%s is placed at / and so reaches every step; --at PATH narrows that", name);
+    return status;
+}
+
+static enum status print_value(const struct json *parameters, struct failure *failure)
+{
+    CLEANUP(secret_reset) struct secret value = {0};
+    const char *encoded = json_member_text(parameters, "value_base64");
+    size_t size = 0;
+    const char *text = json_text(json_member(parameters, "value"), &size);
+
+    if (text == NULL && encoded == NULL)
+        return failure_set(failure, STATUS_PROTOCOL, "the agent's reply has no value");
+    if (text != NULL ? !secret_append(&value, text, size)
+                     : !text_append_from_base64(&value, encoded, strlen(encoded)))
+        return failure_set(failure, STATUS_PROTOCOL, "the agent's reply has a value that cannot be read");
+    if (isatty(STDOUT_FILENO) && !secret_append_byte(&value, '\n'))
+        return failure_set(failure, STATUS_NO_MEMORY, "not enough memory for the value");
+    return output_write(value.bytes, value.size, failure);
+}
+
+enum status cmd_env_get(struct invocation *invocation, struct failure *failure)
+{
+    CLEANUP(exchange_answer_reset) struct answer answer = {0};
+    enum status status = exchange_command(invocation, failure, &answer);
+
+    return status == STATUS_OK ? print_value(answer.parameters, failure) : status;
+}
+
+static enum status print_variables(const struct json *variables, struct failure *failure)
+{
+    static const char *const headings[] = {"PATH", "NAME", "STATE", "UPDATED"};
+    CLEANUP(output_table_reset) struct output_table table;
+
+    output_table_start(&table, 4, headings);
+    for (size_t i = 0; i < json_count(variables); i++) {
+        const struct json *variable = json_at(variables, i);
+
+        output_table_add(&table, json_member_text(variable, "path"));
+        output_table_add(&table, json_member_text(variable, "name"));
+        output_table_add(&table, json_member_boolean(variable, "blocked", false) ? "blocked" : "set");
+        output_table_add(&table, json_member_text(variable, "updated"));
+    }
+    return output_table_print(&table, failure);
+}
+
+enum status cmd_env_list(struct invocation *invocation, struct failure *failure)
+{
+    CLEANUP(exchange_reset) struct exchange exchange = {0};
+    CLEANUP(exchange_question_reset) struct question question = {0};
+    CLEANUP(exchange_answer_reset) struct answer answer = {0};
+    const struct option_values *options = &invocation->options;
+    enum status status;
+
+    if (option_flag(options, "all") && option_flag(options, "at"))
+        return failure_set(failure, STATUS_USAGE, "--all and --at exclude each other");
+    status = exchange_start(invocation, option_text(options, "key-file"), failure, &exchange);
+    if (status != STATUS_OK)
+        return status;
+    exchange_question(&question, invocation->command->method);
+    if (!option_flag(options, "all"))
+        json_add_text(&question.writer, "path",
+                      option_flag(options, "at") ? option_text(options, "at") : "/");
+    status = exchange_ask(&exchange, &question, failure, &answer);
+    if (status != STATUS_OK)
+        return status;
+    if (option_flag(options, "json"))
+        return output_document(answer.parameters, failure);
+    return print_variables(json_member(answer.parameters, "variables"), failure);
+}

@@ -1,0 +1,196 @@
+/* unlock and lock. */
+#include "base/cleanup.h"
+#include "base/text.h"
+#include "command.h"
+#include "exchange.h"
+#include "key.h"
+#include "output.h"
+#include "prompt.h"
+
+#include <string.h>
+
+#define TRIES 3 /* at a prompt */
+
+/* How the vault is to be unlocked. */
+struct opening {
+    enum slot_kind kind; /* SLOT_MACHINE: by the key file */
+    int descriptor;      /* where passphrase or code are read from; -1: asked for */
+    bool has_lifetime;
+    uint64_t lifetime;
+    bool has_idle;
+    uint64_t idle;
+};
+
+static enum status read_duration(const struct option_values *options, const char *name,
+                                 struct failure *failure, bool *ret_given, uint64_t *ret_seconds)
+{
+    const char *text = option_text(options, name);
+
+    *ret_given = text != NULL;
+    *ret_seconds = 0;
+    if (text == NULL || strcmp(text, "0") == 0 || text_to_duration(text, ret_seconds))
+        return STATUS_OK;
+    return failure_set(failure, STATUS_USAGE,
+                       "--%s wants a duration such as 90s, 15m, 8h or 2d, or 0 for none", name);
+}
+
+static enum status read_opening(const struct invocation *invocation, const struct exchange *exchange,
+                                struct failure *failure, struct opening *opening)
+{
+    const struct option_values *options = &invocation->options;
+    int passphrase, code;
+    enum status status = read_duration(options, "for", failure, &opening->has_lifetime, &opening->lifetime);
+
+    if (status == STATUS_OK)
+        status = read_duration(options, "idle", failure, &opening->has_idle, &opening->idle);
+    if (status == STATUS_OK)
+        status = option_descriptor(options, "passphrase-fd", failure, &passphrase);
+    if (status == STATUS_OK)
+        status = option_descriptor(options, "recovery-code-fd", failure, &code);
+    if (status != STATUS_OK)
+        return status;
+    if (option_flag(options, "key-file") + (passphrase != -1) +
+            (code != -1 || option_flag(options, "recovery")) >
+        1)
+        return failure_set(failure, STATUS_USAGE,
+                           "a passphrase, a key file and a recovery code exclude each other");
+    opening->descriptor = passphrase != -1 ? passphrase : code;
+    if (code != -1 || option_flag(options, "recovery"))
+        opening->kind = SLOT_RECOVERY;
+    else
+        opening->kind = passphrase == -1 && exchange->has_key_file ? SLOT_MACHINE : SLOT_PASSPHRASE;
+    return STATUS_OK;
+}
+
+/* True if the agent that we are connected to has the vault open. */
+static enum status ask_state(struct exchange *exchange, struct failure *failure, bool *ret_open)
+{
+    CLEANUP(exchange_question_reset) struct question question = {0};
+    CLEANUP(exchange_answer_reset) struct answer answer = {0};
+    const char *state;
+    enum status status;
+
+    exchange_question(&question, "Status");
+    status = exchange_send(exchange, &question, NULL, failure, &answer);
+    if (status != STATUS_OK)
+        return status;
+    state = json_member_text(answer.parameters, "state");
+    if (state != NULL && strcmp(state, "absent") == 0)
+        return failure_set(failure, STATUS_NO_VAULT, "there is no vault at %s", exchange->vault);
+    *ret_open = state != NULL && strcmp(state, "open") == 0;
+    return STATUS_OK;
+}
+
+static enum status send_unlock(struct exchange *exchange, const struct opening *opening,
+                               const struct key *key, struct failure *failure)
+{
+    CLEANUP(exchange_question_reset) struct question question = {0};
+    CLEANUP(exchange_answer_reset) struct answer answer = {0};
+
+    exchange_question(&question, "Unlock");
+    if (opening->has_lifetime)
+        json_add_number(&question.writer, "lifetime", opening->lifetime);
+    if (opening->has_idle)
+        json_add_number(&question.writer, "idle", opening->idle);
+    return exchange_send(exchange, &question, key, failure, &answer);
+}
+
+static enum status read_code(const struct opening *opening, struct failure *failure, struct secret *ret_code)
+{
+    if (opening->descriptor == -1)
+        return prompt_line("Recovery code: ", true, PROMPT_PASSPHRASE_MAX, "the recovery code", failure,
+                           ret_code);
+    return prompt_passphrase(opening->descriptor, "", failure, ret_code);
+}
+
+static enum status read_key(const struct exchange *exchange, const struct opening *opening,
+                            const struct key_headers *headers, struct failure *failure, struct key *ret_key)
+{
+    CLEANUP(secret_reset) struct secret secret = {0};
+    const struct slot_header *header = NULL;
+    enum status status = key_find_header(headers, opening->kind, failure, &header);
+
+    if (status != STATUS_OK)
+        return status;
+    if (opening->kind == SLOT_MACHINE)
+        return key_read_file(exchange->key_file, failure, ret_key);
+    if (opening->kind == SLOT_RECOVERY) {
+        status = read_code(opening, failure, &secret);
+        return status == STATUS_OK ? key_from_code(&secret, header, failure, ret_key) : status;
+    }
+    status = prompt_passphrase(opening->descriptor, "Passphrase: ", failure, &secret);
+    return status == STATUS_OK ? key_from_passphrase(&secret, header, failure, ret_key) : status;
+}
+
+static enum status unlock_locked(struct exchange *exchange, const struct opening *opening,
+                                 struct failure *failure)
+{
+    bool prompts = opening->kind != SLOT_MACHINE && opening->descriptor == -1;
+    struct key_headers headers = {.count = 0};
+    enum status status = exchange_list_slots(exchange, failure, &headers);
+
+    if (status != STATUS_OK)
+        return status;
+    for (int left = prompts ? TRIES : 1; left > 0; left--) {
+        CLEANUP(key_reset) struct key key = {0};
+
+        status = read_key(exchange, opening, &headers, failure, &key);
+        if (status == STATUS_OK)
+            status = send_unlock(exchange, opening, &key, failure);
+        if (status != STATUS_WRONG_KEY || left == 1)
+            break;
+        output_note("%s", failure->sentence);
+    }
+    return status;
+}
+
+static enum status unlock_connected(struct exchange *exchange, const struct opening *opening,
+                                    struct failure *failure)
+{
+    bool open = false;
+    enum status status = ask_state(exchange, failure, &open);
+
+    if (status != STATUS_OK)
+        return status;
+    if (!open)
+        return unlock_locked(exchange, opening, failure);
+    return opening->has_lifetime || opening->has_idle ? send_unlock(exchange, opening, NULL, failure)
+                                                      : STATUS_OK;
+}
+
+enum status cmd_unlock(struct invocation *invocation, struct failure *failure)
+{
+    CLEANUP(exchange_reset) struct exchange exchange = {0};
+    struct opening opening = {0};
+    struct failure ignored;
+    enum status status =
+        exchange_start(invocation, option_text(&invocation->options, "key-file"), failure, &exchange);
+
+    if (status == STATUS_OK)
+        status = read_opening(invocation, &exchange, failure, &opening);
+    if (status == STATUS_OK)
+        status = exchange_connect(&exchange, failure);
+    if (status == STATUS_NO_AGENT) {
+        status = exchange_check_vault(&exchange, failure);
+        if (status == STATUS_OK)
+            status = exchange_start_agent(&exchange, true, failure);
+    }
+    if (status != STATUS_OK)
+        return status;
+    status = unlock_connected(&exchange, &opening, failure);
+    if (status != STATUS_OK && exchange.started)
+        (void)exchange_lock(&exchange, &ignored, NULL);
+    return status;
+}
+
+enum status cmd_lock(struct invocation *invocation, struct failure *failure)
+{
+    CLEANUP(exchange_reset) struct exchange exchange = {0};
+    enum status status = exchange_start(invocation, NULL, failure, &exchange);
+
+    if (status == STATUS_OK)
+        status = exchange_connect(&exchange, failure);
+    if (status == STATUS_NO_AGENT)
+        return STATUS_OK;
+    return status == STATUS_OK ? exchange_lock(&exchange, failure, NULL) : status;
+}

@@ -1,0 +1,247 @@
+/* Slot keys and slots to be made. */
+#include "key.h"
+
+#include "base/cleanup.h"
+#include "base/clock.h"
+#include "base/file.h"
+#include "base/text.h"
+#include "crypto/kdf.h"
+#include "crypto/seal.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <stdio.h>
+#include <string.h>
+#include <unistd.h>
+
+_Static_assert(FILE_KEY_SIZE == SLOT_KEY_SIZE, "a key file holds a slot key");
+
+void key_reset(struct key *key)
+{
+    secret_reset(&key->bytes);
+    key->slot[0] = '\0';
+}
+
+void key_slot_reset(struct key_slot *slot)
+{
+    key_reset(&slot->key);
+}
+
+/* Room for a key's bytes, which the caller then fills. */
+static enum status key_begin(struct key *key, struct failure *failure)
+{
+    static const uint8_t none[SLOT_KEY_SIZE];
+
+    key_reset(key);
+    if (!secret_append(&key->bytes, none, sizeof(none)))
+        return failure_set(failure, STATUS_NO_MEMORY, "not enough memory for a key");
+    return STATUS_OK;
+}
+
+/* Gives up a key that was begun. */
+static enum status key_fail(struct key *key, enum status status)
+{
+    key_reset(key);
+    return status;
+}
+
+enum status key_read_file(const char *path, struct failure *failure, struct key *ret_key)
+{
+    enum status status = key_begin(ret_key, failure);
+
+    if (status == STATUS_OK)
+        status = file_read_key(path, failure, ret_key->bytes.bytes);
+    return status == STATUS_OK ? status : key_fail(ret_key, status);
+}
+
+/* The name of a new file is durable once its folder is. */
+static bool sync_folder_of(const char *path)
+{
+    char folder[PATH_MAX] = ".";
+    const char *slash = strrchr(path, '/');
+    CLEANUP(cleanup_close) int descriptor = -1;
+
+    if (slash != NULL)
+        snprintf(folder, sizeof(folder), "%.*s", slash == path ? 1 : (int)(slash - path), path);
+    descriptor = open(folder, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+    return descriptor != -1 && fsync(descriptor) == 0;
+}
+
+enum status key_make_file(const char *path, struct failure *failure, struct key *ret_key)
+{
+    CLEANUP(cleanup_close)
+    int descriptor = open(path, O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC, 0600);
+    enum status status;
+
+    if (descriptor == -1 && errno == EEXIST)
+        return key_read_file(path, failure, ret_key);
+    if (descriptor == -1)
+        return failure_set_errno(failure, STATUS_FAILED, errno, "cannot make the key file %s", path);
+    status = key_begin(ret_key, failure);
+    if (status == STATUS_OK) {
+        seal_random(ret_key->bytes.bytes, ret_key->bytes.size);
+        if (!file_write_all(descriptor, ret_key->bytes.bytes, ret_key->bytes.size) ||
+            fsync(descriptor) != 0 || !sync_folder_of(path))
+            status = failure_set_errno(failure, STATUS_FAILED, errno, "cannot write the key file %s", path);
+    }
+    if (status == STATUS_OK)
+        return STATUS_OK;
+    /* Half a key would be refused by whoever reads it, and be in the way of a second try. */
+    unlink(path);
+    return key_fail(ret_key, status);
+}
+
+enum status key_from_passphrase(const struct secret *passphrase, const struct slot_header *header,
+                                struct failure *failure, struct key *ret_key)
+{
+    enum status status = key_begin(ret_key, failure);
+
+    if (status == STATUS_OK)
+        status = kdf_derive(passphrase, &header->kdf, failure, ret_key->bytes.bytes, NULL);
+    if (status != STATUS_OK)
+        return key_fail(ret_key, status);
+    text_to_hex(ret_key->slot, header->id, SLOT_ID_SIZE);
+    return STATUS_OK;
+}
+
+enum status key_from_code(const struct secret *code, const struct slot_header *header,
+                          struct failure *failure, struct key *ret_key)
+{
+    enum status status = key_begin(ret_key, failure);
+
+    if (status == STATUS_OK)
+        status = slot_code_to_key(secret_text(code), header, failure, ret_key->bytes.bytes);
+    if (status != STATUS_OK)
+        return key_fail(ret_key, status);
+    text_to_hex(ret_key->slot, header->id, SLOT_ID_SIZE);
+    return STATUS_OK;
+}
+
+static struct slot_header new_header(enum slot_kind kind)
+{
+    struct slot_header header = {.kind = kind, .created_ms = clock_wall_ms()};
+
+    seal_random(header.id, sizeof(header.id));
+    seal_random(header.kdf.salt, sizeof(header.kdf.salt));
+    return header;
+}
+
+enum status key_new_passphrase(const struct secret *passphrase, unsigned target_ms, struct failure *failure,
+                               struct key_slot *ret_slot)
+{
+    enum status status;
+
+    ret_slot->header = new_header(SLOT_PASSPHRASE);
+    status = kdf_calibrate(target_ms, failure, &ret_slot->header.kdf);
+    return status == STATUS_OK ? key_from_passphrase(passphrase, &ret_slot->header, failure, &ret_slot->key)
+                               : status;
+}
+
+enum status key_new_recovery(struct failure *failure, struct key_slot *ret_slot, struct secret *ret_code)
+{
+    secret_clear(ret_code);
+    if (!secret_reserve(ret_code, SLOT_CODE_SIZE))
+        return failure_set(failure, STATUS_NO_MEMORY, "not enough memory for the recovery code");
+    slot_code_generate((char *)ret_code->bytes);
+    ret_code->size = strlen((const char *)ret_code->bytes);
+    ret_slot->header = new_header(SLOT_RECOVERY);
+    return key_from_code(ret_code, &ret_slot->header, failure, &ret_slot->key);
+}
+
+enum status key_new_machine(const char *path, struct failure *failure, struct key_slot *ret_slot)
+{
+    ret_slot->header = new_header(SLOT_MACHINE);
+    return key_make_file(path, failure, &ret_slot->key);
+}
+
+void key_write(struct json_writer *writer, const char *name, const struct key *key)
+{
+    json_open_object(writer, name);
+    if (key->slot[0] != '\0')
+        json_add_text(writer, "slot", key->slot);
+    json_add_base64(writer, "key", key->bytes.bytes, key->bytes.size);
+    json_close_object(writer);
+}
+
+void key_slot_write(struct json_writer *writer, const char *name, const struct key_slot *slot)
+{
+    const struct slot_header *header = &slot->header;
+    char created[CLOCK_TEXT_SIZE];
+
+    clock_format(created, header->created_ms);
+    json_open_object(writer, name);
+    json_add_hex(writer, "id", header->id, sizeof(header->id));
+    json_add_text(writer, "kind", slot_kind_name(header->kind));
+    json_add_number(writer, "memory_kib", header->kdf.memory_kib);
+    json_add_number(writer, "passes", header->kdf.passes);
+    json_add_number(writer, "lanes", header->kdf.lanes);
+    json_add_hex(writer, "salt", header->kdf.salt, sizeof(header->kdf.salt));
+    json_add_text(writer, "created", created);
+    json_add_base64(writer, "key", slot->key.bytes.bytes, slot->key.bytes.size);
+    json_close_object(writer);
+}
+
+static bool read_u32(const struct json *object, const char *name, uint32_t *ret_number)
+{
+    int64_t number = json_member_number(object, name, -1);
+
+    if (number < 0 || number > UINT32_MAX)
+        return false;
+    *ret_number = (uint32_t)number;
+    return true;
+}
+
+static bool read_header(const struct json *slot, struct slot_header *ret_header)
+{
+    const char *id = json_member_text(slot, "id");
+    const char *kind = json_member_text(slot, "kind");
+    const char *salt = json_member_text(slot, "salt");
+    const char *created = json_member_text(slot, "created");
+
+    return id != NULL && kind != NULL && salt != NULL && created != NULL &&
+           text_from_hex(ret_header->id, sizeof(ret_header->id), id) &&
+           slot_kind_from_name(kind, &ret_header->kind) &&
+           text_from_hex(ret_header->kdf.salt, sizeof(ret_header->kdf.salt), salt) &&
+           clock_parse(created, clock_wall_ms(), &ret_header->created_ms) &&
+           read_u32(slot, "memory_kib", &ret_header->kdf.memory_kib) &&
+           read_u32(slot, "passes", &ret_header->kdf.passes) &&
+           read_u32(slot, "lanes", &ret_header->kdf.lanes);
+}
+
+enum status key_read_headers(const struct json *parameters, struct failure *failure,
+                             struct key_headers *ret_headers)
+{
+    const struct json *slots = json_member(parameters, "slots");
+    size_t count = json_count(slots);
+
+    if (count > KEY_SLOTS_MAX)
+        return failure_set(failure, STATUS_PROTOCOL, "the agent lists %zu slots, more than a vault has",
+                           count);
+    for (size_t i = 0; i < count; i++) {
+        if (!read_header(json_at(slots, i), &ret_headers->headers[i]))
+            return failure_set(failure, STATUS_PROTOCOL,
+                               "the agent lists a slot that this program does not understand");
+    }
+    ret_headers->count = count;
+    return STATUS_OK;
+}
+
+enum status key_find_header(const struct key_headers *headers, enum slot_kind kind, struct failure *failure,
+                            const struct slot_header **ret_header)
+{
+    char kinds[256] = "none";
+    size_t size = 0;
+
+    for (size_t i = 0; i < headers->count; i++) {
+        const char *name = slot_kind_name(headers->headers[i].kind);
+
+        if (headers->headers[i].kind == kind) {
+            *ret_header = &headers->headers[i];
+            return STATUS_OK;
+        }
+        if (size + strlen(name) + 3 < sizeof(kinds))
+            size += (size_t)snprintf(kinds + size, sizeof(kinds) - size, "%s%s", size > 0 ? ", " : "", name);
+    }
+    return failure_set(failure, STATUS_NOT_FOUND, "the vault has no %s slot; it has: %s",
+                       slot_kind_name(kind), kinds);
+}

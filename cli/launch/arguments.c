@@ -1,0 +1,270 @@
+/* Reading the command lines of run and export; correcting one that lacks its `--`. */
+#include "launch/arguments.h"
+
+#include "base/name.h"
+#include "base/text.h"
+#include "launch/quote.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+struct option {
+    const char *name;
+    unsigned commands; /* of enum arguments_command */
+    bool takes_value;
+    enum status (*set)(struct arguments *arguments, const char *value, struct failure *failure);
+};
+
+/* Where the parser stands. */
+struct parser {
+    enum arguments_command command;
+    int argc;
+    char **argv;
+    int at;
+    bool separated; /* `--` was met */
+    struct arguments *arguments;
+};
+
+static const char *command_name(enum arguments_command command)
+{
+    return command == ARGUMENTS_RUN ? "run" : "export";
+}
+
+/* ---- options ---- */
+
+static enum status set_vault(struct arguments *arguments, const char *value, struct failure *failure)
+{
+    (void)failure;
+    arguments->vault = value;
+    return STATUS_OK;
+}
+
+static enum status set_key_file(struct arguments *arguments, const char *value, struct failure *failure)
+{
+    (void)failure;
+    arguments->key_file = value;
+    return STATUS_OK;
+}
+
+static enum status set_reason(struct arguments *arguments, const char *value, struct failure *failure)
+{
+    if (!text_is_utf8(value, strlen(value)))
+        return failure_set(failure, STATUS_USAGE, "the reason is not UTF-8 text");
+    arguments->reason = value;
+    return STATUS_OK;
+}
+
+static enum status set_deliver(struct arguments *arguments, const char *value, struct failure *failure)
+{
+    if (strcmp(value, "env") == 0)
+        arguments->deliver_env = true;
+    else if (strcmp(value, "auths") == 0)
+        arguments->deliver_auths = true;
+    else
+        return failure_set(failure, STATUS_USAGE, "--deliver does not know \"%s\"; it knows env and auths",
+                           value);
+    return STATUS_OK;
+}
+
+static enum status set_keep(struct arguments *arguments, const char *value, struct failure *failure)
+{
+    if (value[0] == '\0' || strchr(value, '=') != NULL)
+        return failure_set(failure, STATUS_USAGE, "--keep takes the name of a variable");
+    arguments->keep[arguments->keep_count++] = value;
+    return STATUS_OK;
+}
+
+static enum status set_pristine(struct arguments *arguments, const char *value, struct failure *failure)
+{
+    (void)value;
+    (void)failure;
+    arguments->pristine = true;
+    return STATUS_OK;
+}
+
+static enum status set_own(struct arguments *arguments, const char *value, struct failure *failure)
+{
+    (void)value;
+    (void)failure;
+    arguments->own = true;
+    return STATUS_OK;
+}
+
+static enum status set_format(struct arguments *arguments, const char *value, struct failure *failure)
+{
+    if (strcmp(value, "auths") != 0 && strcmp(value, "json") != 0)
+        return failure_set(failure, STATUS_USAGE, "--format does not know \"%s\"; it knows auths and json",
+                           value);
+    arguments->format_json = strcmp(value, "json") == 0;
+    return STATUS_OK;
+}
+
+static enum status set_help(struct arguments *arguments, const char *value, struct failure *failure)
+{
+    (void)value;
+    (void)failure;
+    arguments->help = true;
+    return STATUS_OK;
+}
+
+static const struct option options[] = {
+    {"--vault",    ARGUMENTS_RUN | ARGUMENTS_EXPORT, true,  set_vault   },
+    {"--key-file", ARGUMENTS_RUN | ARGUMENTS_EXPORT, true,  set_key_file},
+    {"--reason",   ARGUMENTS_RUN | ARGUMENTS_EXPORT, true,  set_reason  },
+    {"--deliver",  ARGUMENTS_RUN,                    true,  set_deliver },
+    {"--keep",     ARGUMENTS_RUN,                    true,  set_keep    },
+    {"--pristine", ARGUMENTS_RUN,                    false, set_pristine},
+    {"--format",   ARGUMENTS_EXPORT,                 true,  set_format  },
+    {"--own",      ARGUMENTS_EXPORT,                 false, set_own     },
+    {"--help",     ARGUMENTS_RUN | ARGUMENTS_EXPORT, false, set_help    },
+    {"-h",         ARGUMENTS_RUN | ARGUMENTS_EXPORT, false, set_help    },
+};
+
+static const struct option *option_find(enum arguments_command command, const char *word, size_t length)
+{
+    for (size_t i = 0; i < sizeof(options) / sizeof(options[0]); i++) {
+        if ((options[i].commands & command) != 0 && strncmp(options[i].name, word, length) == 0 &&
+            options[i].name[length] == '\0')
+            return &options[i];
+    }
+    return NULL;
+}
+
+/* What follows `=` may be a value typed in the wrong place: it is not repeated. */
+static enum status option_read(struct parser *parser, struct failure *failure)
+{
+    const char *word = parser->argv[parser->at++];
+    const char *equals = strchr(word, '=');
+    const size_t length = equals != NULL ? (size_t)(equals - word) : strlen(word);
+    const struct option *option = option_find(parser->command, word, length);
+    const char *value = equals != NULL ? equals + 1 : NULL;
+
+    if (option == NULL)
+        return failure_set(failure, STATUS_USAGE, "%s does not know the option %.*s",
+                           command_name(parser->command), (int)length, word);
+    if (!option->takes_value && value != NULL)
+        return failure_set(failure, STATUS_USAGE, "%s takes no value", option->name);
+    if (option->takes_value && value == NULL) {
+        if (parser->at == parser->argc)
+            return failure_set(failure, STATUS_USAGE, "%s needs a value", option->name);
+        value = parser->argv[parser->at++];
+    }
+    return option->set(parser->arguments, value, failure);
+}
+
+/* ---- words ---- */
+
+/* The step for which no PATH has to be said, or NULL. */
+static const char *usual_step(void)
+{
+    const char *step = getenv("STEPVAULT_STEP");
+
+    return step != NULL && step[0] != '\0' ? step : NULL;
+}
+
+static bool separator_follows(const struct parser *parser)
+{
+    for (int i = parser->at; i < parser->argc; i++) {
+        if (strcmp(parser->argv[i], "--") == 0)
+            return true;
+    }
+    return false;
+}
+
+/* The command begins at `index`; before it stood no `--`. */
+static enum status separator_missing(const struct parser *parser, int index, struct failure *failure)
+{
+    char line[QUOTE_LINE_MAX];
+
+    quote_line(parser->argv, index, line);
+    return failure_set(failure, STATUS_INVALID, "run needs -- before the command: %s", line);
+}
+
+/* Without a `--` and with STEPVAULT_STEP set, the first word is the command, unless it can only be meant as a
+ * path. */
+static bool word_begins_command(const struct parser *parser, const char *word)
+{
+    struct failure ignored;
+
+    return parser->command == ARGUMENTS_RUN && usual_step() != NULL && !separator_follows(parser) &&
+           (strchr(word, '/') == NULL || name_check_path(word, &ignored) != STATUS_OK);
+}
+
+static enum status word_read(struct parser *parser, struct failure *failure)
+{
+    const char *word = parser->argv[parser->at];
+
+    if (parser->arguments->step == NULL && !word_begins_command(parser, word)) {
+        parser->arguments->step = word;
+        parser->at++;
+        return STATUS_OK;
+    }
+    if (parser->command == ARGUMENTS_RUN)
+        return separator_missing(parser, parser->at, failure);
+    return failure_set(failure, STATUS_USAGE, "export takes one PATH");
+}
+
+static enum status words_read(struct parser *parser, struct failure *failure)
+{
+    while (parser->at < parser->argc && !parser->separated && !parser->arguments->help) {
+        const char *word = parser->argv[parser->at];
+        enum status status = STATUS_OK;
+
+        if (strcmp(word, "--") == 0) {
+            parser->separated = true;
+            parser->at++;
+        } else if (word[0] == '-' && word[1] != '\0') {
+            status = option_read(parser, failure);
+        } else {
+            status = word_read(parser, failure);
+        }
+        if (status != STATUS_OK)
+            return status;
+    }
+    return STATUS_OK;
+}
+
+static enum status command_read(struct parser *parser, struct failure *failure)
+{
+    if (parser->command == ARGUMENTS_EXPORT) {
+        if (parser->at < parser->argc)
+            return failure_set(failure, STATUS_USAGE, "export takes no command");
+        return STATUS_OK;
+    }
+    if (parser->at == parser->argc)
+        return failure_set(failure, STATUS_USAGE, "run needs a command: stepvault run %s -- COMMAND",
+                           parser->arguments->step != NULL ? parser->arguments->step : "PATH");
+    parser->arguments->command = parser->argv + parser->at;
+    return STATUS_OK;
+}
+
+enum status arguments_parse(enum arguments_command command, int argc, char **argv, struct failure *failure,
+                            struct arguments *ret_arguments)
+{
+    struct parser parser = {
+        .command = command, .argc = argc, .argv = argv, .at = 2, .arguments = ret_arguments};
+    enum status status;
+
+    *ret_arguments = (struct arguments){0};
+    ret_arguments->keep = calloc((size_t)argc, sizeof(*ret_arguments->keep));
+    if (ret_arguments->keep == NULL)
+        return failure_set(failure, STATUS_NO_MEMORY, "out of memory");
+    status = words_read(&parser, failure);
+    if (status != STATUS_OK || ret_arguments->help)
+        return status;
+    status = command_read(&parser, failure);
+    if (status != STATUS_OK)
+        return status;
+    if (ret_arguments->step == NULL)
+        ret_arguments->step = usual_step();
+    if (ret_arguments->step == NULL)
+        return failure_set(failure, STATUS_USAGE, "%s needs the PATH of a step, or STEPVAULT_STEP",
+                           command_name(command));
+    return name_check_path(ret_arguments->step, failure);
+}
+
+void arguments_reset(struct arguments *arguments)
+{
+    free(arguments->keep);
+    arguments->keep = NULL;
+}

@@ -1,0 +1,36 @@
+/* The command lines of run and export. */
+#ifndef STEPVAULT_LAUNCH_ARGUMENTS_H
+#define STEPVAULT_LAUNCH_ARGUMENTS_H
+
+#include "base/status.h"
+
+#include <stdbool.h>
+#include <stddef.h>
+
+enum arguments_command { ARGUMENTS_RUN = 1, ARGUMENTS_EXPORT = 2 };
+
+/* What was said; texts are borrowed from argv and the environment. */
+struct arguments {
+    const char *step; /* well-formed path */
+    const char *vault;
+    const char *key_file;
+    const char *reason;
+    bool deliver_env; /* as said: both false means env */
+    bool deliver_auths;
+    bool pristine;
+    bool own;
+    bool format_json; /* else auths */
+    bool help;        /* nothing else counts then */
+    const char **keep;
+    size_t keep_count;
+    char **command; /* run: CMD and its arguments, NULL-terminated */
+};
+
+/* Reads argv from its third word on. Failures are STATUS_USAGE, or STATUS_INVALID where the sentence already
+ * ends in the line that was meant. The caller frees the result with arguments_reset, after a failure too. */
+enum status arguments_parse(enum arguments_command command, int argc, char **argv, struct failure *failure,
+                            struct arguments *ret_arguments);
+
+void arguments_reset(struct arguments *arguments);
+
+#endif

@@ -1,0 +1,211 @@
+/* Output is built whole and written by write(2): stdio's buffers are memory that nobody wipes. */
+#include "output.h"
+
+#include "base/cleanup.h"
+#include "base/file.h"
+#include "base/text.h"
+
+#include <errno.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <string.h>
+#include <unistd.h>
+
+#define NOTE_MAX 1024
+#define CELL_MAX 512
+#define GAP 2 /* blanks between columns */
+
+enum status output_write(const void *bytes, size_t size, struct failure *failure)
+{
+    if (!file_write_all(STDOUT_FILENO, bytes, size))
+        return failure_set_errno(failure, STATUS_FAILED, errno, "cannot write to standard output");
+    return STATUS_OK;
+}
+
+enum status output_text(const char *text, struct failure *failure)
+{
+    return output_write(text, strlen(text), failure);
+}
+
+enum status output_document(const struct json *value, struct failure *failure)
+{
+    CLEANUP(secret_reset) struct secret text = {0};
+    struct json_writer writer;
+
+    json_writer_start(&writer, &text);
+    if (value != NULL) {
+        json_add_value(&writer, NULL, value);
+    } else {
+        json_open_object(&writer, NULL);
+        json_close_object(&writer);
+    }
+    if (writer.failed || !secret_append_byte(&text, '\n'))
+        return failure_set(failure, STATUS_NO_MEMORY, "not enough memory for the document");
+    return output_write(text.bytes, text.size, failure);
+}
+
+void output_note(const char *format, ...)
+{
+    char line[NOTE_MAX] = "stepvault: ";
+    size_t size = strlen(line);
+    va_list arguments;
+    int length;
+
+    va_start(arguments, format);
+    length = vsnprintf(line + size, sizeof(line) - size - 1, format, arguments);
+    va_end(arguments);
+    if (length < 0)
+        return;
+    size = strlen(line);
+    line[size++] = '\n';
+    (void)!file_write_all(STDERR_FILENO, line, size);
+}
+
+/* Sequences of several bytes that are controls, or reorder or hide what stands around them: first and last.
+ */
+static const struct {
+    uint32_t first;
+    uint32_t last;
+} hostile_characters[] = {
+    {0x80,   0x9f  },
+    {0x61c,  0x61c },
+    {0x200b, 0x200f},
+    {0x2028, 0x202e},
+    {0x2060, 0x2069},
+    {0xfeff, 0xfeff},
+};
+
+static bool character_is_plain(const uint8_t *bytes, size_t length)
+{
+    uint32_t character = bytes[0] & (0x7fu >> length);
+
+    if (length == 1)
+        return bytes[0] >= 0x20 && bytes[0] != 0x7f;
+    for (size_t i = 1; i < length; i++)
+        character = character << 6 | (bytes[i] & 0x3fu);
+    for (size_t i = 0; i < sizeof(hostile_characters) / sizeof(hostile_characters[0]); i++) {
+        if (character >= hostile_characters[i].first && character <= hostile_characters[i].last)
+            return false;
+    }
+    return true;
+}
+
+bool output_append_plain(struct secret *destination, const char *text)
+{
+    const uint8_t *bytes = (const uint8_t *)text;
+    size_t size = strlen(text);
+
+    for (size_t at = 0; at < size;) {
+        size_t length = text_utf8_sequence(bytes + at, size - at);
+        bool plain = length > 0 && character_is_plain(bytes + at, length);
+
+        if (!secret_append(destination, plain ? (const void *)(bytes + at) : "?", plain ? length : 1))
+            return false;
+        at += length > 0 ? length : 1;
+    }
+    return true;
+}
+
+void output_table_start(struct output_table *table, size_t columns, const char *const headings[])
+{
+    *table = (struct output_table){.columns = columns, .headings = headings};
+}
+
+void output_table_reset(struct output_table *table)
+{
+    secret_reset(&table->text);
+}
+
+void output_table_add(struct output_table *table, const char *cell)
+{
+    if (!output_append_plain(&table->text, cell != NULL ? cell : "") ||
+        !secret_append_byte(&table->text, '\0'))
+        table->failed = true;
+    table->cells++;
+}
+
+void output_table_add_format(struct output_table *table, const char *format, ...)
+{
+    char cell[CELL_MAX];
+    va_list arguments;
+
+    va_start(arguments, format);
+    vsnprintf(cell, sizeof(cell), format, arguments);
+    va_end(arguments);
+    output_table_add(table, cell);
+}
+
+void output_table_add_list(struct output_table *table, const struct json *texts)
+{
+    CLEANUP(secret_reset) struct secret cell = {0};
+
+    for (size_t i = 0; i < json_count(texts); i++) {
+        const char *text = json_text(json_at(texts, i), NULL);
+
+        if (text != NULL &&
+            (!secret_append_text(&cell, i > 0 ? "," : "") || !secret_append_text(&cell, text)))
+            table->failed = true;
+    }
+    output_table_add(table, secret_text(&cell));
+}
+
+static void measure(const struct output_table *table, size_t widths[OUTPUT_COLUMNS_MAX])
+{
+    const char *cell = secret_text(&table->text);
+
+    for (size_t i = 0; i < table->columns; i++)
+        widths[i] = table->headings != NULL ? strlen(table->headings[i]) : 0;
+    for (size_t i = 0; i < table->cells; i++, cell += strlen(cell) + 1) {
+        if (strlen(cell) > widths[i % table->columns])
+            widths[i % table->columns] = strlen(cell);
+    }
+}
+
+/* A row's last cell gets no blanks after it. */
+static bool append_cell(struct secret *lines, const char *cell, size_t width, bool last)
+{
+    size_t length = strlen(cell);
+
+    if (last)
+        return secret_append_format(lines, "%s\n", cell);
+    return secret_append_format(lines, "%s%*s", cell, (int)(width - length + GAP), "");
+}
+
+static bool align(const struct output_table *table, struct secret *lines)
+{
+    size_t widths[OUTPUT_COLUMNS_MAX];
+    const char *cell = secret_text(&table->text);
+    bool fits = true;
+
+    measure(table, widths);
+    for (size_t i = 0; table->headings != NULL && i < table->columns; i++)
+        fits = fits && append_cell(lines, table->headings[i], widths[i], i + 1 == table->columns);
+    for (size_t i = 0; i < table->cells; i++, cell += strlen(cell) + 1) {
+        size_t column = i % table->columns;
+
+        fits = fits && append_cell(lines, cell, widths[column], column + 1 == table->columns);
+    }
+    return fits;
+}
+
+static bool separate(const struct output_table *table, struct secret *lines)
+{
+    const char *cell = secret_text(&table->text);
+
+    for (size_t i = 0; i < table->cells; i++, cell += strlen(cell) + 1) {
+        if (!secret_append_format(lines, "%s%c", cell, (i + 1) % table->columns == 0 ? '\n' : '\t'))
+            return false;
+    }
+    return true;
+}
+
+enum status output_table_print(const struct output_table *table, struct failure *failure)
+{
+    CLEANUP(secret_reset) struct secret lines = {0};
+
+    if (table->cells == 0)
+        return STATUS_OK;
+    if (table->failed || !(isatty(STDOUT_FILENO) ? align(table, &lines) : separate(table, &lines)))
+        return failure_set(failure, STATUS_NO_MEMORY, "not enough memory for the table");
+    return output_write(lines.bytes, lines.size, failure);
+}

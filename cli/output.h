@@ -1,0 +1,47 @@
+/* What a command prints on stdout: bytes, JSON documents, and tables that are aligned under headings for a
+ * person on a terminal and plain lines with tabs between the cells in a pipe. Everything is put together in
+ * secret memory, because some of it is. */
+#ifndef STEPVAULT_CLI_OUTPUT_H
+#define STEPVAULT_CLI_OUTPUT_H
+
+#include "base/secret.h"
+#include "base/status.h"
+#include "json/json.h"
+
+#include <stdbool.h>
+#include <stddef.h>
+
+/* Writes all of it to stdout. */
+enum status output_write(const void *bytes, size_t size, struct failure *failure);
+enum status output_text(const char *text, struct failure *failure);
+
+/* Writes a value (NULL: an empty object) as one line of JSON. */
+enum status output_document(const struct json *value, struct failure *failure);
+
+/* A note for the person on stderr, one line. */
+void output_note(const char *format, ...) __attribute__((format(printf, 1, 2)));
+
+/* Appends text that others wrote, with everything in it that could steer a terminal or break a line of cells
+ * replaced by `?`. False when memory is out. */
+bool output_append_plain(struct secret *destination, const char *text);
+
+#define OUTPUT_COLUMNS_MAX 8
+
+struct output_table {
+    const char *const *headings; /* NULL: none */
+    size_t columns;
+    size_t cells;
+    struct secret text; /* the cells, each ended by a NUL */
+    bool failed;
+};
+void output_table_start(struct output_table *table, size_t columns, const char *const headings[]);
+void output_table_reset(struct output_table *table);
+/* The next cell, row by row; NULL is an empty one. */
+void output_table_add(struct output_table *table, const char *cell);
+void output_table_add_format(struct output_table *table, const char *format, ...)
+    __attribute__((format(printf, 2, 3)));
+/* A cell of the texts in an array, with commas between them. */
+void output_table_add_list(struct output_table *table, const struct json *texts);
+enum status output_table_print(const struct output_table *table, struct failure *failure);
+
+#endif

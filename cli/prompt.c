@@ -1,0 +1,230 @@
+/* The terminal, with echo off while a secret is typed and put back whatever happens. */
+#include "prompt.h"
+
+#include "base/cleanup.h"
+#include "base/file.h"
+#include "base/name.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <signal.h>
+#include <stdio.h>
+#include <string.h>
+#include <termios.h>
+#include <unistd.h>
+
+/* A terminal's line holds 4095 bytes and silently drops the rest, so a line that long may be a cut one. */
+#define TERMINAL_LINE_MAX 4094
+#define QUESTION_MAX 512
+
+static const int watched_signals[] = {SIGHUP, SIGINT, SIGQUIT, SIGTERM, SIGALRM, SIGTSTP, SIGTTIN, SIGTTOU};
+#define WATCHED_COUNT (sizeof(watched_signals) / sizeof(watched_signals[0]))
+
+static volatile sig_atomic_t caught[NSIG];
+
+static void catch_signal(int number)
+{
+    caught[number] = 1;
+}
+
+static bool signal_caught(void)
+{
+    for (size_t i = 0; i < WATCHED_COUNT; i++) {
+        if (caught[watched_signals[i]])
+            return true;
+    }
+    return false;
+}
+
+static void watch_signals(struct sigaction saved[WATCHED_COUNT])
+{
+    struct sigaction action = {.sa_handler = catch_signal}; /* no SA_RESTART: read must return */
+
+    memset((void *)caught, 0, sizeof(caught));
+    sigemptyset(&action.sa_mask);
+    for (size_t i = 0; i < WATCHED_COUNT; i++) {
+        sigaction(watched_signals[i], NULL, &saved[i]);
+        if (saved[i].sa_handler != SIG_IGN)
+            sigaction(watched_signals[i], &action, NULL);
+    }
+}
+
+/* Puts the handlers back and lets the signals do what they would have done. True if we were stopped and go
+ * on. */
+static bool deliver_signals(const struct sigaction saved[WATCHED_COUNT])
+{
+    bool stopped = false;
+
+    for (size_t i = 0; i < WATCHED_COUNT; i++)
+        sigaction(watched_signals[i], &saved[i], NULL);
+    for (size_t i = 0; i < WATCHED_COUNT; i++) {
+        int number = watched_signals[i];
+
+        if (!caught[number])
+            continue;
+        kill(getpid(), number);
+        stopped = stopped || number == SIGTSTP || number == SIGTTIN || number == SIGTTOU;
+    }
+    return stopped;
+}
+
+enum line_end { LINE_WHOLE, LINE_LONG, LINE_END, LINE_INTERRUPTED };
+
+/* Reads up to the newline, so that nothing of a long line is left for whoever reads the terminal next. */
+static enum line_end read_terminal(int terminal, size_t maximum, struct secret *line)
+{
+    bool fits = true;
+
+    for (;;) {
+        uint8_t *place = line->bytes + line->size; /* room for maximum + 1 was reserved */
+        ssize_t got = read(terminal, place, 1);
+
+        if (got == -1 && errno == EINTR && !signal_caught())
+            continue;
+        if (got == -1)
+            return signal_caught() ? LINE_INTERRUPTED : LINE_END;
+        if (got == 0)
+            return LINE_END;
+        if (*place == '\n' || *place == '\r')
+            break;
+        if (line->size < maximum)
+            line->size++;
+        else
+            fits = false;
+    }
+    line->bytes[line->size] = '\0';
+    return fits ? LINE_WHOLE : LINE_LONG;
+}
+
+/* One question and its line; the terminal is as before when this returns. */
+static enum line_end ask_once(int terminal, const char *question, bool hidden, size_t maximum,
+                              struct secret *line, bool *ret_again)
+{
+    struct sigaction saved_actions[WATCHED_COUNT];
+    struct termios saved, quiet;
+    bool silenced = false;
+    enum line_end end;
+
+    watch_signals(saved_actions);
+    if (hidden && tcgetattr(terminal, &saved) == 0) {
+        quiet = saved;
+        quiet.c_lflag &= ~(tcflag_t)(ECHO | ECHONL);
+        silenced = tcsetattr(terminal, TCSAFLUSH, &quiet) == 0;
+    }
+    if (hidden && !silenced) {
+        end = signal_caught() ? LINE_INTERRUPTED : LINE_END;
+    } else {
+        (void)file_write_all(terminal, question, strlen(question));
+        end = read_terminal(terminal, maximum, line);
+    }
+    if (silenced) {
+        (void)file_write_all(terminal, "\n", 1);
+        while (tcsetattr(terminal, TCSAFLUSH, &saved) == -1 && errno == EINTR && !caught[SIGTTOU])
+            continue;
+    }
+    *ret_again = deliver_signals(saved_actions);
+    return end;
+}
+
+enum status prompt_line(const char *question, bool hidden, size_t maximum, const char *what,
+                        struct failure *failure, struct secret *ret_line)
+{
+    CLEANUP(cleanup_close) int terminal = open("/dev/tty", O_RDWR | O_NOCTTY | O_CLOEXEC);
+    size_t limit = maximum < TERMINAL_LINE_MAX ? maximum : TERMINAL_LINE_MAX;
+    enum line_end end;
+    bool again;
+
+    if (terminal == -1)
+        return failure_set(failure, STATUS_KEY_REQUIRED, "there is no terminal to ask for %s on", what);
+    do {
+        secret_clear(ret_line);
+        if (!secret_reserve(ret_line, limit + 1))
+            return failure_set(failure, STATUS_NO_MEMORY, "not enough memory to read %s", what);
+        end = ask_once(terminal, question, hidden, limit, ret_line, &again);
+    } while (end == LINE_INTERRUPTED && again);
+    if (end == LINE_LONG)
+        return failure_set(failure, STATUS_TOO_LARGE, "%s is longer than the %zu bytes that can be typed",
+                           what, limit);
+    if (end != LINE_WHOLE)
+        return failure_set(failure, STATUS_FAILED, "%s was not typed", what);
+    return STATUS_OK;
+}
+
+enum status prompt_passphrase(int descriptor, const char *question, struct failure *failure,
+                              struct secret *ret_passphrase)
+{
+    enum status status;
+
+    if (descriptor == -1) {
+        status =
+            prompt_line(question, true, PROMPT_PASSPHRASE_MAX, "the passphrase", failure, ret_passphrase);
+    } else {
+        secret_clear(ret_passphrase);
+        status = file_read_line(descriptor, PROMPT_PASSPHRASE_MAX, "the passphrase", failure, ret_passphrase);
+    }
+    if (status == STATUS_OK && ret_passphrase->size == 0)
+        return failure_set(failure, STATUS_INVALID, "the passphrase is empty");
+    return status;
+}
+
+enum status prompt_new_passphrase(int descriptor, struct failure *failure, struct secret *ret_passphrase)
+{
+    CLEANUP(secret_reset) struct secret again = {0};
+    enum status status = prompt_passphrase(descriptor, "New passphrase: ", failure, ret_passphrase);
+
+    if (status != STATUS_OK || descriptor != -1)
+        return status;
+    status = prompt_line("New passphrase, again: ", true, PROMPT_PASSPHRASE_MAX, "the passphrase", failure,
+                         &again);
+    if (status != STATUS_OK)
+        return status;
+    if (again.size != ret_passphrase->size || !secret_equal(again.bytes, ret_passphrase->bytes, again.size))
+        return failure_set(failure, STATUS_INVALID, "the two passphrases differ");
+    return STATUS_OK;
+}
+
+static enum status read_value(const char *name, bool raw, struct failure *failure, struct secret *value)
+{
+    char what[QUESTION_MAX];
+    enum status status;
+
+    snprintf(what, sizeof(what), "the value of %s", name);
+    secret_clear(value);
+    /* One byte more than a value has, for the newline after it. */
+    status = file_read_all(STDIN_FILENO, NAME_VALUE_MAX + 1, what, failure, value);
+    if (status == STATUS_OK && !raw && value->size > 0 && value->bytes[value->size - 1] == '\n')
+        value->bytes[--value->size] = '\0';
+    if (status == STATUS_TOO_LARGE || (status == STATUS_OK && value->size > NAME_VALUE_MAX))
+        return failure_set(failure, STATUS_TOO_LARGE, "%s is larger than 64 KiB (%d bytes)", what,
+                           NAME_VALUE_MAX);
+    return status;
+}
+
+enum status prompt_value(const char *name, bool raw, struct failure *failure, struct secret *ret_value)
+{
+    char question[QUESTION_MAX];
+    enum status status;
+
+    if (!isatty(STDIN_FILENO)) {
+        status = read_value(name, raw, failure, ret_value);
+    } else {
+        snprintf(question, sizeof(question), "Value of %s: ", name);
+        status = prompt_line(question, true, NAME_VALUE_MAX, "the value", failure, ret_value);
+        if (status == STATUS_OK && ret_value->size == 0)
+            return failure_set(failure, STATUS_INVALID,
+                               "nothing was typed; an empty value is given on stdin");
+    }
+    if (status != STATUS_OK)
+        return status;
+    if (ret_value->size > 0 && memchr(ret_value->bytes, '\0', ret_value->size) != NULL)
+        return failure_set(failure, STATUS_INVALID, "the value of %s holds a NUL byte", name);
+    return STATUS_OK;
+}
+
+enum status prompt_refuse_argument(const char *word, struct failure *failure)
+{
+    return failure_set(failure, STATUS_USAGE,
+                       "the value of %.*s does not go on the command line, which every process can read: "
+                       "it is read from stdin, or asked for on a terminal",
+                       (int)strcspn(word, "="), word);
+}

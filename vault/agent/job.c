@@ -1,0 +1,335 @@
+/* Reading and verifying the log in slices. */
+#include "agent/job.h"
+
+#include "agent/call.h"
+#include "agent/session.h"
+#include "base/cleanup.h"
+#include "base/clock.h"
+#include "base/text.h"
+#include "json/json.h"
+#include "log.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+#define READ_SLICE 256u          /* leaves opened in one slice */
+#define READ_PAGE_LEAVES 128u    /* leaves in one reply */
+#define READ_PAGE_BYTES 262144u /* of one reply, about */
+#define VERIFY_SLICE 256u
+#define PROGRESS_MS 1000u
+
+struct job {
+    struct session *session;
+    struct job *next; /* of session->jobs */
+    bool borrows;
+    bool cancelled;
+    struct log_verification *verification; /* NULL: a reading */
+    struct job_filter filter;
+    char *texts[4]; /* what the filter's strings are copied to */
+    uint64_t position;
+    uint64_t total;
+    uint64_t replied_at_ms;
+};
+
+static enum status no_memory(struct failure *failure)
+{
+    return failure_set(failure, STATUS_NO_MEMORY, "not enough memory to read the log");
+}
+
+static enum status job_start(struct session *session, bool borrows, struct failure *failure,
+                             struct job **ret_job)
+{
+    struct job *job = calloc(1, sizeof(*job));
+
+    if (job == NULL)
+        return no_memory(failure);
+    job->session = session;
+    job->borrows = borrows;
+    job->total = log_size(session->vault);
+    job->replied_at_ms = clock_monotonic_ms();
+    job->next = session->jobs;
+    session->jobs = job;
+    session->borrowers += borrows;
+    *ret_job = job;
+    return STATUS_OK;
+}
+
+static bool filter_copy(struct job *job, const struct job_filter *filter)
+{
+    const char **const members[] = {&job->filter.step, &job->filter.account, &job->filter.variable,
+                                    &job->filter.outcome};
+
+    job->filter = *filter;
+    for (size_t at = 0; at < sizeof(members) / sizeof(members[0]); at++) {
+        if (*members[at] == NULL)
+            continue;
+        job->texts[at] = strdup(*members[at]);
+        *members[at] = job->texts[at];
+        if (job->texts[at] == NULL)
+            return false;
+    }
+    return true;
+}
+
+enum status job_start_reading(struct session *session, const struct job_filter *filter, bool borrows,
+                              struct failure *failure, struct job **ret_job)
+{
+    CLEANUP(job_freep) struct job *job = NULL;
+    enum status status = job_start(session, borrows, failure, &job);
+
+    if (status != STATUS_OK)
+        return status;
+    if (!filter_copy(job, filter))
+        return no_memory(failure);
+    *ret_job = TAKE(job);
+    return STATUS_OK;
+}
+
+enum status job_start_verifying(struct session *session, bool borrows, struct failure *failure,
+                                struct job **ret_job)
+{
+    CLEANUP(job_freep) struct job *job = NULL;
+    enum status status = job_start(session, borrows, failure, &job);
+
+    if (status == STATUS_OK)
+        status = log_verification_start(session->vault, failure, &job->verification);
+    if (status == STATUS_OK)
+        *ret_job = TAKE(job);
+    return status;
+}
+
+static void job_release(struct job *job)
+{
+    struct session *session = job->session;
+
+    log_verification_freep(&job->verification);
+    for (struct job **link = &session->jobs; *link != NULL; link = &(*link)->next) {
+        if (*link == job) {
+            *link = job->next;
+            break;
+        }
+    }
+    session->borrowers -= job->borrows;
+    job->borrows = false;
+}
+
+void job_freep(struct job **job)
+{
+    if (*job == NULL)
+        return;
+    if (!(*job)->cancelled) {
+        job_release(*job);
+        session_close((*job)->session);
+    }
+    for (size_t at = 0; at < sizeof((*job)->texts) / sizeof((*job)->texts[0]); at++)
+        free((*job)->texts[at]);
+    free(*job);
+    *job = NULL;
+}
+
+void job_cancel_all(struct session *session)
+{
+    while (session->jobs != NULL) {
+        struct job *job = session->jobs;
+
+        job_release(job);
+        job->cancelled = true;
+    }
+}
+
+static bool text_is(const struct json *object, const char *key, const char *wanted)
+{
+    const char *text = json_member_text(object, key);
+
+    return text != NULL && strcmp(text, wanted) == 0;
+}
+
+static bool list_has(const struct json *list, const char *wanted)
+{
+    for (size_t at = 0; at < json_count(list); at++) {
+        const char *text = json_text(json_at(list, at), NULL);
+
+        if (text != NULL && strcmp(text, wanted) == 0)
+            return true;
+    }
+    return false;
+}
+
+/* `object` is a leaf or one of its accounts: both name id, app and label; the id is `account` in the one and `id` in the other. */
+static bool account_is(const struct json *object, const char *wanted)
+{
+    const char *colon = strchr(wanted, ':');
+    const char *app = json_member_text(object, "app");
+
+    if (colon == NULL)
+        return text_is(object, "account", wanted) || text_is(object, "id", wanted) ||
+               text_is(object, "app", wanted);
+    return app != NULL && strlen(app) == (size_t)(colon - wanted) &&
+           strncmp(app, wanted, strlen(app)) == 0 && text_is(object, "label", colon + 1);
+}
+
+static bool accounts_pass(const struct json *leaf, const char *wanted)
+{
+    const struct json *accounts = json_member(leaf, "accounts");
+    bool found = account_is(leaf, wanted);
+
+    for (size_t at = 0; !found && at < json_count(accounts); at++)
+        found = account_is(json_at(accounts, at), wanted);
+    return found;
+}
+
+static bool variables_pass(const struct json *leaf, const char *wanted)
+{
+    const struct json *accounts = json_member(leaf, "accounts");
+    bool found = text_is(leaf, "variable", wanted) || list_has(json_member(leaf, "variables"), wanted);
+
+    for (size_t at = 0; !found && at < json_count(accounts); at++)
+        found = list_has(json_member(json_at(accounts, at), "names"), wanted);
+    return found;
+}
+
+static bool time_passes(const struct json *leaf, uint64_t since_ms)
+{
+    const char *time = json_member_text(leaf, "time");
+    uint64_t at_ms;
+
+    return time != NULL && clock_parse(time, clock_wall_ms(), &at_ms) && at_ms >= since_ms;
+}
+
+static bool filter_is_empty(const struct job_filter *filter)
+{
+    return filter->step == NULL && filter->account == NULL && filter->variable == NULL &&
+           filter->outcome == NULL && !filter->has_uid && filter->since_ms == 0;
+}
+
+bool job_filter_passes(const struct job_filter *filter, const char *line, size_t size)
+{
+    CLEANUP(json_freep) struct json *leaf = NULL;
+    struct failure failure;
+
+    if (filter_is_empty(filter))
+        return true;
+    if (json_parse(line, size, "a log entry", &failure, &leaf) != STATUS_OK)
+        return false;
+    return (filter->step == NULL || text_is(leaf, "step", filter->step)) &&
+           (filter->outcome == NULL || text_is(leaf, "outcome", filter->outcome)) &&
+           (!filter->has_uid || json_member_number(json_member(leaf, "who"), "uid", -1) == filter->uid) &&
+           (filter->since_ms == 0 || time_passes(leaf, filter->since_ms)) &&
+           (filter->account == NULL || accounts_pass(leaf, filter->account)) &&
+           (filter->variable == NULL || variables_pass(leaf, filter->variable));
+}
+
+static void write_leaf(struct json_writer *writer, uint64_t index, const struct secret *line,
+                       const uint8_t hash[MERKLE_HASH_SIZE])
+{
+    json_open_object(writer, NULL);
+    json_add_number(writer, "index", index);
+    json_add_hex(writer, "hash", hash, MERKLE_HASH_SIZE);
+    json_add_bytes(writer, "line", line->bytes, line->size);
+    json_close_object(writer);
+}
+
+/* Writes the leaves of one page. It is over when a bound of the page or of the slice is reached. */
+static enum status read_page(struct job *job, struct reply *reply, struct failure *failure,
+                             size_t *ret_leaves)
+{
+    CLEANUP(secret_reset) struct secret line = {0};
+    struct secret *output = reply->destination;
+    uint8_t hash[MERKLE_HASH_SIZE];
+    uint64_t end = job->total - job->position > READ_SLICE ? job->position + READ_SLICE : job->total;
+
+    *ret_leaves = 0;
+    json_open_array(&reply->writer, "leaves");
+    while (job->position < end && *ret_leaves < READ_PAGE_LEAVES &&
+           output->size - reply->start < READ_PAGE_BYTES) {
+        enum status status = log_read(job->session->vault, job->position, failure, &line, hash);
+
+        if (status != STATUS_OK)
+            return status;
+        if (job_filter_passes(&job->filter, secret_text(&line), line.size)) {
+            write_leaf(&reply->writer, job->position, &line, hash);
+            (*ret_leaves)++;
+        }
+        job->position++;
+    }
+    json_close_array(&reply->writer);
+    return STATUS_OK;
+}
+
+static void write_progress(struct json_writer *writer, uint64_t done, uint64_t total)
+{
+    json_add_number(writer, "done", done);
+    json_add_number(writer, "total", total);
+}
+
+/* True if something is to be said: an outcome, leaves, or that we are still at it. */
+static bool job_is_due(struct job *job, bool last, size_t leaves)
+{
+    uint64_t now = clock_monotonic_ms();
+
+    if (!last && leaves == 0 && now - job->replied_at_ms < PROGRESS_MS)
+        return false;
+    job->replied_at_ms = now;
+    return true;
+}
+
+static enum status read_slice(struct job *job, struct reply *reply, struct failure *failure, bool *ret_last,
+                              bool *ret_due)
+{
+    size_t leaves;
+    enum status status = read_page(job, reply, failure, &leaves);
+
+    if (status != STATUS_OK)
+        return status;
+    write_progress(&reply->writer, job->position, job->total);
+    *ret_last = job->position == job->total;
+    *ret_due = job_is_due(job, *ret_last, leaves);
+    return STATUS_OK;
+}
+
+static enum status verify_slice(struct job *job, struct reply *reply, struct failure *failure, bool *ret_last,
+                                bool *ret_due)
+{
+    const struct log_verification *verification = job->verification;
+    uint8_t root[MERKLE_HASH_SIZE];
+    char hex[2 * MERKLE_HASH_SIZE + 1] = "";
+    enum status status = log_verification_continue(job->verification, VERIFY_SLICE, failure, ret_last);
+
+    if (status != STATUS_OK)
+        return status;
+    if (*ret_last) {
+        log_verification_root(verification, root);
+        text_to_hex(hex, root, sizeof(root));
+    }
+    write_progress(&reply->writer, log_verification_position(verification),
+                   log_verification_total(verification));
+    json_add_text(&reply->writer, "root", hex);
+    json_add_number(&reply->writer, "checkpoints",
+                    *ret_last ? log_verification_checkpoints(verification) : 0);
+    *ret_due = job_is_due(job, *ret_last, 0);
+    return STATUS_OK;
+}
+
+bool job_continue(struct job *job, struct secret *output)
+{
+    struct failure failure;
+    struct reply reply;
+    bool last = false;
+    bool due = true;
+    enum status status;
+
+    reply_open(&reply, output);
+    if (job->cancelled)
+        status = failure_set(&failure, STATUS_LOCKED, "the vault was locked meanwhile");
+    else if (job->verification != NULL)
+        status = verify_slice(job, &reply, &failure, &last, &due);
+    else
+        status = read_slice(job, &reply, &failure, &last, &due);
+    if (status == STATUS_OK && due)
+        status = reply_close(&reply, !last, &failure);
+    else
+        reply_drop(&reply);
+    if (status != STATUS_OK)
+        reply_failure(output, &failure);
+    return last || status != STATUS_OK;
+}

@@ -1,0 +1,44 @@
+/* Jobs: calls with many replies (ReadLog, VerifyLog), done in slices so that the agent serves others meanwhile. */
+#ifndef STEPVAULT_AGENT_JOB_H
+#define STEPVAULT_AGENT_JOB_H
+
+#include "base/secret.h"
+#include "base/status.h"
+
+#include <stdbool.h>
+#include <stdint.h>
+#include <sys/types.h>
+
+struct session;
+struct job;
+
+/* Each filter that is set must hold for a leaf; NULL and has_uid false are not set. */
+struct job_filter {
+    const char *step;
+    const char *account; /* id, app, or app:label */
+    const char *variable;
+    const char *outcome;
+    bool has_uid;
+    uid_t uid;
+    uint64_t since_ms; /* wall clock; 0: all */
+};
+
+/* Start a job on the session's open vault; the filter's strings are copied. A job of a caller who brought a key for a locked
+ * vault borrows it (`borrows`): the vault stays open until the job is freed. */
+enum status job_start_reading(struct session *session, const struct job_filter *filter, bool borrows,
+                              struct failure *failure, struct job **ret_job);
+enum status job_start_verifying(struct session *session, bool borrows, struct failure *failure,
+                                struct job **ret_job);
+
+/* Does one slice, between turns, and appends at most one reply frame to `output`. True when that was the last one. */
+bool job_continue(struct job *job, struct secret *output);
+
+void job_freep(struct job **job);
+
+/* Before the vault is closed: each job's next slice answers Locked. */
+void job_cancel_all(struct session *session);
+
+/* Whether the line of a leaf passes the filter: for tests. */
+bool job_filter_passes(const struct job_filter *filter, const char *line, size_t size);
+
+#endif

@@ -1,0 +1,228 @@
+/* Peer credentials, and the reader process. */
+#include "agent/peer.h"
+
+#include "agent/seccomp.h"
+#include "base/cleanup.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <limits.h>
+#include <poll.h>
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/prctl.h>
+#include <sys/socket.h>
+#include <sys/syscall.h>
+#include <sys/time.h>
+#include <unistd.h>
+
+#ifndef SO_PEERPIDFD
+#define SO_PEERPIDFD 77
+#endif
+
+#define READER_DEADLINE_MS 200
+#define PROCESS_PATH_MAX 64
+
+struct question {
+    uint32_t sequence;
+    pid_t pid;
+};
+
+struct answer {
+    uint32_t sequence;
+    pid_t parent_pid;
+    char program[LEAF_PROGRAM_MAX];
+    char parent_program[LEAF_PROGRAM_MAX];
+};
+
+bool peer_identify(int connection, struct peer *ret_peer)
+{
+    struct ucred credentials;
+    socklen_t size = sizeof(credentials);
+
+    if (getsockopt(connection, SOL_SOCKET, SO_PEERCRED, &credentials, &size) != 0 ||
+        size != sizeof(credentials))
+        return false;
+    *ret_peer = (struct peer){.uid = credentials.uid, .gid = credentials.gid, .pid = credentials.pid};
+    return true;
+}
+
+bool peer_is_owner(const struct peer *peer)
+{
+    return peer->uid == getuid();
+}
+
+/* The path of the program; empty if it cannot be read, or is longer than the log keeps. */
+static void program_read(pid_t pid, char destination[LEAF_PROGRAM_MAX])
+{
+    char path[PROCESS_PATH_MAX];
+    ssize_t length;
+
+    snprintf(path, sizeof(path), "/proc/%d/exe", (int)pid);
+    length = readlink(path, destination, LEAF_PROGRAM_MAX - 1);
+    destination[length > 0 && length < LEAF_PROGRAM_MAX - 1 ? length : 0] = '\0';
+}
+
+/* The parent's process id from /proc/<pid>/stat; 0 if it cannot be read. */
+static pid_t parent_read(pid_t pid)
+{
+    char path[PROCESS_PATH_MAX];
+    char text[512];
+    const char *after;
+    ssize_t size;
+    int descriptor;
+    int parent = 0;
+
+    snprintf(path, sizeof(path), "/proc/%d/stat", (int)pid);
+    descriptor = open(path, O_RDONLY | O_CLOEXEC);
+    if (descriptor < 0)
+        return 0;
+    size = read(descriptor, text, sizeof(text) - 1);
+    close(descriptor);
+    text[size > 0 ? size : 0] = '\0';
+    /* The second field is the command's name, which may hold blanks and parentheses. */
+    after = strrchr(text, ')');
+    if (after == NULL || sscanf(after + 1, " %*c %d", &parent) != 1)
+        return 0;
+    return (pid_t)parent;
+}
+
+static void answer_make(pid_t pid, struct answer *answer)
+{
+    program_read(pid, answer->program);
+    answer->parent_pid = parent_read(pid);
+    if (answer->parent_pid == 0)
+        return;
+    program_read(answer->parent_pid, answer->parent_program);
+    /* The parent may have ended in between, and its id be another's. */
+    if (parent_read(pid) != answer->parent_pid)
+        answer->parent_program[0] = '\0';
+}
+
+static void reader_loop(int channel)
+{
+    for (;;) {
+        struct question question;
+        struct answer answer = {0};
+        ssize_t size = recv(channel, &question, sizeof(question), 0);
+
+        if (size < 0 && errno == EINTR)
+            continue;
+        if (size != (ssize_t)sizeof(question))
+            _exit(0);
+        answer.sequence = question.sequence;
+        answer_make(question.pid, &answer);
+        if (send(channel, &answer, sizeof(answer), MSG_NOSIGNAL) < 0)
+            _exit(0);
+    }
+}
+
+static void close_from(unsigned first)
+{
+#ifdef SYS_close_range
+    if (syscall(SYS_close_range, first, ~0u, 0u) == 0)
+        return;
+#endif
+    for (int descriptor = (int)first; descriptor < 65536; descriptor++)
+        close(descriptor);
+}
+
+static void reader_run(int channel, pid_t agent)
+{
+    prctl(PR_SET_PDEATHSIG, SIGKILL, 0, 0, 0);
+    prctl(PR_SET_NAME, "stepvault-peer", 0, 0, 0);
+    if (getppid() != agent)
+        _exit(0);
+    /* The first connection is among the descriptors: held here too, its client would never see it end. */
+    if (dup2(channel, 0) < 0)
+        _exit(1);
+    close_from(1);
+    seccomp_confine(SECCOMP_READER);
+    reader_loop(0);
+}
+
+enum status peer_reader_start(struct failure *failure, struct peer_reader *ret_reader)
+{
+    const struct timeval deadline = {.tv_usec = READER_DEADLINE_MS * 1000};
+    pid_t agent = getpid();
+    int pair[2];
+    pid_t child;
+
+    *ret_reader = (struct peer_reader){.channel = -1};
+    if (socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, pair) != 0)
+        return failure_set_errno(failure, STATUS_FAILED, errno, "cannot make a socket pair");
+    child = fork();
+    if (child == 0) {
+        reader_run(pair[1], agent);
+        _exit(0);
+    }
+    close(pair[1]);
+    if (child < 0) {
+        close(pair[0]);
+        return failure_set_errno(failure, STATUS_FAILED, errno, "cannot start a process");
+    }
+    setsockopt(pair[0], SOL_SOCKET, SO_RCVTIMEO, &deadline, sizeof(deadline));
+    setsockopt(pair[0], SOL_SOCKET, SO_SNDTIMEO, &deadline, sizeof(deadline));
+    ret_reader->channel = pair[0];
+    return STATUS_OK;
+}
+
+/* A reader that is slow once is given up: it must not hold up the agent again and again. */
+static bool reader_ask(struct peer_reader *reader, pid_t pid, struct answer *ret_answer)
+{
+    const struct question question = {.sequence = ++reader->sequence, .pid = pid};
+
+    if (reader->channel < 0)
+        return false;
+    if (send(reader->channel, &question, sizeof(question), MSG_NOSIGNAL) == (ssize_t)sizeof(question) &&
+        recv(reader->channel, ret_answer, sizeof(*ret_answer), 0) == (ssize_t)sizeof(*ret_answer) &&
+        ret_answer->sequence == question.sequence)
+        return true;
+    cleanup_close(&reader->channel);
+    return false;
+}
+
+/* Before Linux 6.5 the kernel cannot say; the answer is taken as it is then. */
+static bool peer_has_ended(int connection)
+{
+    struct pollfd watched = {.fd = -1, .events = POLLIN};
+    socklen_t size = sizeof(watched.fd);
+    bool ended;
+
+    if (getsockopt(connection, SOL_SOCKET, SO_PEERPIDFD, &watched.fd, &size) != 0)
+        return errno == ESRCH;
+    ended = poll(&watched, 1, 0) == 1;
+    close(watched.fd);
+    return ended;
+}
+
+void peer_describe(struct peer_reader *reader, int connection, const struct peer *peer,
+                   struct leaf_caller *ret_caller)
+{
+    struct answer answer;
+
+    ret_caller->uid = peer->uid;
+    ret_caller->gid = peer->gid;
+    ret_caller->pid = peer->pid;
+    ret_caller->parent_pid = 0;
+    ret_caller->program[0] = '\0';
+    ret_caller->parent_program[0] = '\0';
+    if (!reader_ask(reader, peer->pid, &answer) || peer_has_ended(connection))
+        return;
+    ret_caller->parent_pid = answer.parent_pid;
+    memcpy(ret_caller->program, answer.program, sizeof(answer.program));
+    memcpy(ret_caller->parent_program, answer.parent_program, sizeof(answer.parent_program));
+}
+
+void peer_describe_self(struct leaf_caller *ret_caller)
+{
+    struct answer answer = {0};
+
+    answer_make(getpid(), &answer);
+    *ret_caller = (struct leaf_caller){
+        .uid = getuid(), .gid = getgid(), .pid = getpid(), .parent_pid = answer.parent_pid};
+    memcpy(ret_caller->program, answer.program, sizeof(answer.program));
+    memcpy(ret_caller->parent_program, answer.parent_program, sizeof(answer.parent_program));
+}

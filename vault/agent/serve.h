@@ -1,0 +1,51 @@
+/* What each method does, once it was found, checked and admitted (method.c, turn.c). Each returns STATUS_OK with the members of
+ * the reply written, or fails with request->failure filled. Names in request->leaf are set only after their check. */
+#ifndef STEPVAULT_AGENT_SERVE_H
+#define STEPVAULT_AGENT_SERVE_H
+
+#include "agent/method.h"
+#include "agent/session.h"
+
+/* serve_service.c */
+enum status serve_info(struct session *session, struct request *request);
+enum status serve_description(struct session *session, struct request *request);
+
+/* serve_vault.c */
+enum status serve_status(struct session *session, struct request *request);
+enum status serve_list_slots(struct session *session, struct request *request);
+enum status serve_initialize(struct session *session, struct request *request);
+enum status serve_unlock(struct session *session, struct request *request);
+enum status serve_lock(struct session *session, struct request *request);
+enum status serve_add_slot(struct session *session, struct request *request);
+enum status serve_remove_slot(struct session *session, struct request *request);
+enum status serve_replace_passphrase(struct session *session, struct request *request);
+
+/* serve_account.c */
+enum status serve_add_account(struct session *session, struct request *request);
+enum status serve_list_accounts(struct session *session, struct request *request);
+enum status serve_show_account(struct session *session, struct request *request);
+enum status serve_set_account(struct session *session, struct request *request);
+enum status serve_rename_account(struct session *session, struct request *request);
+enum status serve_remove_account(struct session *session, struct request *request);
+enum status serve_bind(struct session *session, struct request *request);
+enum status serve_unbind(struct session *session, struct request *request);
+
+/* serve_step.c */
+enum status serve_set_variable(struct session *session, struct request *request);
+enum status serve_get_variable(struct session *session, struct request *request);
+enum status serve_list_variables(struct session *session, struct request *request);
+enum status serve_unset_variable(struct session *session, struct request *request);
+enum status serve_block_variable(struct session *session, struct request *request);
+enum status serve_add_step(struct session *session, struct request *request);
+enum status serve_list_steps(struct session *session, struct request *request);
+enum status serve_show_step(struct session *session, struct request *request);
+enum status serve_remove_step(struct session *session, struct request *request);
+enum status serve_project(struct session *session, struct request *request);
+
+/* serve_log.c */
+enum status serve_read_log(struct session *session, struct request *request);
+enum status serve_verify_log(struct session *session, struct request *request);
+enum status serve_checkpoint(struct session *session, struct request *request);
+enum status serve_log_key(struct session *session, struct request *request);
+
+#endif

@@ -1,0 +1,300 @@
+/* State, slots, unlocking and locking. */
+#include "agent/serve.h"
+
+#include "base/cleanup.h"
+#include "base/clock.h"
+#include "base/text.h"
+#include "log.h"
+
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#define TIME_MAX_SECONDS (366 * 86400)
+#define SLOTS_MAX 16
+
+static void write_protection(struct json_writer *writer, const struct protection *protection)
+{
+    json_open_object(writer, NULL);
+    json_add_text(writer, "name", protection->name);
+    json_add_boolean(writer, "held", protection->held);
+    json_add_text(writer, "detail", protection->detail);
+    json_close_object(writer);
+}
+
+static void write_protections(const struct session *session, struct json_writer *writer)
+{
+    const struct protection reader = {
+        .name = "peer reader",
+        .held = session->peer_reader_runs,
+        .detail = "the log names the programs that ask",
+    };
+    struct protection locked;
+
+    json_open_array(writer, "protections");
+    for (size_t at = 0; at < session->sandbox.count; at++)
+        write_protection(writer, &session->sandbox.stages[at]);
+    sandbox_memory_locked(&locked);
+    write_protection(writer, &locked);
+    write_protection(writer, &reader);
+    json_close_array(writer);
+}
+
+/* The id of an open vault, or of a locked one from its public header; none if the file cannot be read just now. */
+static void write_vault_id(const struct session *session, struct json_writer *writer)
+{
+    CLEANUP(cleanup_free) struct slot_header *headers = NULL;
+    struct failure failure;
+    uint8_t id[16];
+    uint32_t epoch;
+    size_t count;
+
+    if (session->vault != NULL)
+        json_add_hex(writer, "vault_id", vault_id(session->vault), sizeof(id));
+    else if (vault_read_slots(session->path, 0, &failure, id, &epoch, &headers, &count) == STATUS_OK)
+        json_add_hex(writer, "vault_id", id, sizeof(id));
+    else
+        json_add_text(writer, "vault_id", "");
+}
+
+static uint64_t seconds_until_lock(const struct session *session)
+{
+    uint64_t at_ms = session_locks_at(session);
+    uint64_t now_ms = clock_boot_ms();
+
+    if (at_ms == 0)
+        return 0;
+    return at_ms > now_ms ? (at_ms - now_ms + 999) / 1000 : 1;
+}
+
+static const char *log_state(const struct session *session)
+{
+    if (session->log_failed)
+        return session->log_failure.sentence;
+    return session->vault != NULL ? "ok" : "the vault is not open";
+}
+
+enum status serve_status(struct session *session, struct request *request)
+{
+    struct json_writer *writer = &request->reply.writer;
+    bool visible = session->unlocked || (session->vault != NULL && request->has_key);
+
+    json_add_text(writer, "state", session_state(session));
+    json_add_text(writer, "version", STEPVAULT_VERSION);
+    json_add_number(writer, "pid", (uint64_t)getpid());
+    write_vault_id(session, writer);
+    json_add_number(writer, "records", visible ? vault_record_count(session->vault) : 0);
+    json_add_number(writer, "log_size", visible ? log_size(session->vault) : 0);
+    json_add_number(writer, "locks_in", seconds_until_lock(session));
+    json_add_number(writer, "idle_locks_after", session->idle_ms / 1000);
+    json_add_number(writer, "connections", session->connections);
+    json_add_number(writer, "waiting_refusals", backlog_refusals(&session->backlog));
+    json_add_text(writer, "log", log_state(session));
+    write_protections(session, writer);
+    return STATUS_OK;
+}
+
+static void write_slot(struct json_writer *writer, const struct slot_header *header)
+{
+    char created[CLOCK_TEXT_SIZE];
+
+    clock_format(created, header->created_ms);
+    json_open_object(writer, NULL);
+    json_add_hex(writer, "id", header->id, sizeof(header->id));
+    json_add_text(writer, "kind", slot_kind_name(header->kind));
+    json_add_number(writer, "memory_kib", header->kdf.memory_kib);
+    json_add_number(writer, "passes", header->kdf.passes);
+    json_add_number(writer, "lanes", header->kdf.lanes);
+    json_add_hex(writer, "salt", header->kdf.salt, sizeof(header->kdf.salt));
+    json_add_text(writer, "created", created);
+    json_close_object(writer);
+}
+
+enum status serve_list_slots(struct session *session, struct request *request)
+{
+    CLEANUP(cleanup_free) struct slot_header *headers = NULL;
+    struct json_writer *writer = &request->reply.writer;
+    uint8_t id[16];
+    uint32_t epoch;
+    size_t count;
+    enum status status;
+
+    if (session->vault != NULL) {
+        status = vault_list_slots(session->vault, &request->failure, &headers, &count);
+        memcpy(id, vault_id(session->vault), sizeof(id));
+        epoch = vault_epoch(session->vault);
+    } else {
+        status = vault_read_slots(session->path, session->wait_ms, &request->failure, id, &epoch, &headers,
+                                  &count);
+    }
+    if (status != STATUS_OK)
+        return status;
+    json_add_hex(writer, "vault_id", id, sizeof(id));
+    json_add_number(writer, "epoch", epoch);
+    json_open_array(writer, "slots");
+    for (size_t at = 0; at < count; at++)
+        write_slot(writer, &headers[at]);
+    json_close_array(writer);
+    return STATUS_OK;
+}
+
+static void slots_free(struct vault_new_slot **slots)
+{
+    secret_free(*slots);
+}
+
+static enum status read_slots(const struct json *list, struct failure *failure, struct vault_new_slot *slots,
+                              size_t count)
+{
+    enum status status = STATUS_OK;
+
+    for (size_t at = 0; at < count && status == STATUS_OK; at++)
+        status = method_read_slot(json_at(list, at), failure, &slots[at]);
+    return status;
+}
+
+enum status serve_initialize(struct session *session, struct request *request)
+{
+    CLEANUP(slots_free) struct vault_new_slot *slots = secret_allocate(SLOTS_MAX * sizeof(*slots));
+    const struct json *list = json_member(request->parameters, "slots");
+    size_t count = json_count(list);
+    enum status status;
+
+    if (session->vault != NULL)
+        return failure_set(&request->failure, STATUS_EXISTS, "there is a vault at %s", session->path);
+    if (count == 0 || count > SLOTS_MAX)
+        return failure_set(&request->failure, STATUS_INVALID, "a new vault has 1 to %d slots", SLOTS_MAX);
+    if (slots == NULL)
+        return failure_set(&request->failure, STATUS_NO_MEMORY, "not enough memory for the slots");
+    status = read_slots(list, &request->failure, slots, count);
+    if (status == STATUS_OK)
+        status = vault_create(session->path, slots, count, request->leaf.caller, &request->failure,
+                              &session->vault);
+    if (status != STATUS_OK)
+        return status;
+    session->unlocked = true;
+    session->used_at_ms = clock_boot_ms();
+    json_add_hex(&request->reply.writer, "vault_id", vault_id(session->vault), 16);
+    return STATUS_OK;
+}
+
+static enum status read_seconds(const struct request *request, const char *name, struct failure *failure,
+                                bool *ret_given, uint64_t *ret_ms)
+{
+    int64_t seconds;
+
+    *ret_given = json_number(json_member(request->parameters, name), &seconds);
+    if (!*ret_given)
+        return STATUS_OK;
+    if (seconds < 0 || seconds > TIME_MAX_SECONDS)
+        return failure_set(failure, STATUS_INVALID, "%s is not between 0 and %d seconds", name,
+                           TIME_MAX_SECONDS);
+    *ret_ms = (uint64_t)seconds * 1000;
+    return STATUS_OK;
+}
+
+/* The slot's id in the leaf says which key opened the vault. */
+static bool describe_unlock(struct request *request, bool was_open)
+{
+    char slot[2 * SLOT_ID_SIZE + 1];
+
+    if (was_open || !request->key.has_slot)
+        return true;
+    text_to_hex(slot, request->key.slot, SLOT_ID_SIZE);
+    return secret_append_format(&request->leaf.details, "\"slot\":\"%s\"", slot);
+}
+
+static enum status log_unlock(struct session *session, struct request *request, bool was_open)
+{
+    request->leaf.granted = true;
+    if (!describe_unlock(request, was_open))
+        return failure_set(&request->failure, STATUS_NO_MEMORY, "not enough memory to log the unlocking");
+    return session_log(session, &request->leaf, &request->failure);
+}
+
+enum status serve_unlock(struct session *session, struct request *request)
+{
+    struct failure *failure = &request->failure;
+    bool was_open = session->unlocked;
+    bool has_lifetime;
+    bool has_idle;
+    uint64_t lifetime_ms = 0;
+    uint64_t idle_ms = 0;
+    enum status status = read_seconds(request, "lifetime", failure, &has_lifetime, &lifetime_ms);
+
+    if (status == STATUS_OK)
+        status = read_seconds(request, "idle", failure, &has_idle, &idle_ms);
+    if (status == STATUS_OK && !was_open && !request->has_key)
+        status = failure_set(failure, STATUS_KEY_REQUIRED, "a slot key is needed to open the vault");
+    if (status == STATUS_OK && !was_open)
+        status = session_open(session, &request->key, failure);
+    if (status == STATUS_OK)
+        status = log_unlock(session, request, was_open);
+    if (status != STATUS_OK)
+        return status;
+    session->unlocked = true;
+    session->used_at_ms = clock_boot_ms();
+    if (has_lifetime)
+        session->lifetime_at_ms = lifetime_ms > 0 ? session->used_at_ms + lifetime_ms : 0;
+    if (has_idle)
+        session->idle_ms = idle_ms;
+    json_add_boolean(&request->reply.writer, "was_open", was_open);
+    return STATUS_OK;
+}
+
+enum status serve_lock(struct session *session, struct request *request)
+{
+    json_add_boolean(&request->reply.writer, "was_open", session->unlocked);
+    session_lock(session, request->leaf.caller, NULL);
+    session->ending = true;
+    return STATUS_OK;
+}
+
+static enum status describe_slot(struct request *request, const uint8_t id[SLOT_ID_SIZE])
+{
+    char hex[2 * SLOT_ID_SIZE + 1];
+
+    text_to_hex(hex, id, SLOT_ID_SIZE);
+    if (!secret_append_format(&request->leaf.details, "\"slot\":\"%s\"", hex))
+        return failure_set(&request->failure, STATUS_NO_MEMORY, "not enough memory to log the slot");
+    return STATUS_OK;
+}
+
+static enum status with_new_slot(struct session *session, struct request *request,
+                                 enum status (*change)(struct vault *, const struct vault_new_slot *,
+                                                       struct failure *))
+{
+    CLEANUP(slots_free) struct vault_new_slot *slot = secret_allocate(sizeof(*slot));
+    enum status status;
+
+    if (slot == NULL)
+        return failure_set(&request->failure, STATUS_NO_MEMORY, "not enough memory for the slot");
+    status = method_read_slot(json_member(request->parameters, "new_slot"), &request->failure, slot);
+    if (status == STATUS_OK)
+        status = describe_slot(request, slot->header.id);
+    if (status == STATUS_OK)
+        status = change(session->vault, slot, &request->failure);
+    return status;
+}
+
+enum status serve_add_slot(struct session *session, struct request *request)
+{
+    return with_new_slot(session, request, vault_add_slot);
+}
+
+enum status serve_replace_passphrase(struct session *session, struct request *request)
+{
+    return with_new_slot(session, request, vault_replace_passphrase);
+}
+
+enum status serve_remove_slot(struct session *session, struct request *request)
+{
+    uint8_t id[SLOT_ID_SIZE];
+    enum status status;
+
+    if (!text_from_hex(id, sizeof(id), json_member_text(request->parameters, "slot")))
+        return failure_set(&request->failure, STATUS_INVALID,
+                           "the slot is not an id of 32 hexadecimal digits");
+    status = describe_slot(request, id);
+    return status == STATUS_OK ? vault_remove_slot(session->vault, id, &request->failure) : status;
+}

@@ -1,0 +1,142 @@
+/* Opening, locking and the turn. */
+#include "agent/session.h"
+
+#include "agent/job.h"
+#include "agent/journal.h"
+#include "base/clock.h"
+#include "log.h"
+
+#include <unistd.h>
+
+const char *session_state(const struct session *session)
+{
+    if (session->unlocked)
+        return "open";
+    return session->vault != NULL || access(session->path, F_OK) == 0 ? "locked" : "absent";
+}
+
+enum status session_open(struct session *session, const struct vault_key *key, struct failure *failure)
+{
+    if (session->vault != NULL)
+        return vault_check_key(session->vault, key, failure);
+    return vault_open(session->path, key, session->wait_ms, failure, &session->vault);
+}
+
+void session_close(struct session *session)
+{
+    if (!session->unlocked && session->borrowers == 0)
+        vault_freep(&session->vault);
+}
+
+static void session_note_failure(struct session *session, const struct failure *failure)
+{
+    if (failure->status != STATUS_LOG_UNWRITABLE)
+        return;
+    session->log_failed = true;
+    session->log_failure = *failure;
+}
+
+void session_rollback(struct session *session)
+{
+    if (!session->turn)
+        return;
+    vault_rollback(session->vault);
+    session->turn = false;
+    backlog_settle(&session->backlog, false);
+}
+
+enum status session_begin(struct session *session, struct failure *failure)
+{
+    enum status status;
+
+    if (session->turn)
+        return STATUS_OK;
+    status = vault_begin(session->vault, failure);
+    if (status == STATUS_OK) {
+        session->turn = true;
+        status = backlog_write(&session->backlog, session->vault, &session->self, failure);
+    }
+    if (status != STATUS_OK) {
+        session_note_failure(session, failure);
+        session_rollback(session);
+    }
+    return status;
+}
+
+enum status session_commit(struct session *session, struct failure *failure)
+{
+    enum status status;
+
+    if (!session->turn)
+        return STATUS_OK;
+    status = vault_commit(session->vault, failure);
+    session->turn = false;
+    backlog_settle(&session->backlog, status == STATUS_OK);
+    session->log_failed = session->log_failed && status != STATUS_OK;
+    if (status != STATUS_OK)
+        session_note_failure(session, failure);
+    return status;
+}
+
+static void session_wait(struct session *session, const char *action, bool granted, enum status why,
+                         const struct leaf_caller *caller)
+{
+    uint64_t count = backlog_add(&session->backlog, action, granted, why, caller);
+
+    /* The first, second, fourth, eighth... time, so that a loop of refusals does not fill the journal. */
+    if (!granted && count > 0 && (count & (count - 1)) == 0)
+        journal_refusal(action, caller, why, count);
+}
+
+void session_refuse(struct session *session, const char *action, const struct leaf_caller *caller,
+                    enum status why)
+{
+    session_wait(session, action, false, why, caller);
+}
+
+enum status session_log(struct session *session, struct leaf *leaf, struct failure *failure)
+{
+    enum status status = session_begin(session, failure);
+
+    if (status == STATUS_OK) {
+        status = log_append(session->vault, leaf, failure);
+        if (status == STATUS_OK)
+            status = session_commit(session, failure);
+        else
+            session_rollback(session);
+    }
+    if (status != STATUS_LOG_UNWRITABLE)
+        return status;
+    session_note_failure(session, failure);
+    session_wait(session, leaf->action, leaf->granted, leaf->why, leaf->caller);
+    return STATUS_OK;
+}
+
+void session_lock(struct session *session, const struct leaf_caller *caller, const char *cause)
+{
+    struct leaf leaf = {.action = "lock", .granted = true, .caller = caller};
+    struct failure failure;
+
+    session_rollback(session);
+    if (session->unlocked) {
+        if (cause == NULL || secret_append_format(&leaf.details, "\"cause\":\"%s\"", cause))
+            (void)session_log(session, &leaf, &failure);
+        leaf_reset(&leaf);
+    }
+    job_cancel_all(session);
+    session->unlocked = false;
+    session->lifetime_at_ms = 0;
+    session->idle_ms = 0;
+    vault_freep(&session->vault);
+}
+
+uint64_t session_locks_at(const struct session *session)
+{
+    uint64_t idle_at = session->idle_ms > 0 ? session->used_at_ms + session->idle_ms : 0;
+
+    if (!session->unlocked)
+        return 0;
+    if (session->lifetime_at_ms == 0 || idle_at == 0)
+        return session->lifetime_at_ms + idle_at;
+    return session->lifetime_at_ms < idle_at ? session->lifetime_at_ms : idle_at;
+}

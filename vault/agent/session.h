@@ -1,0 +1,70 @@
+/* What the agent holds between calls: the vault or none, the open turn, the times at which it locks, what waits for the log.
+ *
+ * The vault is in one of three states: absent (no file), locked, or open. A locked vault may still be held open for a single call
+ * or for jobs of callers who brought a key; to everybody else it is locked then, too. */
+#ifndef STEPVAULT_AGENT_SESSION_H
+#define STEPVAULT_AGENT_SESSION_H
+
+#include "agent/backlog.h"
+#include "agent/sandbox.h"
+#include "base/status.h"
+#include "leaf.h"
+#include "vault.h"
+
+#include <limits.h>
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+struct job;
+
+struct session {
+    char path[PATH_MAX];
+    unsigned wait_ms; /* for another process's lock on the vault */
+    struct vault *vault;
+    bool unlocked;      /* open for everybody; else the vault is open only for one call or for borrowers */
+    unsigned borrowers; /* jobs that hold the vault with a key of their own */
+    bool turn;          /* vault_begin was called */
+    bool ending;        /* Lock was called: the agent ends when its reply is out */
+    uint64_t lifetime_at_ms; /* of clock_boot_ms; 0: none */
+    uint64_t idle_ms;        /* 0: none */
+    uint64_t used_at_ms;
+    bool log_failed;
+    struct failure log_failure; /* why nothing could be logged last, while log_failed */
+    struct backlog backlog;
+    struct sandbox sandbox;
+    bool peer_reader_runs;
+    size_t connections;
+    struct leaf_caller self;
+    struct job *jobs;
+};
+
+/* "absent", "locked" or "open". */
+const char *session_state(const struct session *session);
+
+/* Opens the vault with the key for the call at hand, or checks the key if it is open already. */
+enum status session_open(struct session *session, const struct vault_key *key, struct failure *failure);
+
+/* Closes a vault that was open for calls and jobs only, once none is left. */
+void session_close(struct session *session);
+
+/* Opens the turn unless it is, and puts into it what waits for the log. On failure there is no turn. */
+enum status session_begin(struct session *session, struct failure *failure);
+/* Commits the turn, if there is one. On failure nothing of it is left. */
+enum status session_commit(struct session *session, struct failure *failure);
+void session_rollback(struct session *session);
+
+/* Notes a refusal that cannot be logged now: it waits, and the journal gets a line. */
+void session_refuse(struct session *session, const char *action, const struct leaf_caller *caller,
+                    enum status why);
+
+/* Commits a leaf of the agent's own turn; one that cannot be written waits. Other failures are the result. */
+enum status session_log(struct session *session, struct leaf *leaf, struct failure *failure);
+
+/* Locks an open vault: its leaf says why (`cause` NULL: the caller asked), jobs are cancelled, keys wiped, the file closed. */
+void session_lock(struct session *session, const struct leaf_caller *caller, const char *cause);
+
+/* The time of clock_boot_ms at which the vault locks by itself; 0 if it does not. */
+uint64_t session_locks_at(const struct session *session);
+
+#endif

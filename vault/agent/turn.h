@@ -1,0 +1,56 @@
+/* One turn of the loop is one transaction (docs/DESIGN.md, section 4): calls are served one after the other, their leaves and
+ * changes are committed once, and only then do their replies count. Knows no sockets. */
+#ifndef STEPVAULT_AGENT_TURN_H
+#define STEPVAULT_AGENT_TURN_H
+
+#include "agent/call.h"
+#include "agent/method.h"
+#include "agent/session.h"
+#include "base/secret.h"
+#include "base/status.h"
+#include "leaf.h"
+
+#include <stdbool.h>
+#include <stddef.h>
+
+/* One call and its reply, from its serving to the end of its turn. */
+struct exchange {
+    struct exchange *next;
+    struct secret *output;            /* the reply's frame is appended here */
+    const struct leaf_caller *caller; /* set by turn->identify when first needed */
+    bool owner;                       /* the caller is the vault's owner; anyone else is told nothing */
+    bool oneway;
+    struct job *job; /* set by the turn: a job that answers from now on; the receiver's */
+    /* The turn's own. */
+    const struct method *method;
+    const char *action; /* in the log; NULL: not logged */
+    size_t start;
+    bool in_turn; /* its outcome hangs on the commit */
+    bool granted;
+    enum status why;
+};
+
+struct turn {
+    struct session *session;
+    struct request *request; /* the call at hand; secret memory */
+    const struct leaf_caller *(*identify)(struct exchange *exchange);
+    struct exchange *first; /* served and not finished */
+    struct exchange **last;
+};
+
+enum status turn_start(struct turn *turn, struct session *session,
+                       const struct leaf_caller *(*identify)(struct exchange *exchange),
+                       struct failure *failure);
+void turn_end(struct turn *turn);
+
+/* True if the call must not share a turn with others: finish the turn before and after serving it. */
+bool turn_needs_own(const struct turn *turn, const struct call *call);
+
+/* Serves the call. exchange->output, caller, owner and oneway are set; its reply stays invalid until turn_finish. */
+void turn_serve(struct turn *turn, struct exchange *exchange, const struct call *call);
+
+/* Commits. Replies of calls whose outcome could not be made durable become the error. Returns the exchanges of the turn, each with
+ * its final reply, and is empty afterwards. */
+struct exchange *turn_finish(struct turn *turn);
+
+#endif

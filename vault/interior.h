@@ -1,0 +1,90 @@
+/* What the nouns of this folder see of an open vault; nobody outside it includes this. */
+#ifndef STEPVAULT_INTERIOR_H
+#define STEPVAULT_INTERIOR_H
+
+#include "crypto/merkle.h"
+#include "crypto/note.h"
+#include "crypto/seal.h"
+#include "state.h"
+#include "store/store.h"
+#include "vault.h"
+
+#include <limits.h>
+
+/* The vault key and the purpose keys derived from it; in secret memory. */
+struct vault_keys {
+    uint8_t vault[SEAL_KEY_SIZE];
+    uint8_t record[SEAL_KEY_SIZE];
+    uint8_t lookup[SEAL_KEY_SIZE];
+    uint8_t accumulator[SEAL_KEY_SIZE];
+    uint8_t state[SEAL_KEY_SIZE];
+    uint8_t tag[SEAL_KEY_SIZE];
+    uint8_t checkpoint[SEAL_KEY_SIZE];
+};
+
+#define LOG_TILE_WIDTH 256u
+#define LOG_LEVELS 6u /* 256^6 leaves: more than a store can number */
+
+/* Secrets of the log; in secret memory. */
+struct log_keys {
+    uint8_t reading[SEAL_KEY_SIZE];
+    uint8_t segment[SEAL_KEY_SIZE];
+    struct note_key signer;
+};
+
+/* The log's right edge, the turn included. */
+struct log {
+    struct log_keys *keys;
+    struct merkle_edge edge;
+    uint8_t (*tails)[LOG_TILE_WIDTH]
+                    [MERKLE_HASH_SIZE]; /* LOG_LEVELS unfinished tiles; level L holds (size >> 8L) & 255 */
+    uint64_t segment_first;
+    char instance[17];
+    uint64_t sequence; /* of our next leaf */
+    uint8_t previous[MERKLE_HASH_SIZE];
+    char head[NOTE_MAX]; /* of the last commit */
+    uint64_t head_size;
+    uint64_t kept_day; /* days since 1970 of the newest kept checkpoint */
+};
+
+struct vault {
+    struct store *store;
+    char path[PATH_MAX];
+    uint8_t id[SEAL_ID_SIZE];
+    uint32_t epoch;
+    struct vault_keys *keys;
+    struct state state;
+    struct log log;
+    struct store_rows rows; /* what the last look-up gave; nothing keeps pointers into it across calls */
+    bool in_turn;
+    bool broken;
+    bool rolled_back; /* the log's edge must be read again before the next turn */
+};
+
+/* Log keys and edge of a vault whose state row said `size` leaves and head note `head`; verifies the root. */
+enum status log_open(struct vault *vault, uint64_t size, const char *head, struct failure *failure);
+
+/* Makes reading key, first segment and signing key of a new vault, within its first turn. */
+enum status log_create(struct vault *vault, struct failure *failure);
+
+/* Reads the right edge of the committed log again. */
+enum status log_reload(struct vault *vault, struct failure *failure);
+
+/* Signs the edge into `note`. */
+void log_sign(const struct vault *vault, char note[NOTE_MAX]);
+
+/* Opens the sealed body of leaf `index` into `ret_line` and hashes it. */
+enum status log_open_leaf(const struct vault *vault, uint64_t index, const struct store_blob *blob,
+                          struct failure *failure, struct secret *ret_line,
+                          uint8_t ret_hash[MERKLE_HASH_SIZE]);
+
+/* Opens a kept checkpoint: when it was kept, and the note. */
+enum status log_open_checkpoint(const struct vault *vault, const struct store_blob *blob,
+                                struct failure *failure, uint64_t *ret_time_ms, char ret_note[NOTE_MAX]);
+
+void log_close(struct vault *vault);
+
+/* Reads all rows anew and compares them with the stored state. Not within a turn. */
+enum status vault_verify_rows(struct vault *vault, struct failure *failure);
+
+#endif

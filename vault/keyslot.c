@@ -1,0 +1,277 @@
+/* The key slots of a vault: which there may be, what opens them, changing them. */
+#include "keyslot.h"
+
+#include "base/cleanup.h"
+#include "interior.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+static enum status no_memory(struct failure *failure)
+{
+    return failure_set(failure, STATUS_NO_MEMORY, "%s", status_sentence(STATUS_NO_MEMORY));
+}
+
+static void slot_from_row(const struct store_slot *row, struct slot *ret_slot)
+{
+    *ret_slot = (struct slot){
+        .header = {.kind = (enum slot_kind)row->kind,
+                   .kdf = {.memory_kib = row->memory_kib, .passes = row->passes, .lanes = row->lanes},
+                   .created_ms = row->created_ms}
+    };
+    memcpy(ret_slot->header.id, row->id, sizeof row->id);
+    memcpy(ret_slot->header.kdf.salt, row->salt, sizeof row->salt);
+    memcpy(ret_slot->commitment, row->commitment, sizeof row->commitment);
+    memcpy(ret_slot->wrapped, row->wrapped, sizeof row->wrapped);
+}
+
+static void slot_to_row(const struct slot *slot, struct store_slot *ret_row)
+{
+    *ret_row = (struct store_slot){.kind = slot->header.kind,
+                                   .memory_kib = slot->header.kdf.memory_kib,
+                                   .passes = slot->header.kdf.passes,
+                                   .lanes = slot->header.kdf.lanes,
+                                   .created_ms = slot->header.created_ms};
+    memcpy(ret_row->id, slot->header.id, sizeof ret_row->id);
+    memcpy(ret_row->salt, slot->header.kdf.salt, sizeof ret_row->salt);
+    memcpy(ret_row->commitment, slot->commitment, sizeof ret_row->commitment);
+    memcpy(ret_row->wrapped, slot->wrapped, sizeof ret_row->wrapped);
+}
+
+/* Tries the slot the key names, or every machine slot: those cost no derivation. */
+enum status keyslot_unwrap(const struct vault *vault, const struct store_slot *rows, size_t count,
+                           const struct vault_key *key, struct failure *failure,
+                           uint8_t ret_vault_key[SEAL_KEY_SIZE])
+{
+    bool named = false;
+
+    for (size_t i = 0; i < count; i++) {
+        struct slot slot;
+
+        if (key->has_slot ? memcmp(rows[i].id, key->slot, SLOT_ID_SIZE) != 0 : rows[i].kind != SLOT_MACHINE)
+            continue;
+        named = true;
+        slot_from_row(&rows[i], &slot);
+        if (slot_unwrap(&slot, key->key, vault->id, vault->epoch, ret_vault_key))
+            return STATUS_OK;
+    }
+    if (key->has_slot && !named)
+        return failure_set(failure, STATUS_NOT_FOUND, "the vault has no slot of that id");
+    if (!named)
+        return failure_set(failure, STATUS_WRONG_KEY, "no key file opens this vault: it has no machine slot");
+    return failure_set(failure, STATUS_WRONG_KEY, "the key does not open the vault %s", vault->path);
+}
+
+/* How many slots of each kind there may be. */
+static const unsigned slot_limits[] = {
+    [SLOT_PASSPHRASE] = 1,
+    [SLOT_LOGIN] = 2,
+    [SLOT_RECOVERY] = 1,
+    [SLOT_MACHINE] = 64,
+};
+
+static enum status check_new_slot(const struct store_slot *rows, size_t count,
+                                  const struct vault_new_slot *slot, struct failure *failure)
+{
+    unsigned same = 0;
+
+    for (size_t i = 0; i < count; i++) {
+        same += rows[i].kind == (uint32_t)slot->header.kind;
+        if (memcmp(rows[i].id, slot->header.id, SLOT_ID_SIZE) == 0)
+            return failure_set(failure, STATUS_EXISTS, "there is a slot of that id");
+    }
+    if (same >= slot_limits[slot->header.kind])
+        return failure_set(failure, STATUS_EXISTS,
+                           "the vault has %u %s slot%s, and that is the most it can have", same,
+                           slot_kind_name(slot->header.kind), same == 1 ? "" : "s");
+    return STATUS_OK;
+}
+
+enum status keyslot_put(struct vault *vault, const struct vault_new_slot *new_slot, struct failure *failure)
+{
+    struct slot slot = {.header = new_slot->header};
+    struct store_slot row;
+    uint8_t term[SEAL_HASH_SIZE];
+
+    slot_wrap(&slot, new_slot->key, vault->keys->vault, vault->id, vault->epoch);
+    slot_to_row(&slot, &row);
+    state_term_slot(vault->keys->accumulator, &row, term);
+    enum status status = state_change(&vault->state, row.id, term)
+                             ? store_put_slot(vault->store, &row, failure)
+                             : no_memory(failure);
+    if (status != STATUS_OK)
+        vault->broken = true;
+    return status;
+}
+
+/* The slots as stored, each compared with its remembered term. */
+static enum status list_slots(struct vault *vault, struct failure *failure, struct store_slot **ret_rows,
+                              size_t *ret_count)
+{
+    CLEANUP(cleanup_free) struct store_slot *rows = NULL;
+    uint8_t term[SEAL_HASH_SIZE];
+    size_t count;
+
+    enum status status = store_list_slots(vault->store, failure, &rows, &count);
+    for (size_t i = 0; status == STATUS_OK && i < count; i++) {
+        state_term_slot(vault->keys->accumulator, &rows[i], term);
+        if (!state_matches(&vault->state, rows[i].id, term))
+            status = failure_set(failure, STATUS_CORRUPT, "a slot of the vault is not what the vault wrote");
+    }
+    if (status != STATUS_OK)
+        return status;
+    *ret_rows = TAKE(rows);
+    *ret_count = count;
+    return STATUS_OK;
+}
+
+static enum status headers_from_rows(const struct store_slot *rows, size_t count, struct failure *failure,
+                                     struct slot_header **ret_headers)
+{
+    struct slot_header *headers = calloc(count + 1, sizeof *headers);
+    struct slot slot;
+
+    if (headers == NULL)
+        return no_memory(failure);
+    for (size_t i = 0; i < count; i++) {
+        slot_from_row(&rows[i], &slot);
+        headers[i] = slot.header;
+    }
+    *ret_headers = headers;
+    return STATUS_OK;
+}
+
+enum status vault_list_slots(struct vault *vault, struct failure *failure, struct slot_header **ret_headers,
+                             size_t *ret_count)
+{
+    CLEANUP(cleanup_free) struct store_slot *rows = NULL;
+    size_t count;
+
+    enum status status = list_slots(vault, failure, &rows, &count);
+    if (status == STATUS_OK)
+        status = headers_from_rows(rows, count, failure, ret_headers);
+    if (status == STATUS_OK)
+        *ret_count = count;
+    return status;
+}
+
+enum status vault_read_slots(const char *path, unsigned wait_ms, struct failure *failure, uint8_t ret_id[16],
+                             uint32_t *ret_epoch, struct slot_header **ret_headers, size_t *ret_count)
+{
+    CLEANUP(cleanup_free) struct store_slot *rows = NULL;
+    struct store_header header;
+    size_t count;
+
+    enum status status = store_read_slots(path, wait_ms, failure, &header, &rows, &count);
+    if (status == STATUS_OK)
+        status = headers_from_rows(rows, count, failure, ret_headers);
+    if (status != STATUS_OK)
+        return status;
+    memcpy(ret_id, header.vault_id, sizeof header.vault_id);
+    *ret_epoch = header.epoch;
+    *ret_count = count;
+    return STATUS_OK;
+}
+
+enum status vault_check_key(struct vault *vault, const struct vault_key *key, struct failure *failure)
+{
+    CLEANUP(cleanup_free) struct store_slot *rows = NULL;
+    uint8_t *vault_key = secret_allocate(SEAL_KEY_SIZE);
+    size_t count;
+
+    enum status status = vault_key == NULL ? no_memory(failure) : list_slots(vault, failure, &rows, &count);
+    if (status == STATUS_OK)
+        status = keyslot_unwrap(vault, rows, count, key, failure, vault_key);
+    if (status == STATUS_OK && !secret_equal(vault_key, vault->keys->vault, SEAL_KEY_SIZE))
+        status = failure_set(failure, STATUS_WRONG_KEY, "the key opens another vault");
+    secret_free(vault_key);
+    return status;
+}
+
+enum status vault_add_slot(struct vault *vault, const struct vault_new_slot *slot, struct failure *failure)
+{
+    CLEANUP(cleanup_free) struct store_slot *rows = NULL;
+    size_t count;
+
+    enum status status = list_slots(vault, failure, &rows, &count);
+    if (status == STATUS_OK)
+        status = check_new_slot(rows, count, slot, failure);
+    return status == STATUS_OK ? keyslot_put(vault, slot, failure) : status;
+}
+
+static enum status drop_slot(struct vault *vault, const uint8_t id[SLOT_ID_SIZE], struct failure *failure)
+{
+    enum status status = state_change(&vault->state, id, NULL) ? store_remove_slot(vault->store, id, failure)
+                                                               : no_memory(failure);
+
+    if (status != STATUS_OK)
+        vault->broken = true;
+    return status;
+}
+
+enum status vault_remove_slot(struct vault *vault, const uint8_t id[SLOT_ID_SIZE], struct failure *failure)
+{
+    CLEANUP(cleanup_free) struct store_slot *rows = NULL;
+    const struct store_slot *found = NULL;
+    size_t count, others = 0;
+
+    enum status status = list_slots(vault, failure, &rows, &count);
+    if (status != STATUS_OK)
+        return status;
+    for (size_t i = 0; i < count; i++) {
+        if (memcmp(rows[i].id, id, SLOT_ID_SIZE) == 0)
+            found = &rows[i];
+        else
+            others += rows[i].kind != SLOT_RECOVERY;
+    }
+    if (found == NULL)
+        return failure_set(failure, STATUS_NOT_FOUND, "the vault has no slot of that id");
+    if (others == 0 && found->kind != SLOT_RECOVERY)
+        return failure_set(
+            failure, STATUS_REFUSED,
+            "this is the last slot that unlocks the vault day by day; add another before removing it");
+    return drop_slot(vault, id, failure);
+}
+
+enum status vault_replace_passphrase(struct vault *vault, const struct vault_new_slot *slot,
+                                     struct failure *failure)
+{
+    CLEANUP(cleanup_free) struct store_slot *rows = NULL;
+    const struct store_slot *old = NULL;
+    size_t count;
+
+    enum status status = list_slots(vault, failure, &rows, &count);
+    if (status != STATUS_OK)
+        return status;
+    for (size_t i = 0; i < count; i++)
+        if (rows[i].kind == SLOT_PASSPHRASE)
+            old = &rows[i];
+    if (old == NULL)
+        return failure_set(failure, STATUS_NOT_FOUND, "the vault has no passphrase slot to replace");
+    if (slot->header.kind != SLOT_PASSPHRASE || memcmp(old->id, slot->header.id, SLOT_ID_SIZE) == 0)
+        return failure_set(failure, STATUS_INVALID, "the new slot is not a new passphrase slot");
+    status = drop_slot(vault, old->id, failure);
+    return status == STATUS_OK ? keyslot_put(vault, slot, failure) : status;
+}
+
+enum status keyslot_check(const struct vault_new_slot *slots, size_t count, struct failure *failure)
+{
+    struct store_slot rows[16];
+    size_t usable = 0;
+
+    if (count == 0 || count > sizeof rows / sizeof rows[0])
+        return failure_set(failure, STATUS_INVALID, "a vault is made with 1 to %zu slots",
+                           sizeof rows / sizeof rows[0]);
+    for (size_t i = 0; i < count; i++) {
+        struct slot slot = {.header = slots[i].header};
+        enum status status = check_new_slot(rows, i, &slots[i], failure);
+        if (status != STATUS_OK)
+            return status;
+        slot_to_row(&slot, &rows[i]);
+        usable += slots[i].header.kind != SLOT_RECOVERY;
+    }
+    if (usable == 0)
+        return failure_set(failure, STATUS_INVALID,
+                           "a vault needs a passphrase or a key file besides its recovery code");
+    return STATUS_OK;
+}

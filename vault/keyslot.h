@@ -1,0 +1,20 @@
+/* The key slots of a vault, for vault.c; what others may do with them stands in vault.h. */
+#ifndef STEPVAULT_KEYSLOT_H
+#define STEPVAULT_KEYSLOT_H
+
+#include "crypto/seal.h"
+#include "store/store.h"
+#include "vault.h"
+
+/* STATUS_OK if a vault may be made with these slots. */
+enum status keyslot_check(const struct vault_new_slot *slots, size_t count, struct failure *failure);
+
+/* Wraps the vault key for the slot and puts it, within a turn. */
+enum status keyslot_put(struct vault *vault, const struct vault_new_slot *slot, struct failure *failure);
+
+/* Opens the slot that the key names, or tries every machine slot: those cost no derivation. */
+enum status keyslot_unwrap(const struct vault *vault, const struct store_slot *rows, size_t count,
+                           const struct vault_key *key, struct failure *failure,
+                           uint8_t ret_vault_key[SEAL_KEY_SIZE]);
+
+#endif

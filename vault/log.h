@@ -1,0 +1,53 @@
+/* The access log: an RFC 6962 tree of lines, each sealed; interior hashes in tiles; a signed checkpoint a
+ * commit. docs/FORMAT.md, sections 7 to 9. */
+#ifndef STEPVAULT_LOG_H
+#define STEPVAULT_LOG_H
+
+#include "base/secret.h"
+#include "base/status.h"
+#include "crypto/note.h"
+#include "leaf.h"
+#include "vault.h"
+
+#include <stdbool.h>
+#include <stdint.h>
+
+/* Appends the leaf to the turn and sets leaf->appended. Durable with vault_commit. */
+enum status log_append(struct vault *vault, struct leaf *leaf, struct failure *failure);
+
+/* Number of leaves, the turn's included. */
+uint64_t log_size(const struct vault *vault);
+
+/* Opens the line of leaf `index` into `ret_line` (cleared first) and its leaf hash. STATUS_CORRUPT if it is
+ * not what the vault wrote. */
+enum status log_read(struct vault *vault, uint64_t index, struct failure *failure, struct secret *ret_line,
+                     uint8_t ret_hash[MERKLE_HASH_SIZE]);
+
+/* The signed head of the last commit, as text; "" before the first. */
+const char *log_head(const struct vault *vault);
+
+/* Keeps a copy of the head among the checkpoints (a change of the turn). */
+enum status log_keep_head(struct vault *vault, struct failure *failure);
+
+/* The verifier key of the signatures. */
+void log_verifier(const struct vault *vault, char destination[NOTE_VERIFIER_MAX]);
+
+/* A verification in slices, so that the agent can serve meanwhile: every leaf is opened and hashed, the
+ * writer's chain followed, tiles and kept checkpoints compared, at the end the root and then all rows with
+ * the accumulator. */
+struct log_verification;
+enum status log_verification_start(struct vault *vault, struct failure *failure,
+                                   struct log_verification **ret_verification);
+/* Goes on for at most `leaves`; `*ret_done` when all is verified. STATUS_CORRUPT says what and where. Not
+ * within a turn. */
+enum status log_verification_continue(struct log_verification *verification, uint64_t leaves,
+                                      struct failure *failure, bool *ret_done);
+uint64_t log_verification_position(const struct log_verification *verification);
+uint64_t log_verification_total(const struct log_verification *verification);
+/* The verified root, and how many kept checkpoints agreed; once done. */
+void log_verification_root(const struct log_verification *verification,
+                           uint8_t destination[MERKLE_HASH_SIZE]);
+unsigned log_verification_checkpoints(const struct log_verification *verification);
+void log_verification_freep(struct log_verification **verification);
+
+#endif

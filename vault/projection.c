@@ -1,0 +1,188 @@
+/* What a step gets, from the question to the entry in the log. */
+#include "projection.h"
+
+#include "account.h"
+#include "base/cleanup.h"
+#include "base/text.h"
+#include "delivery.h"
+#include "log.h"
+#include "placement.h"
+#include "record.h"
+#include "variable.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+static void levels_reset(struct delivery_levels *levels)
+{
+    for (unsigned i = 0; i < levels->count; i++)
+        records_reset(&levels->placed[i]);
+    levels->count = 0;
+}
+
+static const struct record *find_path(const struct records *placed)
+{
+    for (size_t i = 0; i < placed->count; i++)
+        if (placed->items[i].kind == RECORD_PATH)
+            return &placed->items[i];
+    return NULL;
+}
+
+/* Everything placed at the step and above it, up to a boundary: at most nine look-ups. */
+static enum status collect(struct vault *vault, const char *step, bool own, struct failure *failure,
+                           struct delivery_levels *levels)
+{
+    char path[NAME_PATH_MAX + 1], parent[NAME_PATH_MAX + 1];
+
+    enum status status = name_check_path(step, failure);
+    if (status != STATUS_OK)
+        return status;
+    memcpy(path, step, strlen(step) + 1);
+    for (;;) {
+        struct records *placed = &levels->placed[levels->count];
+        status = record_list_placed(vault, path, failure, placed);
+        if (status != STATUS_OK)
+            return status;
+        levels->count++;
+        const struct record *record = find_path(placed);
+        if (levels->count == 1 && (record == NULL || !placement_is_step(record)))
+            return placement_missing(vault, step, failure);
+        if (own || (record != NULL && placement_is_boundary(record)) || !name_path_parent(parent, path))
+            return STATUS_OK;
+        memcpy(path, parent, sizeof path);
+    }
+}
+
+/* The names that go out, for the log. */
+static enum status describe(const struct delivery *delivery, const struct projection_request *request,
+                            struct leaf *leaf, struct failure *failure)
+{
+    CLEANUP(secret_reset) struct secret object = {0};
+    struct json_writer writer;
+
+    json_writer_start(&writer, &object);
+    json_open_object(&writer, NULL);
+    delivery_write_leaf(delivery, request->deliver_env, request->deliver_auths, &writer);
+    json_close_object(&writer);
+    if (writer.failed || !secret_append(&leaf->details, object.bytes + 1, object.size - 2))
+        return failure_set(failure, STATUS_NO_MEMORY, "%s", status_sentence(STATUS_NO_MEMORY));
+    return STATUS_OK;
+}
+
+static void render(const struct vault *vault, const struct delivery *delivery,
+                   const struct projection_request *request, struct json_writer *writer)
+{
+    if (request->block_form) {
+        delivery_write_block(delivery, writer);
+        delivery_write_drop(vault, delivery, request->inherited, request->keep, writer);
+        if (request->deliver_auths)
+            delivery_write_document(delivery, writer);
+        return;
+    }
+    delivery_write_json(delivery, writer);
+    if (request->deliver_auths)
+        delivery_write_auths(delivery, "auths", writer);
+}
+
+enum status projection_project(struct vault *vault, const struct projection_request *request,
+                               struct leaf *leaf, struct failure *failure, struct json_writer *writer)
+{
+    CLEANUP(levels_reset) struct delivery_levels levels = {0};
+    CLEANUP(delivery_freep) struct delivery *delivery = NULL;
+
+    enum status status = collect(vault, request->step, request->own, failure, &levels);
+    if (status == STATUS_OK)
+        status = delivery_choose(vault, &levels, request->deliver_env, NULL, NULL, failure, &delivery);
+    if (status != STATUS_OK)
+        return status;
+    size_t size = delivery_size(delivery, true, request->deliver_auths);
+    if (size > PROJECTION_MAX)
+        return failure_set(failure, STATUS_TOO_LARGE, "the step %s would get %zu bytes, and %u is the most",
+                           request->step, size, PROJECTION_MAX);
+    status = describe(delivery, request, leaf, failure);
+    if (status != STATUS_OK)
+        return status;
+    render(vault, delivery, request, writer);
+    if (writer->failed)
+        return failure_set(failure, STATUS_NO_MEMORY, "%s", status_sentence(STATUS_NO_MEMORY));
+    leaf->granted = true;
+    return log_append(vault, leaf, failure);
+}
+
+enum status projection_get_variable(struct vault *vault, const char *path, const char *name,
+                                    struct leaf *leaf, struct failure *failure, struct json_writer *writer)
+{
+    CLEANUP(record_reset) struct record record = {0};
+    const char *value;
+    size_t size;
+    bool found;
+
+    enum status status = name_check_path(path, failure);
+    if (status == STATUS_OK)
+        status = name_check_variable(name, failure);
+    if (status == STATUS_OK)
+        status = record_find(vault, RECORD_VARIABLE, path, name, failure, &record, &found);
+    if (status != STATUS_OK)
+        return status;
+    if (!found)
+        return variable_missing(vault, path, name, failure);
+    value = record_field(&record, "value", &size);
+    if (value == NULL)
+        return failure_set(failure, STATUS_NOT_FOUND, "%s is blocked at %s and has no value there", name,
+                           path);
+    if (text_is_utf8(value, size))
+        json_add_bytes(writer, "value", value, size);
+    else
+        json_add_base64(writer, "value_base64", value, size);
+    if (writer->failed)
+        return failure_set(failure, STATUS_NO_MEMORY, "%s", status_sentence(STATUS_NO_MEMORY));
+    leaf->granted = true;
+    return log_append(vault, leaf, failure);
+}
+
+/* Writes explanations as delivery_choose tells of them. */
+struct explanation {
+    struct vault *vault;
+    struct json_writer *writer;
+};
+
+static void explain_name(const struct delivery_note *note, void *context)
+{
+    struct explanation *explanation = context;
+    char source[NAME_ALIAS_MAX + NAME_PROPERTY_MAX + 8] = "";
+
+    if (note->property != NULL)
+        snprintf(source, sizeof source, "%s.%s", note->record->name, note->property);
+    else if (note->record->kind == RECORD_BINDING) {
+        CLEANUP(record_reset) struct record account = {0};
+        struct failure ignored;
+        const char *id = record_field(note->record, "account", NULL);
+        if (id != NULL && account_resolve(explanation->vault, id, &ignored, &account) == STATUS_OK)
+            snprintf(source, sizeof source, "%s:%s", account.where, account.name);
+    }
+    json_open_object(explanation->writer, NULL);
+    json_add_text(explanation->writer, "name", note->name);
+    json_add_text(explanation->writer, "kind", note->kind);
+    json_add_text(explanation->writer, "path", note->record->where);
+    json_add_text(explanation->writer, "source", source);
+    json_add_text(explanation->writer, "state", note->state);
+    json_add_text(explanation->writer, "by", note->by);
+    json_close_object(explanation->writer);
+}
+
+enum status projection_explain(struct vault *vault, const char *path, struct failure *failure,
+                               struct json_writer *writer)
+{
+    CLEANUP(levels_reset) struct delivery_levels levels = {0};
+    CLEANUP(delivery_freep) struct delivery *delivery = NULL;
+    struct explanation explanation = {.vault = vault, .writer = writer};
+
+    enum status status = collect(vault, path, false, failure, &levels);
+    if (status != STATUS_OK)
+        return status;
+    placement_write(find_path(&levels.placed[0]), "step", writer);
+    json_open_array(writer, "names");
+    status = delivery_choose(vault, &levels, true, explain_name, &explanation, failure, &delivery);
+    json_close_array(writer);
+    return status;
+}

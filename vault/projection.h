@@ -1,0 +1,35 @@
+/* The way of a secret out of the vault. Nothing else hands one out (docs/DESIGN.md, section 4). */
+#ifndef STEPVAULT_PROJECTION_H
+#define STEPVAULT_PROJECTION_H
+
+#include "leaf.h"
+#include "vault.h"
+#include "json/json.h"
+
+#define PROJECTION_MAX (1024u * 1024u) /* bytes of all that one projection hands out */
+
+struct projection_request {
+    const char *step;
+    bool deliver_env;
+    bool deliver_auths;
+    bool block_form;              /* the form `environment`; else `json` */
+    bool own;                     /* only what is placed exactly at the step */
+    const struct json *inherited; /* arrays of names, or NULL */
+    const struct json *keep;
+};
+
+/* Collects, renders into `writer` (members of the reply's parameters) and appends the leaf to the turn, in
+ * this order: who asks is in the leaf; a failure appends nothing and leaves the writer's output unusable. The
+ * reply may be sent only after vault_commit. */
+enum status projection_project(struct vault *vault, const struct projection_request *request,
+                               struct leaf *leaf, struct failure *failure, struct json_writer *writer);
+
+/* The value of one variable placed exactly at the path, likewise: `value` or `value_base64`. */
+enum status projection_get_variable(struct vault *vault, const char *path, const char *name,
+                                    struct leaf *leaf, struct failure *failure, struct json_writer *writer);
+
+/* Writes `step` and `names` of ShowStep: each name, where it is placed, what hides it. No values, no leaf. */
+enum status projection_explain(struct vault *vault, const char *path, struct failure *failure,
+                               struct json_writer *writer);
+
+#endif

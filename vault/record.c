@@ -1,0 +1,500 @@
+/* Sealing, opening, finding and writing records. */
+#include "record.h"
+
+#include "base/cleanup.h"
+#include "base/clock.h"
+#include "base/text.h"
+#include "interior.h"
+
+#include <inttypes.h>
+#include <stdlib.h>
+#include <string.h>
+
+#define RECORD_HEAD_SIZE 4u      /* the length before the fields */
+#define RECORD_FIELD_OVERHEAD 8u /* u16 and u32 lengths, two NULs */
+#define RECORD_BODY_MAX (1024u * 1024u)
+#define RECORD_ASSOCIATED_MAX 192u
+
+/* A kind's word in look-ups and in the document, what its place look-up says, and its sort of link. */
+static const struct {
+    const char *word;
+    const char *place; /* NULL: by path, together with all that is placed there */
+    enum record_link link;
+} kinds[RECORD_KIND_COUNT] = {
+    [RECORD_PATH] = {"path",     NULL,       RECORD_LINK_CHILDREN},
+    [RECORD_VARIABLE] = {"variable", NULL,       RECORD_LINK_NAMED   },
+    [RECORD_BINDING] = {"binding",  NULL,       RECORD_LINK_BOUND   },
+    [RECORD_ACCOUNT] = {"account",  "accounts", RECORD_LINK_APP     },
+    [RECORD_KEY] = {"key",      "keys",     RECORD_LINK_KEY     },
+};
+
+static const char *const link_words[RECORD_LINK_COUNT] = {
+    [RECORD_LINK_CHILDREN] = "children", [RECORD_LINK_NAMED] = "named", [RECORD_LINK_BOUND] = "bound",
+    [RECORD_LINK_APP] = "app",           [RECORD_LINK_KEY] = "keys",
+};
+
+static void look_up(const struct vault *vault, const char *word, const char *first, const char *second,
+                    uint8_t destination[STORE_LOOKUP_SIZE])
+{
+    uint8_t bytes[768];
+    struct seal_input input = {.bytes = bytes, .capacity = sizeof bytes};
+
+    seal_input_text(&input, word);
+    seal_input_text(&input, first);
+    seal_input_text(&input, second);
+    seal_hash(destination, STORE_LOOKUP_SIZE, vault->keys->lookup, input.bytes, input.size);
+}
+
+static void look_up_name(const struct vault *vault, enum record_kind kind, const char *where,
+                         const char *name, uint8_t destination[STORE_LOOKUP_SIZE])
+{
+    look_up(vault, kinds[kind].word, where, name, destination);
+}
+
+static void look_up_place(const struct vault *vault, enum record_kind kind, const char *where,
+                          uint8_t destination[STORE_LOOKUP_SIZE])
+{
+    if (kinds[kind].place == NULL)
+        look_up(vault, "place", where, "", destination);
+    else
+        look_up(vault, kinds[kind].place, "", "", destination);
+}
+
+void record_hash_final(const struct vault *vault, const char *name, uint8_t ret_hash[STORE_LOOKUP_SIZE])
+{
+    look_up(vault, "final", name, "", ret_hash);
+}
+
+void record_reset(struct record *record)
+{
+    secret_free(record->document);
+    memset(record, 0, sizeof *record);
+}
+
+void records_reset(struct records *records)
+{
+    for (size_t i = 0; i < records->count; i++)
+        record_reset(&records->items[i]);
+    free(records->items);
+    memset(records, 0, sizeof *records);
+}
+
+/* One field of a document; false at the end or where the bytes are not a field. */
+static bool field_read(const uint8_t *bytes, size_t size, size_t *position, const char **ret_name,
+                       const char **ret_value, size_t *ret_size)
+{
+    size_t at = *position;
+
+    if (size - at < RECORD_FIELD_OVERHEAD)
+        return false;
+    size_t name_size = (size_t)bytes[at] << 8 | bytes[at + 1];
+    if (size - at < RECORD_FIELD_OVERHEAD + name_size)
+        return false;
+    const uint8_t *name = bytes + at + 2;
+    const uint8_t *length = name + name_size + 1;
+    size_t value_size =
+        (size_t)length[0] << 24 | (size_t)length[1] << 16 | (size_t)length[2] << 8 | length[3];
+    if (size - at - RECORD_FIELD_OVERHEAD - name_size < value_size)
+        return false;
+    const uint8_t *value = length + 4;
+    if (name_size == 0 || memchr(name, 0, name_size) != NULL || name[name_size] != 0 ||
+        value[value_size] != 0)
+        return false;
+    *ret_name = (const char *)name;
+    *ret_value = (const char *)value;
+    *ret_size = value_size;
+    *position = at + RECORD_FIELD_OVERHEAD + name_size + value_size;
+    return true;
+}
+
+static bool fields_are_well_formed(const uint8_t *bytes, size_t size)
+{
+    const char *name, *value;
+    size_t position = 0, value_size;
+
+    while (position < size)
+        if (!field_read(bytes, size, &position, &name, &value, &value_size))
+            return false;
+    return true;
+}
+
+bool record_next(const struct record *record, const char *prefix, size_t *position, const char **ret_rest,
+                 const char **ret_value, size_t *ret_size)
+{
+    size_t prefix_size = strlen(prefix);
+    const char *name;
+
+    while (*position < record->size) {
+        if (!field_read(record->document, record->size, position, &name, ret_value, ret_size))
+            return false;
+        if (strncmp(name, prefix, prefix_size) == 0) {
+            *ret_rest = name + prefix_size;
+            return true;
+        }
+    }
+    return false;
+}
+
+const char *record_field(const struct record *record, const char *name, size_t *ret_size)
+{
+    const char *rest, *value;
+    size_t position = 0, size;
+
+    while (record_next(record, name, &position, &rest, &value, &size)) {
+        if (*rest != '\0')
+            continue;
+        if (ret_size != NULL)
+            *ret_size = size;
+        return value;
+    }
+    return NULL;
+}
+
+bool record_has(const struct record *record, const char *name)
+{
+    return record_field(record, name, NULL) != NULL;
+}
+
+uint64_t record_time(const struct record *record, const char *field)
+{
+    const char *text = record_field(record, field, NULL);
+    uint64_t time = 0;
+
+    if (text != NULL)
+        (void)text_to_number(text, UINT64_MAX, &time);
+    return time;
+}
+
+static void associate(const struct vault *vault, const struct store_record *row, struct seal_input *input)
+{
+    seal_input_text(input, "stepvault/v1/record");
+    seal_input_u32(input, STORE_FORMAT);
+    seal_input_bytes(input, vault->id, sizeof vault->id);
+    seal_input_u32(input, row->epoch);
+    seal_input_bytes(input, row->id, sizeof row->id);
+    seal_input_u64(input, row->version);
+    seal_input_bytes(input, row->place, sizeof row->place);
+    seal_input_bytes(input, row->name, sizeof row->name);
+    seal_input_bytes(input, row->link, sizeof row->link);
+}
+
+/* Associated data ends with the finals, which have no fixed length; most records have at most a few. */
+static bool associate_all(const struct vault *vault, const struct store_record *row,
+                          struct secret *destination)
+{
+    uint8_t bytes[RECORD_ASSOCIATED_MAX];
+    struct seal_input input = {.bytes = bytes, .capacity = sizeof bytes};
+
+    associate(vault, row, &input);
+    seal_input_u32(&input, (uint32_t)row->finals_size);
+    return secret_append(destination, input.bytes, input.size) &&
+           secret_append(destination, row->finals, row->finals_size);
+}
+
+static enum status changed(const char *what, struct failure *failure)
+{
+    return failure_set(failure, STATUS_CORRUPT, "a record of the vault is not what the vault wrote (%s)",
+                       what);
+}
+
+static bool kind_from_word(const char *word, enum record_kind *ret_kind)
+{
+    for (size_t kind = 0; word != NULL && kind < RECORD_KIND_COUNT; kind++)
+        if (strcmp(word, kinds[kind].word) == 0) {
+            *ret_kind = (enum record_kind)kind;
+            return true;
+        }
+    return false;
+}
+
+/* The document must be of the kind, place and name under which its row was looked up: the row's name hash is
+ * in the associated data. */
+static bool document_is_asked_for(const struct vault *vault, const struct store_record *row,
+                                  struct record *record)
+{
+    uint8_t name[STORE_LOOKUP_SIZE];
+
+    if (!kind_from_word(record_field(record, "kind", NULL), &record->kind))
+        return false;
+    record->where = record_field(record, "where", NULL);
+    record->name = record_field(record, "name", NULL);
+    if (record->where == NULL || record->name == NULL || strlen(record->where) > 255 ||
+        strlen(record->name) > 255)
+        return false;
+    look_up_name(vault, record->kind, record->where, record->name, name);
+    return memcmp(name, row->name, sizeof name) == 0;
+}
+
+static enum status record_open(struct vault *vault, const struct store_record *row, struct failure *failure,
+                               struct record *ret_record)
+{
+    CLEANUP(record_reset) struct record record = {.version = row->version};
+    CLEANUP(secret_reset) struct secret associated = {0};
+    uint8_t term[SEAL_HASH_SIZE];
+    size_t size = row->body_size - SEAL_OVERHEAD;
+
+    state_term_record(vault->keys->accumulator, row, term);
+    if (!state_matches(&vault->state, row->id, term))
+        return changed("another version of a row", failure);
+    if (row->body_size < SEAL_OVERHEAD + RECORD_HEAD_SIZE || row->body_size > RECORD_BODY_MAX)
+        return changed("its size", failure);
+    record.document = secret_allocate(size);
+    if (record.document == NULL || !associate_all(vault, row, &associated))
+        return failure_set(failure, STATUS_NO_MEMORY, "%s", status_sentence(STATUS_NO_MEMORY));
+    if (!seal_open(record.document, vault->keys->record, row->body, row->body_size, associated.bytes,
+                   associated.size))
+        return changed("its seal", failure);
+    const uint8_t *head = record.document;
+    record.size = (size_t)head[0] << 24 | (size_t)head[1] << 16 | (size_t)head[2] << 8 | head[3];
+    if (record.size > size - RECORD_HEAD_SIZE)
+        return changed("its length", failure);
+    memmove(record.document, record.document + RECORD_HEAD_SIZE, record.size);
+    memcpy(record.id, row->id, sizeof record.id);
+    record.finals_size = row->finals_size;
+    if (!fields_are_well_formed(record.document, record.size) || !document_is_asked_for(vault, row, &record))
+        return changed("its document", failure);
+    *ret_record = record;
+    memset(&record, 0, sizeof record);
+    return STATUS_OK;
+}
+
+static enum status open_rows(struct vault *vault, const struct store_rows *rows, struct failure *failure,
+                             struct records *ret_records)
+{
+    CLEANUP(records_reset) struct records records = {0};
+
+    if (rows->count > 0) {
+        records.items = calloc(rows->count, sizeof *records.items);
+        if (records.items == NULL)
+            return failure_set(failure, STATUS_NO_MEMORY, "%s", status_sentence(STATUS_NO_MEMORY));
+        records.capacity = rows->count;
+    }
+    for (size_t i = 0; i < rows->count; i++) {
+        enum status status = record_open(vault, &rows->records[i], failure, &records.items[i]);
+        if (status != STATUS_OK)
+            return status;
+        records.count++;
+    }
+    *ret_records = records;
+    memset(&records, 0, sizeof records);
+    return STATUS_OK;
+}
+
+static enum status open_single(struct vault *vault, const struct store_rows *rows, struct failure *failure,
+                               struct record *ret_record, bool *ret_found)
+{
+    if (rows->count > 1)
+        return changed("two where one can be", failure);
+    if (rows->count == 1) {
+        enum status status = record_open(vault, &rows->records[0], failure, ret_record);
+        if (status != STATUS_OK)
+            return status;
+    }
+    *ret_found = rows->count == 1;
+    return STATUS_OK;
+}
+
+enum status record_find(struct vault *vault, enum record_kind kind, const char *where, const char *name,
+                        struct failure *failure, struct record *ret_record, bool *ret_found)
+{
+    uint8_t hash[STORE_LOOKUP_SIZE];
+
+    look_up_name(vault, kind, where, name, hash);
+    enum status status = store_find_by_name(vault->store, hash, failure, &vault->rows);
+    return status == STATUS_OK ? open_single(vault, &vault->rows, failure, ret_record, ret_found) : status;
+}
+
+enum status record_find_by_id(struct vault *vault, const uint8_t id[STORE_ID_SIZE], struct failure *failure,
+                              struct record *ret_record, bool *ret_found)
+{
+    enum status status = store_find_by_id(vault->store, id, failure, &vault->rows);
+    return status == STATUS_OK ? open_single(vault, &vault->rows, failure, ret_record, ret_found) : status;
+}
+
+static enum status list_place(struct vault *vault, enum record_kind kind, const char *where,
+                              struct failure *failure, struct records *ret_records)
+{
+    uint8_t hash[STORE_LOOKUP_SIZE];
+
+    look_up_place(vault, kind, where, hash);
+    enum status status = store_find_by_place(vault->store, hash, failure, &vault->rows);
+    return status == STATUS_OK ? open_rows(vault, &vault->rows, failure, ret_records) : status;
+}
+
+enum status record_list_placed(struct vault *vault, const char *path, struct failure *failure,
+                               struct records *ret_records)
+{
+    return list_place(vault, RECORD_PATH, path, failure, ret_records);
+}
+
+enum status record_list_accounts(struct vault *vault, struct failure *failure, struct records *ret_records)
+{
+    return list_place(vault, RECORD_ACCOUNT, "", failure, ret_records);
+}
+
+enum status record_list_linked(struct vault *vault, enum record_link link, const char *target,
+                               struct failure *failure, struct records *ret_records)
+{
+    uint8_t hash[STORE_LOOKUP_SIZE];
+
+    look_up(vault, link_words[link], target, "", hash);
+    enum status status = store_find_by_link(vault->store, hash, failure, &vault->rows);
+    return status == STATUS_OK ? open_rows(vault, &vault->rows, failure, ret_records) : status;
+}
+
+void record_draft_add(struct record_draft *draft, const char *field, const void *value, size_t size)
+{
+    size_t name_size = strlen(field);
+    uint8_t name_head[2] = {(uint8_t)(name_size >> 8), (uint8_t)name_size};
+    uint8_t value_head[4] = {(uint8_t)(size >> 24), (uint8_t)(size >> 16), (uint8_t)(size >> 8),
+                             (uint8_t)size};
+
+    if (!secret_append(&draft->fields, name_head, sizeof name_head) ||
+        !secret_append(&draft->fields, field, name_size + 1) ||
+        !secret_append(&draft->fields, value_head, sizeof value_head) ||
+        !secret_append(&draft->fields, value, size) || !secret_append_byte(&draft->fields, 0))
+        draft->failed = true;
+}
+
+void record_draft_add_text(struct record_draft *draft, const char *field, const char *value)
+{
+    record_draft_add(draft, field, value, strlen(value));
+}
+
+void record_draft_copy(struct record_draft *draft, const struct record *record, const char *prefix)
+{
+    const char *rest, *value;
+    size_t position = 0, size;
+
+    while (record_next(record, prefix, &position, &rest, &value, &size))
+        record_draft_add(draft, rest - strlen(prefix), value, size);
+}
+
+static void draft_add_time(struct record_draft *draft, const char *field, uint64_t time_ms)
+{
+    char text[24];
+
+    snprintf(text, sizeof text, "%" PRIu64, time_ms);
+    record_draft_add_text(draft, field, text);
+}
+
+void record_draft_add_final(struct vault *vault, struct record_draft *draft, const char *name)
+{
+    uint8_t hash[STORE_LOOKUP_SIZE];
+
+    record_hash_final(vault, name, hash);
+    if (!secret_append(&draft->finals, hash, sizeof hash))
+        draft->failed = true;
+}
+
+void record_draft_start(struct record_draft *draft, enum record_kind kind, const char *where,
+                        const char *name, const char *link_target, const struct record *previous)
+{
+    uint64_t now = clock_wall_ms();
+
+    *draft = (struct record_draft){.kind = kind, .where = where, .name = name, .link_target = link_target};
+    if (previous != NULL) {
+        draft->exists = true;
+        draft->version = previous->version;
+        memcpy(draft->id, previous->id, sizeof draft->id);
+    } else {
+        seal_random(draft->id, sizeof draft->id);
+    }
+    record_draft_add_text(draft, "kind", kinds[kind].word);
+    record_draft_add_text(draft, "where", where);
+    record_draft_add_text(draft, "name", name);
+    draft_add_time(draft, "created", previous != NULL ? record_time(previous, "created") : now);
+    draft_add_time(draft, "updated", now);
+}
+
+void record_draft_reset(struct record_draft *draft)
+{
+    secret_reset(&draft->fields);
+    secret_reset(&draft->finals);
+}
+
+static enum status no_memory(struct failure *failure)
+{
+    return failure_set(failure, STATUS_NO_MEMORY, "%s", status_sentence(STATUS_NO_MEMORY));
+}
+
+/* The row's new term goes into the sum, its old names out and its new ones in. */
+static enum status account_for(struct vault *vault, const struct store_record *row, struct failure *failure)
+{
+    uint8_t term[SEAL_HASH_SIZE];
+
+    enum status status = store_find_by_id(vault->store, row->id, failure, &vault->rows);
+    if (status != STATUS_OK)
+        return status;
+    state_term_record(vault->keys->accumulator, row, term);
+    for (size_t i = 0; i < vault->rows.count; i++)
+        if (!state_remove_names(&vault->state, vault->rows.records[i].finals,
+                                vault->rows.records[i].finals_size))
+            return no_memory(failure);
+    if (!state_add_names(&vault->state, row->finals, row->finals_size) ||
+        !state_change(&vault->state, row->id, term))
+        return no_memory(failure);
+    return STATUS_OK;
+}
+
+static enum status seal_and_put(struct vault *vault, const struct record_draft *draft,
+                                struct failure *failure)
+{
+    CLEANUP(secret_reset) struct secret plain = {0};
+    CLEANUP(secret_reset) struct secret associated = {0};
+    CLEANUP(secret_reset) struct secret body = {0};
+    struct store_record row = {.version = draft->version + 1, .epoch = vault->epoch};
+    size_t size = draft->fields.size;
+    size_t padded = seal_padded_size(RECORD_HEAD_SIZE + size);
+    uint8_t head[RECORD_HEAD_SIZE] = {(uint8_t)(size >> 24), (uint8_t)(size >> 16), (uint8_t)(size >> 8),
+                                      (uint8_t)size};
+
+    if (padded + SEAL_OVERHEAD > RECORD_BODY_MAX)
+        return failure_set(failure, STATUS_TOO_LARGE, "the record is over %u bytes", RECORD_BODY_MAX);
+    memcpy(row.id, draft->id, sizeof row.id);
+    look_up_place(vault, draft->kind, draft->where, row.place);
+    look_up_name(vault, draft->kind, draft->where, draft->name, row.name);
+    look_up(vault, link_words[kinds[draft->kind].link], draft->link_target, "", row.link);
+    row.finals = draft->finals.bytes;
+    row.finals_size = draft->finals.size;
+    if (draft->failed || !secret_reserve(&plain, padded) || !secret_append(&plain, head, sizeof head) ||
+        !secret_append(&plain, draft->fields.bytes, size) || !associate_all(vault, &row, &associated) ||
+        !secret_reserve(&body, padded + SEAL_OVERHEAD))
+        return no_memory(failure);
+    memset(plain.bytes + plain.size, 0, padded - plain.size);
+    seal_close(body.bytes, vault->keys->record, plain.bytes, padded, associated.bytes, associated.size);
+    row.body = body.bytes;
+    row.body_size = padded + SEAL_OVERHEAD;
+    enum status status = account_for(vault, &row, failure);
+    return status == STATUS_OK ? store_put_record(vault->store, &row, failure) : status;
+}
+
+enum status record_write(struct vault *vault, const struct record_draft *draft, struct failure *failure,
+                         uint8_t ret_id[STORE_ID_SIZE])
+{
+    enum status status = seal_and_put(vault, draft, failure);
+
+    if (status != STATUS_OK) {
+        vault->broken = true;
+        return status;
+    }
+    if (ret_id != NULL)
+        memcpy(ret_id, draft->id, STORE_ID_SIZE);
+    return STATUS_OK;
+}
+
+enum status record_remove(struct vault *vault, const struct record *record, struct failure *failure)
+{
+    enum status status = store_find_by_id(vault->store, record->id, failure, &vault->rows);
+
+    if (status == STATUS_OK && vault->rows.count == 1 &&
+        (!state_remove_names(&vault->state, vault->rows.records[0].finals,
+                             vault->rows.records[0].finals_size) ||
+         !state_change(&vault->state, record->id, NULL)))
+        status = no_memory(failure);
+    if (status == STATUS_OK)
+        status = store_remove_record(vault->store, record->id, failure);
+    if (status != STATUS_OK)
+        vault->broken = true;
+    return status;
+}

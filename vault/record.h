@@ -1,0 +1,117 @@
+/* Records: one padded, sealed document each. A document is a run of named fields; docs/FORMAT.md, section 5,
+ * has the bytes. */
+#ifndef STEPVAULT_RECORD_H
+#define STEPVAULT_RECORD_H
+
+#include "base/secret.h"
+#include "base/status.h"
+#include "store/store.h"
+#include "vault.h"
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+enum record_kind {
+    RECORD_PATH,
+    RECORD_VARIABLE,
+    RECORD_BINDING,
+    RECORD_ACCOUNT,
+    RECORD_KEY,
+    RECORD_KIND_COUNT
+};
+
+/* An opened record. Field values and names are NUL-terminated in place and valid until record_reset. */
+struct record {
+    enum record_kind kind;
+    uint8_t id[STORE_ID_SIZE];
+    uint64_t version;
+    const char *where; /* the path; an account's app; "" of a key */
+    const char *name;  /* variable, alias, label or key name; "" of a path */
+    uint8_t *document; /* secret memory */
+    size_t size;       /* of the fields */
+    size_t finals_size;
+};
+
+void record_reset(struct record *record);
+
+/* A list of opened records. */
+struct records {
+    struct record *items;
+    size_t count;
+    size_t capacity;
+};
+void records_reset(struct records *records);
+
+/* Value of the field `name`, NULL if absent; `ret_size` may be NULL. */
+const char *record_field(const struct record *record, const char *name, size_t *ret_size);
+/* True if the field is there (its value does not matter). */
+bool record_has(const struct record *record, const char *name);
+/* Walks the fields whose name begins with `prefix`: `*position` starts at 0; `ret_rest` is the name after the
+ * prefix. */
+bool record_next(const struct record *record, const char *prefix, size_t *position, const char **ret_rest,
+                 const char **ret_value, size_t *ret_size);
+
+/* The one record of this kind, place and name; `*ret_found` false if there is none. */
+enum status record_find(struct vault *vault, enum record_kind kind, const char *where, const char *name,
+                        struct failure *failure, struct record *ret_record, bool *ret_found);
+enum status record_find_by_id(struct vault *vault, const uint8_t id[STORE_ID_SIZE], struct failure *failure,
+                              struct record *ret_record, bool *ret_found);
+
+/* Everything placed exactly at a path, its path record included. */
+enum status record_list_placed(struct vault *vault, const char *path, struct failure *failure,
+                               struct records *ret_records);
+/* All accounts. */
+enum status record_list_accounts(struct vault *vault, struct failure *failure, struct records *ret_records);
+
+/* What a record belongs to besides its place; each kind has one sort of link. */
+enum record_link {
+    RECORD_LINK_CHILDREN, /* paths, by their parent; the root's is "" */
+    RECORD_LINK_NAMED,    /* variables, by name */
+    RECORD_LINK_BOUND,    /* bindings, by account id in hexadecimal */
+    RECORD_LINK_APP,      /* accounts, by app */
+    RECORD_LINK_KEY,      /* keys, all */
+    RECORD_LINK_COUNT
+};
+enum status record_list_linked(struct vault *vault, enum record_link link, const char *target,
+                               struct failure *failure, struct records *ret_records);
+
+/* A record to be written. Zero, then record_draft_start; fields are added in any order, each name once. */
+struct record_draft {
+    enum record_kind kind;
+    const char *where;
+    const char *name;
+    const char *link_target;
+    bool exists;
+    uint8_t id[STORE_ID_SIZE];
+    uint64_t version;
+    struct secret fields;
+    struct secret finals;
+    bool failed;
+};
+
+/* Begins a record that replaces `previous` (same id, next version), or a new one if `previous` is NULL. Adds
+ * the fields kind, where, name and updated (milliseconds, decimal), and `created`. Strings are borrowed until
+ * record_write. */
+void record_draft_start(struct record_draft *draft, enum record_kind kind, const char *where,
+                        const char *name, const char *link_target, const struct record *previous);
+void record_draft_add(struct record_draft *draft, const char *field, const void *value, size_t size);
+void record_draft_add_text(struct record_draft *draft, const char *field, const char *value);
+/* Copies the fields of `record` whose name begins with `prefix`. */
+void record_draft_copy(struct record_draft *draft, const struct record *record, const char *prefix);
+/* One more final environment name of the record. */
+void record_draft_add_final(struct vault *vault, struct record_draft *draft, const char *name);
+void record_draft_reset(struct record_draft *draft);
+
+/* Seals and puts it; marks the vault broken if that fails. `ret_id` may be NULL. */
+enum status record_write(struct vault *vault, const struct record_draft *draft, struct failure *failure,
+                         uint8_t ret_id[STORE_ID_SIZE]);
+enum status record_remove(struct vault *vault, const struct record *record, struct failure *failure);
+
+/* The hash of a final environment name. */
+void record_hash_final(const struct vault *vault, const char *name, uint8_t ret_hash[STORE_LOOKUP_SIZE]);
+
+/* Milliseconds since 1970 in a decimal field, 0 if absent. */
+uint64_t record_time(const struct record *record, const char *field);
+
+#endif

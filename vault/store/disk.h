@@ -1,0 +1,62 @@
+/* The vault's file as the file system has it: is it ours to trust, and how does a new one appear all at once.
+ *
+ * Nothing here opens an existing vault for reading: a process that closes any descriptor of a file loses all
+ * its POSIX locks on it, SQLite's too. O_PATH descriptors are exempt. */
+#ifndef STEPVAULT_STORE_DISK_H
+#define STEPVAULT_STORE_DISK_H
+
+#include "base/status.h"
+
+#include <limits.h>
+#include <stdbool.h>
+#include <stdint.h>
+#include <sys/types.h>
+
+/* SQLite takes 511 bytes of path, its suffixes included. */
+#define DISK_PATH_MAX 480
+
+/* One file, told from another that later stands under its name. */
+struct disk_file {
+    dev_t device;
+    ino_t inode;
+    bool writable;    /* it and its folder */
+    bool unrecovered; /* a write-ahead log with content lies beside it */
+};
+
+/* Checks that `path` and the files SQLite keeps beside it are regular, ours, closed to group and others, of
+ * one link, on a local file system. STATUS_NO_VAULT if there is no file, STATUS_FOREIGN names what is wrong.
+ */
+enum status disk_check(const char *path, struct failure *failure, struct disk_file *ret_file);
+
+/* STATUS_OK if `path` still is the file that was checked; else STATUS_FOREIGN. */
+enum status disk_check_same(const char *path, const struct disk_file *file, struct failure *failure);
+
+/* Whether this magic number of statfs(2) stands for a file system whose locks and syncs reach over a network
+ * or through another program. */
+bool disk_is_remote(uint64_t magic);
+
+/* A vault in the making, under another name in the same folder, which is locked against other makers
+ * meanwhile. */
+struct disk_draft {
+    char path[DISK_PATH_MAX + sizeof(".new")];
+    int folder; /* -1: there is no draft */
+};
+
+/* Makes and locks the folder of `path`, removes what an interrupted maker left, and makes the empty draft,
+ * 0600. STATUS_BUSY while another process makes a vault there. */
+enum status disk_draft_begin(const char *path, struct failure *failure, struct disk_draft *ret_draft);
+
+/* Syncs the draft, which nobody has open, gives it the name `path` if that is free (STATUS_EXISTS) and syncs
+ * the folder. The draft is then empty of content and only holds the folder's lock. */
+enum status disk_draft_publish(struct disk_draft *draft, const char *path, struct failure *failure);
+
+/* Removes the draft's files, if they are still there, and unlocks the folder. */
+void disk_draft_drop(struct disk_draft *draft);
+
+/* Whether there is something at `path`, and whether it is only an empty regular file of ours. */
+bool disk_exists(const char *path, bool *ret_empty);
+
+/* Removes a vault's file and what SQLite keeps beside it, as far as they exist. */
+void disk_remove(const char *path);
+
+#endif

@@ -1,0 +1,61 @@
+/* The connection to SQLite: how it is opened and hardened, its statements, and what its errors mean to us.
+ *
+ * No sentence has text of SQLite's that could hold what is in a row: only its codes are used. */
+#ifndef STEPVAULT_STORE_SQLITE_H
+#define STEPVAULT_STORE_SQLITE_H
+
+#include "base/status.h"
+#include "store/schema.h"
+
+#include <sqlite3.h>
+#include <stdbool.h>
+#include <stdint.h>
+
+struct sqlite {
+    sqlite3 *handle;
+    sqlite3_stmt *statements[SCHEMA_STATEMENT_COUNT]; /* prepared when first used */
+    char *path;
+    uint64_t deadline; /* until when to wait for another process's lock, clock_monotonic_ms */
+    bool immutable;    /* on a disk that is read-only: no locks, no writes */
+    bool identified;   /* known to be a vault */
+};
+
+/* Connects to the file at `path` with every setting that protects us from what is in it; nothing is read yet.
+ * The file is only looked at, without locks, if `immutable`. */
+enum status sqlite_connect(const char *path, bool immutable, unsigned wait_ms, struct failure *failure,
+                           struct sqlite **ret_sqlite);
+
+/* Takes the exclusive lock and the write-ahead log, which stay with us until the end (not when immutable). */
+enum status sqlite_take(struct sqlite *sqlite, struct failure *failure);
+
+/* Whether this is a vault (STATUS_FOREIGN), of our format (STATUS_FORMAT), with exactly our schema
+ * (STATUS_CORRUPT). */
+enum status sqlite_identify(struct sqlite *sqlite, struct failure *failure);
+
+/* Makes the tables in an empty file, in the caller's transaction. */
+enum status sqlite_create_schema(struct sqlite *sqlite, struct failure *failure);
+
+/* Folds the write-ahead log into the file, completely and durably. */
+enum status sqlite_fold(struct sqlite *sqlite, struct failure *failure);
+
+/* Gives the write-ahead log the size on disk that it reaches before it is folded; as far as the disk lets us.
+ */
+void sqlite_reserve(struct sqlite *sqlite);
+
+/* Closes (SQLite folds the write-ahead log if it can) and frees. */
+void sqlite_freep(struct sqlite **sqlite);
+
+/* The prepared statement, ready for binding; whoever steps it ends with sqlite_finish or sqlite_run. */
+enum status sqlite_statement(struct sqlite *sqlite, enum schema_statement which, struct failure *failure,
+                             sqlite3_stmt **ret_statement);
+
+/* Steps a statement that gives no rows to its end and makes it ready again. */
+enum status sqlite_run(struct sqlite *sqlite, sqlite3_stmt *statement, struct failure *failure);
+
+/* Makes a statement ready again and forgets what was bound. */
+void sqlite_finish(sqlite3_stmt *statement);
+
+/* The status and sentence of an SQLite (extended) result code. */
+enum status sqlite_fail(const struct sqlite *sqlite, int code, struct failure *failure);
+
+#endif

@@ -1,0 +1,381 @@
+/* Making, opening and closing a vault, and its turns. */
+#include "interior.h"
+
+#include "base/cleanup.h"
+#include "base/clock.h"
+#include "keyslot.h"
+#include "log.h"
+#include "placement.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+#define STATE_HEAD_SIZE 48u /* sum, count, log size */
+#define STATE_PLAIN_SIZE (STATE_HEAD_SIZE + NOTE_MAX)
+#define SCAN_ROWS 512u
+
+static enum status no_memory(struct failure *failure)
+{
+    return failure_set(failure, STATUS_NO_MEMORY, "%s", status_sentence(STATUS_NO_MEMORY));
+}
+
+void vault_freep(struct vault **vault)
+{
+    if (*vault == NULL)
+        return;
+    log_close(*vault);
+    state_reset(&(*vault)->state);
+    store_rows_reset(&(*vault)->rows);
+    store_freep(&(*vault)->store);
+    secret_free((*vault)->keys);
+    free(*vault);
+    *vault = NULL;
+}
+
+const uint8_t *vault_id(const struct vault *vault)
+{
+    return vault->id;
+}
+
+uint32_t vault_epoch(const struct vault *vault)
+{
+    return vault->epoch;
+}
+
+uint64_t vault_record_count(const struct vault *vault)
+{
+    return vault->state.count;
+}
+
+bool vault_is_broken(const struct vault *vault)
+{
+    return vault->broken;
+}
+
+/* The purposes of FORMAT.md, section 2, and where each key lies. */
+static void derive_keys(struct vault *vault)
+{
+    struct vault_keys *keys = vault->keys;
+    const struct {
+        const char *purpose;
+        uint8_t *key;
+    } purposes[] = {
+        {"record",      keys->record     },
+        {"lookup",      keys->lookup     },
+        {"accumulator", keys->accumulator},
+        {"state",       keys->state      },
+        {"tag",         keys->tag        },
+        {"checkpoint",  keys->checkpoint },
+    };
+
+    for (size_t i = 0; i < sizeof purposes / sizeof purposes[0]; i++)
+        seal_derive_key(purposes[i].key, keys->vault, purposes[i].purpose, vault->id, vault->epoch);
+}
+
+static enum status vault_allocate(const char *path, struct failure *failure, struct vault **ret_vault)
+{
+    CLEANUP(vault_freep) struct vault *vault = calloc(1, sizeof *vault);
+
+    if (vault == NULL)
+        return no_memory(failure);
+    vault->keys = secret_allocate(sizeof *vault->keys);
+    vault->log.keys = secret_allocate(sizeof *vault->log.keys);
+    vault->log.tails = calloc(LOG_LEVELS, sizeof *vault->log.tails);
+    if (vault->keys == NULL || vault->log.keys == NULL || vault->log.tails == NULL ||
+        strlen(path) >= sizeof vault->path)
+        return no_memory(failure);
+    strncpy(vault->path, path, sizeof vault->path - 1);
+    *ret_vault = TAKE(vault);
+    return STATUS_OK;
+}
+
+static enum status open_keys(struct vault *vault, const struct vault_key *key, struct failure *failure)
+{
+    CLEANUP(cleanup_free) struct store_slot *rows = NULL;
+    struct store_header header;
+    size_t count;
+
+    enum status status = store_get_header(vault->store, failure, &header);
+    if (status == STATUS_OK)
+        status = store_list_slots(vault->store, failure, &rows, &count);
+    if (status != STATUS_OK)
+        return status;
+    memcpy(vault->id, header.vault_id, sizeof vault->id);
+    vault->epoch = header.epoch;
+    status = keyslot_unwrap(vault, rows, count, key, failure, vault->keys->vault);
+    if (status == STATUS_OK)
+        derive_keys(vault);
+    return status;
+}
+
+static enum status scan_slots(struct vault *vault, struct state *state, struct failure *failure)
+{
+    CLEANUP(cleanup_free) struct store_slot *rows = NULL;
+    uint8_t term[SEAL_HASH_SIZE];
+    size_t count;
+
+    enum status status = store_list_slots(vault->store, failure, &rows, &count);
+    for (size_t i = 0; status == STATUS_OK && i < count; i++) {
+        state_term_slot(vault->keys->accumulator, &rows[i], term);
+        if (!state_change(state, rows[i].id, term))
+            status = no_memory(failure);
+    }
+    return status;
+}
+
+static enum status scan_blobs(struct vault *vault, struct state *state, enum store_table table,
+                              struct failure *failure)
+{
+    uint8_t key[STATE_KEY_SIZE], term[SEAL_HASH_SIZE];
+    uint64_t next = 0;
+
+    for (;;) {
+        enum status status = store_list_blobs(vault->store, table, next, SCAN_ROWS, failure, &vault->rows);
+        if (status != STATUS_OK || vault->rows.count == 0)
+            return status;
+        for (size_t i = 0; i < vault->rows.count; i++) {
+            const struct store_blob *blob = &vault->rows.blobs[i];
+            state_blob_key(table, blob->number, key);
+            state_term_blob(vault->keys->accumulator, table, blob->number, blob->bytes, blob->size, term);
+            if (!state_change(state, key, term))
+                return no_memory(failure);
+        }
+        next = vault->rows.blobs[vault->rows.count - 1].number + 1;
+        state_keep(state);
+    }
+}
+
+static enum status scan_records(struct vault *vault, struct state *state, struct failure *failure)
+{
+    uint8_t after[STORE_ID_SIZE], term[SEAL_HASH_SIZE];
+    bool first = true;
+
+    for (;;) {
+        enum status status =
+            store_scan_records(vault->store, first ? NULL : after, SCAN_ROWS, failure, &vault->rows);
+        if (status != STATUS_OK || vault->rows.count == 0)
+            return status;
+        for (size_t i = 0; i < vault->rows.count; i++) {
+            const struct store_record *row = &vault->rows.records[i];
+            state_term_record(vault->keys->accumulator, row, term);
+            if (!state_change(state, row->id, term) || !state_add_names(state, row->finals, row->finals_size))
+                return no_memory(failure);
+        }
+        memcpy(after, vault->rows.records[vault->rows.count - 1].id, sizeof after);
+        first = false;
+        state_keep(state);
+    }
+}
+
+/* Reads every row the sum covers into an empty `state`. */
+static enum status scan(struct vault *vault, struct state *state, struct failure *failure)
+{
+    enum status status = scan_slots(vault, state, failure);
+
+    if (status == STATUS_OK)
+        status = scan_blobs(vault, state, STORE_SEGMENTS, failure);
+    if (status == STATUS_OK)
+        status = scan_blobs(vault, state, STORE_CHECKPOINTS, failure);
+    if (status == STATUS_OK)
+        status = scan_records(vault, state, failure);
+    state_keep(state);
+    memcpy(state->tagged_sum, state->sum, sizeof state->sum);
+    return status;
+}
+
+static void associate_state(const struct vault *vault, uint64_t log_size_, uint64_t count,
+                            struct seal_input *input)
+{
+    seal_input_text(input, "stepvault/v1/state");
+    seal_input_u32(input, STORE_FORMAT);
+    seal_input_bytes(input, vault->id, sizeof vault->id);
+    seal_input_u32(input, vault->epoch);
+    seal_input_u64(input, log_size_);
+    seal_input_u64(input, count);
+}
+
+/* Opens the state row and compares it with what the scan found; hands out the log's size and head. */
+static enum status verify_state(struct vault *vault, const struct state *state, struct failure *failure,
+                                uint64_t *ret_log_size, char ret_head[NOTE_MAX])
+{
+    CLEANUP(cleanup_free) uint8_t *sealed = NULL;
+    uint8_t associated_bytes[96], plain[STATE_PLAIN_SIZE], numbers[16];
+    struct seal_input associated = {.bytes = associated_bytes, .capacity = sizeof associated_bytes};
+    struct seal_input expected = {.bytes = numbers, .capacity = sizeof numbers};
+    uint64_t leaves, count;
+    size_t size;
+
+    enum status status = store_get_state(vault->store, failure, &leaves, &count, &sealed, &size);
+    if (status != STATUS_OK)
+        return status;
+    associate_state(vault, leaves, count, &associated);
+    seal_input_u64(&expected, state->count);
+    seal_input_u64(&expected, leaves);
+    if (size != sizeof plain + SEAL_OVERHEAD ||
+        !seal_open(plain, vault->keys->state, sealed, size, associated.bytes, associated.size))
+        return failure_set(failure, STATUS_CORRUPT, "the state of the vault %s is not what the vault wrote",
+                           vault->path);
+    if (count != state->count || !secret_equal(plain, state->sum, SEAL_HASH_SIZE) ||
+        memcmp(plain + SEAL_HASH_SIZE, numbers, sizeof numbers) != 0 || plain[sizeof plain - 1] != 0)
+        return failure_set(
+            failure, STATUS_CORRUPT,
+            "the rows of the vault %s are not those it wrote: something was changed, added or removed",
+            vault->path);
+    memcpy(ret_head, plain + STATE_HEAD_SIZE, NOTE_MAX);
+    *ret_log_size = leaves;
+    return STATUS_OK;
+}
+
+enum status vault_verify_rows(struct vault *vault, struct failure *failure)
+{
+    CLEANUP(state_reset) struct state fresh = {0};
+    char head[NOTE_MAX];
+    uint64_t size;
+
+    enum status status = scan(vault, &fresh, failure);
+    return status == STATUS_OK ? verify_state(vault, &fresh, failure, &size, head) : status;
+}
+
+enum status vault_open(const char *path, const struct vault_key *key, unsigned wait_ms,
+                       struct failure *failure, struct vault **ret_vault)
+{
+    CLEANUP(vault_freep) struct vault *vault = NULL;
+    char head[NOTE_MAX];
+    uint64_t size;
+
+    enum status status = vault_allocate(path, failure, &vault);
+    if (status == STATUS_OK)
+        status = store_open(path, wait_ms, failure, &vault->store);
+    if (status == STATUS_OK)
+        status = open_keys(vault, key, failure);
+    if (status == STATUS_OK)
+        status = scan(vault, &vault->state, failure);
+    if (status == STATUS_OK)
+        status = verify_state(vault, &vault->state, failure, &size, head);
+    if (status == STATUS_OK)
+        status = log_open(vault, size, head, failure);
+    if (status == STATUS_OK)
+        *ret_vault = TAKE(vault);
+    return status;
+}
+
+enum status vault_begin(struct vault *vault, struct failure *failure)
+{
+    if (vault->rolled_back) {
+        enum status status = log_reload(vault, failure);
+        if (status != STATUS_OK)
+            return status;
+        vault->rolled_back = false;
+    }
+    enum status status = store_begin(vault->store, failure);
+    if (status != STATUS_OK)
+        return status;
+    state_begin(&vault->state);
+    vault->in_turn = true;
+    vault->broken = false;
+    return STATUS_OK;
+}
+
+void vault_rollback(struct vault *vault)
+{
+    if (!vault->in_turn)
+        return;
+    store_rollback(vault->store);
+    state_rollback(&vault->state);
+    vault->in_turn = false;
+    vault->broken = false;
+    vault->rolled_back = true;
+}
+
+static enum status put_state(struct vault *vault, char note[NOTE_MAX], struct failure *failure)
+{
+    uint8_t associated_bytes[96], plain[STATE_PLAIN_SIZE] = {0}, sealed[STATE_PLAIN_SIZE + SEAL_OVERHEAD];
+    struct seal_input associated = {.bytes = associated_bytes, .capacity = sizeof associated_bytes};
+    struct seal_input head = {.bytes = plain, .capacity = STATE_HEAD_SIZE};
+    uint64_t leaves = vault->log.edge.size;
+
+    log_sign(vault, note);
+    seal_input_bytes(&head, vault->state.sum, sizeof vault->state.sum);
+    seal_input_u64(&head, vault->state.count);
+    seal_input_u64(&head, leaves);
+    memcpy(plain + STATE_HEAD_SIZE, note, strlen(note));
+    associate_state(vault, leaves, vault->state.count, &associated);
+    seal_close(sealed, vault->keys->state, plain, sizeof plain, associated.bytes, associated.size);
+    secret_wipe(plain, sizeof plain);
+    return store_put_state(vault->store, leaves, vault->state.count, sealed, sizeof sealed, failure);
+}
+
+enum status vault_commit(struct vault *vault, struct failure *failure)
+{
+    char note[NOTE_MAX];
+
+    if (!state_is_changed(&vault->state) && vault->log.edge.size == vault->log.head_size) {
+        store_rollback(vault->store);
+        vault->in_turn = false;
+        return STATUS_OK;
+    }
+    enum status status = vault->broken
+                             ? failure_set(failure, STATUS_FAILED, "a broken turn cannot be committed")
+                             : put_state(vault, note, failure);
+    if (status == STATUS_OK)
+        status = store_commit(vault->store, failure);
+    if (status != STATUS_OK) {
+        vault_rollback(vault);
+        return status;
+    }
+    state_keep(&vault->state);
+    memcpy(vault->log.head, note, sizeof note);
+    vault->log.head_size = vault->log.edge.size;
+    vault->in_turn = false;
+    return STATUS_OK;
+}
+
+/* The first turn of a new vault. */
+static enum status fill(struct vault *vault, const struct vault_new_slot *slots, size_t count,
+                        const struct leaf_caller *caller, struct failure *failure)
+{
+    CLEANUP(leaf_reset) struct leaf leaf = {.action = "initialize", .granted = true, .caller = caller};
+    bool step_changed;
+
+    enum status status = vault_begin(vault, failure);
+    for (size_t i = 0; status == STATUS_OK && i < count; i++)
+        status = keyslot_put(vault, &slots[i], failure);
+    if (status == STATUS_OK)
+        status = log_create(vault, failure);
+    if (status == STATUS_OK)
+        status = placement_add_step(vault, "/", false, failure, &step_changed);
+    if (status == STATUS_OK)
+        status = placement_add_step(vault, "login", true, failure, &step_changed);
+    if (status == STATUS_OK)
+        status = log_append(vault, &leaf, failure);
+    if (status == STATUS_OK)
+        status = vault_commit(vault, failure);
+    return status;
+}
+
+/* The file gets its name when it is complete, so that a crash leaves no vault or a whole one (P6). */
+enum status vault_create(const char *path, const struct vault_new_slot *slots, size_t count,
+                         const struct leaf_caller *caller, struct failure *failure, struct vault **ret_vault)
+{
+    CLEANUP(vault_freep) struct vault *vault = NULL;
+    struct store_header header = {.epoch = 1};
+
+    enum status status = keyslot_check(slots, count, failure);
+    if (status == STATUS_OK)
+        status = vault_allocate(path, failure, &vault);
+    if (status != STATUS_OK)
+        return status;
+    seal_random(vault->id, sizeof vault->id);
+    memcpy(header.vault_id, vault->id, sizeof header.vault_id);
+    vault->epoch = header.epoch;
+    seal_random(vault->keys->vault, sizeof vault->keys->vault);
+    derive_keys(vault);
+    status = store_create(path, &header, failure, &vault->store);
+    if (status == STATUS_OK)
+        status = fill(vault, slots, count, caller, failure);
+    if (status == STATUS_OK)
+        status = store_publish(vault->store, failure);
+    if (status == STATUS_OK)
+        *ret_vault = TAKE(vault);
+    return status;
+}

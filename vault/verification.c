@@ -1,0 +1,262 @@
+/* Verifying the whole log in slices: every leaf, the writer's chain, tiles, kept checkpoints, root, rows. */
+#include "log.h"
+
+#include "base/cleanup.h"
+#include "base/text.h"
+#include "interior.h"
+#include "json/json.h"
+
+#include <inttypes.h>
+#include <stdlib.h>
+#include <string.h>
+
+struct kept {
+    uint64_t size;
+    uint8_t root[MERKLE_HASH_SIZE];
+};
+
+struct log_verification {
+    struct vault *vault;
+    struct merkle_edge target; /* the log when the verification began */
+    struct merkle_edge edge;   /* what was read so far */
+    uint8_t (*tails)[LOG_TILE_WIDTH][MERKLE_HASH_SIZE];
+    uint8_t previous[MERKLE_HASH_SIZE];
+    uint64_t sequence;
+    struct kept *kept; /* in order of size */
+    size_t kept_count;
+    size_t kept_next;
+    struct store_rows rows;
+    struct secret line;
+};
+
+void log_verification_freep(struct log_verification **verification)
+{
+    if (*verification == NULL)
+        return;
+    free((*verification)->tails);
+    free((*verification)->kept);
+    store_rows_reset(&(*verification)->rows);
+    secret_reset(&(*verification)->line);
+    free(*verification);
+    *verification = NULL;
+}
+
+static enum status wrong(uint64_t index, const char *what, struct failure *failure)
+{
+    return failure_set(failure, STATUS_CORRUPT,
+                       "entry %" PRIu64 " of the access log is not what the vault wrote (%s)", index, what);
+}
+
+/* Every kept checkpoint must carry our signature; its root is compared when the reading gets there. */
+static enum status load_checkpoints(struct log_verification *verification, struct failure *failure)
+{
+    char verifier[NOTE_VERIFIER_MAX], note[NOTE_MAX];
+    uint64_t next = 0, time_ms;
+
+    log_verifier(verification->vault, verifier);
+    for (;;) {
+        enum status status = store_list_blobs(verification->vault->store, STORE_CHECKPOINTS, next,
+                                              LOG_TILE_WIDTH, failure, &verification->rows);
+        if (status != STATUS_OK || verification->rows.count == 0)
+            return status;
+        struct kept *kept = reallocarray(verification->kept,
+                                         verification->kept_count + verification->rows.count, sizeof *kept);
+        if (kept == NULL)
+            return failure_set(failure, STATUS_NO_MEMORY, "%s", status_sentence(STATUS_NO_MEMORY));
+        verification->kept = kept;
+        for (size_t i = 0; i < verification->rows.count; i++) {
+            const struct store_blob *blob = &verification->rows.blobs[i];
+            struct note_checkpoint checkpoint;
+            status = log_open_checkpoint(verification->vault, blob, failure, &time_ms, note);
+            if (status == STATUS_OK)
+                status = note_verify_checkpoint(note, verifier, failure, &checkpoint);
+            if (status != STATUS_OK)
+                return status;
+            if (checkpoint.size != blob->number || checkpoint.size > verification->target.size)
+                return failure_set(failure, STATUS_CORRUPT,
+                                   "a kept checkpoint is of size %" PRIu64 ", which the log never had",
+                                   checkpoint.size);
+            kept[verification->kept_count].size = checkpoint.size;
+            memcpy(kept[verification->kept_count++].root, checkpoint.root, MERKLE_HASH_SIZE);
+        }
+        next = verification->rows.blobs[verification->rows.count - 1].number + 1;
+    }
+}
+
+enum status log_verification_start(struct vault *vault, struct failure *failure,
+                                   struct log_verification **ret_verification)
+{
+    CLEANUP(log_verification_freep) struct log_verification *verification = calloc(1, sizeof *verification);
+
+    if (verification == NULL)
+        return failure_set(failure, STATUS_NO_MEMORY, "%s", status_sentence(STATUS_NO_MEMORY));
+    verification->vault = vault;
+    verification->target = vault->log.edge;
+    verification->tails = calloc(LOG_LEVELS, sizeof *verification->tails);
+    if (verification->tails == NULL)
+        return failure_set(failure, STATUS_NO_MEMORY, "%s", status_sentence(STATUS_NO_MEMORY));
+    enum status status = load_checkpoints(verification, failure);
+    if (status == STATUS_OK)
+        *ret_verification = TAKE(verification);
+    return status;
+}
+
+/* The line names its place in the writer's chain. */
+static enum status check_chain(struct log_verification *verification, uint64_t index, struct failure *failure)
+{
+    CLEANUP(json_freep) struct json *json = NULL;
+    char previous[2 * MERKLE_HASH_SIZE + 1];
+
+    enum status status = json_parse(verification->line.bytes, verification->line.size,
+                                    "an entry of the access log", failure, &json);
+    if (status != STATUS_OK)
+        return status;
+    const char *writer = json_member_text(json, "writer");
+    const char *stated = json_member_text(json, "prev");
+    text_to_hex(previous, verification->previous, sizeof verification->previous);
+    if (writer == NULL || strcmp(writer, verification->vault->log.instance) != 0)
+        return wrong(index, "its writer", failure);
+    if (json_member_number(json, "writer_seq", -1) != (int64_t)verification->sequence)
+        return wrong(index, "its number", failure);
+    if (verification->sequence == 0 ? stated != NULL : stated == NULL || strcmp(stated, previous) != 0)
+        return wrong(index, "the entry before it", failure);
+    return STATUS_OK;
+}
+
+static enum status check_tile(struct log_verification *verification, unsigned level, uint64_t index,
+                              size_t width, struct failure *failure)
+{
+    uint64_t number = (uint64_t)level << 56 | index;
+    struct store_rows rows = {0};
+
+    enum status status = store_list_blobs(verification->vault->store, STORE_TILES, number, 1, failure, &rows);
+    if (status == STATUS_OK &&
+        (rows.count != 1 || rows.blobs[0].number != number || rows.blobs[0].size < width * MERKLE_HASH_SIZE ||
+         memcmp(rows.blobs[0].bytes, verification->tails[level], width * MERKLE_HASH_SIZE) != 0))
+        status = failure_set(failure, STATUS_CORRUPT,
+                             "tile %" PRIu64 " of level %u of the access log is not what the vault wrote",
+                             index, level);
+    store_rows_reset(&rows);
+    return status;
+}
+
+/* Puts the hash into the tiles and compares each tile that is thereby complete with the stored one. */
+static enum status grow(struct log_verification *verification, const uint8_t leaf_hash[MERKLE_HASH_SIZE],
+                        struct failure *failure)
+{
+    uint64_t index = verification->edge.size;
+    uint8_t hash[MERKLE_HASH_SIZE];
+
+    memcpy(hash, leaf_hash, sizeof hash);
+    for (unsigned level = 0; level < LOG_LEVELS; level++, index /= LOG_TILE_WIDTH) {
+        uint8_t(*tail)[MERKLE_HASH_SIZE] = verification->tails[level];
+        memcpy(tail[index % LOG_TILE_WIDTH], hash, sizeof hash);
+        if (index % LOG_TILE_WIDTH + 1 < LOG_TILE_WIDTH)
+            break;
+        enum status status = check_tile(verification, level, index / LOG_TILE_WIDTH, LOG_TILE_WIDTH, failure);
+        if (status != STATUS_OK)
+            return status;
+        merkle_tile_root(hash, (const uint8_t(*)[MERKLE_HASH_SIZE])tail, LOG_TILE_WIDTH);
+    }
+    merkle_append(&verification->edge, leaf_hash);
+    return STATUS_OK;
+}
+
+static enum status check_kept(struct log_verification *verification, struct failure *failure)
+{
+    uint8_t root[MERKLE_HASH_SIZE];
+
+    if (verification->kept_next == verification->kept_count ||
+        verification->kept[verification->kept_next].size != verification->edge.size)
+        return STATUS_OK;
+    merkle_root(root, &verification->edge);
+    if (memcmp(root, verification->kept[verification->kept_next++].root, sizeof root) != 0)
+        return failure_set(failure, STATUS_CORRUPT,
+                           "the log differs from the checkpoint kept at size %" PRIu64,
+                           verification->edge.size);
+    return STATUS_OK;
+}
+
+static enum status check_leaf(struct log_verification *verification, const struct store_blob *blob,
+                              struct failure *failure)
+{
+    uint64_t index = verification->edge.size;
+    uint8_t hash[MERKLE_HASH_SIZE];
+
+    enum status status = log_open_leaf(verification->vault, index, blob, failure, &verification->line, hash);
+    if (status == STATUS_OK)
+        status = check_chain(verification, index, failure);
+    if (status == STATUS_OK)
+        status = grow(verification, hash, failure);
+    if (status != STATUS_OK)
+        return status;
+    memcpy(verification->previous, hash, sizeof hash);
+    verification->sequence++;
+    return check_kept(verification, failure);
+}
+
+/* Unfinished tiles above the leaves are stored, too; they may have grown since. */
+static enum status check_end(struct log_verification *verification, struct failure *failure)
+{
+    uint8_t found[MERKLE_HASH_SIZE], expected[MERKLE_HASH_SIZE];
+    uint64_t size = verification->edge.size;
+
+    for (unsigned level = 1; level < LOG_LEVELS; level++) {
+        size_t width = size >> (8 * level) & (LOG_TILE_WIDTH - 1);
+        enum status status = width == 0
+                                 ? STATUS_OK
+                                 : check_tile(verification, level, size >> (8 * (level + 1)), width, failure);
+        if (status != STATUS_OK)
+            return status;
+    }
+    merkle_root(found, &verification->edge);
+    merkle_root(expected, &verification->target);
+    if (memcmp(found, expected, sizeof found) != 0)
+        return failure_set(failure, STATUS_CORRUPT, "the log's root differs from the signed head");
+    return vault_verify_rows(verification->vault, failure);
+}
+
+enum status log_verification_continue(struct log_verification *verification, uint64_t leaves,
+                                      struct failure *failure, bool *ret_done)
+{
+    uint64_t left = verification->target.size - verification->edge.size;
+
+    while (leaves > 0 && left > 0) {
+        size_t batch = left < LOG_TILE_WIDTH ? (size_t)left : LOG_TILE_WIDTH;
+        enum status status = store_list_blobs(verification->vault->store, STORE_LEAVES,
+                                              verification->edge.size, batch, failure, &verification->rows);
+        if (status != STATUS_OK)
+            return status;
+        if (verification->rows.count != batch)
+            return wrong(verification->edge.size + verification->rows.count, "it is missing", failure);
+        for (size_t i = 0; i < batch; i++) {
+            status = check_leaf(verification, &verification->rows.blobs[i], failure);
+            if (status != STATUS_OK)
+                return status;
+        }
+        left -= batch;
+        leaves -= leaves < batch ? leaves : batch;
+    }
+    *ret_done = left == 0;
+    return left == 0 ? check_end(verification, failure) : STATUS_OK;
+}
+
+uint64_t log_verification_position(const struct log_verification *verification)
+{
+    return verification->edge.size;
+}
+
+uint64_t log_verification_total(const struct log_verification *verification)
+{
+    return verification->target.size;
+}
+
+void log_verification_root(const struct log_verification *verification, uint8_t destination[MERKLE_HASH_SIZE])
+{
+    merkle_root(destination, &verification->edge);
+}
+
+unsigned log_verification_checkpoints(const struct log_verification *verification)
+{
+    return (unsigned)verification->kept_count;
+}
