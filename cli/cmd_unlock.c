@@ -1,5 +1,6 @@
 /* unlock and lock. */
 #include "base/cleanup.h"
+#include "base/file.h"
 #include "base/text.h"
 #include "command.h"
 #include "exchange.h"
@@ -97,10 +98,11 @@ static enum status send_unlock(struct exchange *exchange, const struct opening *
 
 static enum status read_code(const struct opening *opening, struct failure *failure, struct secret *ret_code)
 {
+    static const char what[] = "the recovery code";
+
     if (opening->descriptor == -1)
-        return prompt_line("Recovery code: ", true, PROMPT_PASSPHRASE_MAX, "the recovery code", failure,
-                           ret_code);
-    return prompt_passphrase(opening->descriptor, "", failure, ret_code);
+        return prompt_line("Recovery code: ", true, PROMPT_PASSPHRASE_MAX, what, failure, ret_code);
+    return file_read_line(opening->descriptor, PROMPT_PASSPHRASE_MAX, what, failure, ret_code);
 }
 
 static enum status read_key(const struct exchange *exchange, const struct opening *opening,
@@ -122,6 +124,25 @@ static enum status read_key(const struct exchange *exchange, const struct openin
     return status == STATUS_OK ? key_from_passphrase(&secret, header, failure, ret_key) : status;
 }
 
+/* Sends the key to the agent that listens, else to one that is started now and ends again if it was the wrong
+ * one. */
+static enum status open_with(struct exchange *exchange, const struct opening *opening, const struct key *key,
+                             struct failure *failure)
+{
+    struct failure ignored;
+    enum status status = exchange_connect(exchange, failure);
+
+    if (status == STATUS_NO_AGENT)
+        status = exchange_start_agent(exchange, true, failure);
+    if (status == STATUS_OK)
+        status = send_unlock(exchange, opening, key, failure);
+    if (status != STATUS_OK && exchange->started)
+        (void)exchange_lock(exchange, &ignored, NULL);
+    exchange_reset(exchange);
+    return status;
+}
+
+/* While a person types there is neither a connection that waits nor an agent that nobody has use for. */
 static enum status unlock_locked(struct exchange *exchange, const struct opening *opening,
                                  struct failure *failure)
 {
@@ -129,6 +150,7 @@ static enum status unlock_locked(struct exchange *exchange, const struct opening
     struct key_headers headers = {.count = 0};
     enum status status = exchange_list_slots(exchange, failure, &headers);
 
+    exchange_reset(exchange);
     if (status != STATUS_OK)
         return status;
     for (int left = prompts ? TRIES : 1; left > 0; left--) {
@@ -136,7 +158,7 @@ static enum status unlock_locked(struct exchange *exchange, const struct opening
 
         status = read_key(exchange, opening, &headers, failure, &key);
         if (status == STATUS_OK)
-            status = send_unlock(exchange, opening, &key, failure);
+            status = open_with(exchange, opening, &key, failure);
         if (status != STATUS_WRONG_KEY || left == 1)
             break;
         output_note("%s", failure->sentence);
@@ -144,25 +166,22 @@ static enum status unlock_locked(struct exchange *exchange, const struct opening
     return status;
 }
 
-static enum status unlock_connected(struct exchange *exchange, const struct opening *opening,
-                                    struct failure *failure)
+/* For the slots of a vault that no agent holds: there must be a place for the agent that is to stay. */
+static enum status start_for_slots(struct exchange *exchange, struct failure *failure)
 {
-    bool open = false;
-    enum status status = ask_state(exchange, failure, &open);
+    char path[PATH_MAX];
+    enum status status = file_socket_path(exchange->vault, failure, path);
 
-    if (status != STATUS_OK)
-        return status;
-    if (!open)
-        return unlock_locked(exchange, opening, failure);
-    return opening->has_lifetime || opening->has_idle ? send_unlock(exchange, opening, NULL, failure)
-                                                      : STATUS_OK;
+    if (status == STATUS_OK)
+        status = exchange_check_vault(exchange, failure);
+    return status == STATUS_OK ? exchange_start_agent(exchange, false, failure) : status;
 }
 
 enum status cmd_unlock(struct invocation *invocation, struct failure *failure)
 {
     CLEANUP(exchange_reset) struct exchange exchange = {0};
     struct opening opening = {0};
-    struct failure ignored;
+    bool open = false;
     enum status status =
         exchange_start(invocation, option_text(&invocation->options, "key-file"), failure, &exchange);
 
@@ -170,17 +189,16 @@ enum status cmd_unlock(struct invocation *invocation, struct failure *failure)
         status = read_opening(invocation, &exchange, failure, &opening);
     if (status == STATUS_OK)
         status = exchange_connect(&exchange, failure);
-    if (status == STATUS_NO_AGENT) {
-        status = exchange_check_vault(&exchange, failure);
-        if (status == STATUS_OK)
-            status = exchange_start_agent(&exchange, true, failure);
-    }
+    if (status == STATUS_NO_AGENT)
+        status = start_for_slots(&exchange, failure);
+    else if (status == STATUS_OK)
+        status = ask_state(&exchange, failure, &open);
     if (status != STATUS_OK)
         return status;
-    status = unlock_connected(&exchange, &opening, failure);
-    if (status != STATUS_OK && exchange.started)
-        (void)exchange_lock(&exchange, &ignored, NULL);
-    return status;
+    if (!open)
+        return unlock_locked(&exchange, &opening, failure);
+    return opening.has_lifetime || opening.has_idle ? send_unlock(&exchange, &opening, NULL, failure)
+                                                    : STATUS_OK;
 }
 
 enum status cmd_lock(struct invocation *invocation, struct failure *failure)

@@ -36,6 +36,7 @@ enum status exchange_start(const struct invocation *invocation, const char *key_
 void exchange_reset(struct exchange *exchange)
 {
     client_freep(&exchange->client);
+    exchange->started = false;
 }
 
 enum status exchange_connect(struct exchange *exchange, struct failure *failure)
@@ -147,7 +148,8 @@ static bool write_request(const struct exchange *exchange, const struct question
 {
     struct json_writer writer;
     char full[256] = INTERFACE;
-    bool joined = !question->plain && question->members.size > 2;
+    size_t before;
+    bool joined;
 
     if (strchr(question->method, '.') != NULL)
         full[0] = '\0';
@@ -158,10 +160,12 @@ static bool write_request(const struct exchange *exchange, const struct question
     if (question->more)
         json_add_boolean(&writer, "more", true);
     json_open_object(&writer, "parameters");
-    if (!question->plain)
+    before = request->size;
+    if (!question->without_vault)
         json_add_text(&writer, "vault", exchange->vault);
-    if (!question->plain && key != NULL)
+    if (!question->without_key && key != NULL)
         key_write(&writer, "slot_key", key);
+    joined = request->size > before && question->members.size > 2;
     return !writer.failed && (!joined || secret_append_byte(request, ',')) &&
            secret_append(request, question->members.bytes + 1, question->members.size - 2) &&
            secret_append_text(request, "}}");
@@ -252,7 +256,7 @@ enum status exchange_ask(struct exchange *exchange, struct question *question, s
 
     if (status == STATUS_OK && exchange->client != NULL) {
         status = exchange_send(exchange, question, NULL, failure, ret_answer);
-        if (status != STATUS_LOCKED || !exchange->has_key_file || question->plain)
+        if (status != STATUS_LOCKED || !exchange->has_key_file || question->without_key)
             return status;
         status = key_read_file(exchange->key_file, failure, &key);
     } else if (status == STATUS_OK) {

@@ -113,6 +113,8 @@ enum status option_parse(const struct option_rule *rules, const struct option_ru
             options_end = true;
             continue;
         }
+        if (strcmp(word, "-h") == 0)
+            word = "--help";
         rule = strncmp(word, "--", 2) == 0 ? option_find(rules, common, word) : NULL;
         if (rule == NULL)
             return unknown_option(rules, common, word, failure);

@@ -17,7 +17,7 @@ static const char *const hints[STATUS_COUNT] = {
     [STATUS_LOG_UNWRITABLE] = "free some space or make the folder writable, then try again",
     [STATUS_OTHER_VAULT] = "set STEPVAULT_VAULT to the vault that is meant, or unset STEPVAULT_SOCKET",
     [STATUS_NO_AGENT] = "set XDG_RUNTIME_DIR to a private folder of yours, or use --key-file",
-    [STATUS_PROTOCOL] = "end an agent of another version with: stepvault lock",
+    [STATUS_PROTOCOL] = "if the agent is of another version, end it with: stepvault lock",
     [STATUS_TIMEOUT] = "see what the agent does with: stepvault status",
 };
 

@@ -259,7 +259,7 @@ enum status account_add(struct vault *vault, const char *app, const char *label,
                         struct json_writer *writer)
 {
     CLEANUP(record_draft_reset) struct record_draft draft = {0};
-    const char *chosen;
+    const char *chosen = NULL;
 
     enum status status = choose_label(vault, app, label, failure, &chosen);
     if (status == STATUS_OK)

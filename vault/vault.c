@@ -249,6 +249,8 @@ enum status vault_open(const char *path, const struct vault_key *key, unsigned w
     if (status == STATUS_OK)
         status = open_keys(vault, key, failure);
     if (status == STATUS_OK)
+        status = store_verify(vault->store, failure);
+    if (status == STATUS_OK)
         status = scan(vault, &vault->state, failure);
     if (status == STATUS_OK)
         status = verify_state(vault, &vault->state, failure, &size, head);
@@ -257,6 +259,11 @@ enum status vault_open(const char *path, const struct vault_key *key, unsigned w
     if (status == STATUS_OK)
         *ret_vault = TAKE(vault);
     return status;
+}
+
+void vault_reserve(struct vault *vault)
+{
+    store_reserve(vault->store);
 }
 
 enum status vault_begin(struct vault *vault, struct failure *failure)

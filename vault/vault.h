@@ -43,6 +43,9 @@ enum status vault_create(const char *path, const struct vault_new_slot *slots, s
 enum status vault_open(const char *path, const struct vault_key *key, unsigned wait_ms,
                        struct failure *failure, struct vault **ret_vault);
 
+/* Prepares for many turns: room that makes each commit cheaper. For an agent that stays. */
+void vault_reserve(struct vault *vault);
+
 /* Wipes the keys, rolls back an open turn, closes the file. */
 void vault_freep(struct vault **vault);
 

@@ -18,6 +18,7 @@ FOLDER/answer.json says how, and is read anew for every request:
     delay       seconds                before the reply
     chunk       bytes                  the reply is sent in pieces of this size
     zeros       number                 a reply that never ends: so many bytes of it
+    steps       {path: {...}}          the same for one step, over what stands above
 FOLDER/requests.jsonl gets every request, with `exe` (/proc/<peer>/exe) and `pid` of who sent it.
 """
 
@@ -31,9 +32,10 @@ import threading
 import time
 
 
-def answer_of(folder):
+def answer_of(folder, request):
     with open(os.path.join(folder, "answer.json"), encoding="utf-8") as file:
-        return json.load(file)
+        answer = json.load(file)
+    return {**answer, **answer.get("steps", {}).get(request.get("parameters", {}).get("step"), {})}
 
 
 def encode(data):
@@ -105,7 +107,7 @@ def serve(folder, connection):
             while b"\0" in pending:
                 frame, pending = pending.split(b"\0", 1)
                 request = record(folder, connection, frame)
-                answer = answer_of(folder)
+                answer = answer_of(folder, request)
                 if "zeros" in answer:
                     send(connection, b'{"parameters":{"environment":"' + b"0" * answer["zeros"], answer)
                     return

@@ -69,10 +69,26 @@ static inline const char *fixture_beside(const struct fixture *fixture, const ch
     return path;
 }
 
+/* Makes and publishes a vault. */
+static inline enum status fixture_make(const char *path, const struct store_header *header, struct failure *failure,
+                                       struct store **ret_store)
+{
+    struct store *store = NULL;
+    enum status status = store_create(path, header, failure, &store);
+    if (status == STATUS_OK)
+        status = store_publish(store, failure);
+    if (status != STATUS_OK) {
+        store_freep(&store);
+        return status;
+    }
+    *ret_store = store;
+    return STATUS_OK;
+}
+
 static inline struct store *fixture_create(struct fixture *fixture)
 {
     struct store *store = NULL;
-    assert_int_equal(store_create(fixture->path, &fixture_header, &fixture->failure, &store), STATUS_OK);
+    assert_int_equal(fixture_make(fixture->path, &fixture_header, &fixture->failure, &store), STATUS_OK);
     return store;
 }
 

@@ -70,8 +70,10 @@ static const char *in_scratch(const char *name)
 static const char *file_make(const char *name, size_t size, mode_t mode)
 {
     const char *path = in_scratch(name);
-    int descriptor = open(path, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0600);
+    int descriptor;
 
+    unlink(path);
+    descriptor = open(path, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0600);
     assert_true(descriptor >= 0);
     for (size_t at = 0; at < size; at++) {
         uint8_t byte = (uint8_t)at;

@@ -295,6 +295,24 @@ static void consistency_proofs_of_all_trees_verify_and_no_others(void **state)
     }
 }
 
+static void a_consistency_proof_is_for_its_sizes_only(void **state)
+{
+    struct proof proof = {.count = 0};
+    hash first_root;
+    hash second_root;
+
+    (void)state;
+    reference_root(first_root, leaves, 3);
+    reference_root(second_root, leaves, 7);
+    reference_consistency(&proof, 3, leaves, 7, true);
+    assert_true(merkle_verify_consistency(3, 7, proof.hashes, proof.count, first_root, second_root));
+    for (uint64_t second = 9; second < 40; second++)
+        assert_false(
+            merkle_verify_consistency(3, second, proof.hashes, proof.count, first_root, second_root));
+    assert_false(merkle_verify_consistency(4, 7, proof.hashes, proof.count, first_root, second_root));
+    assert_false(merkle_verify_consistency(2, 7, proof.hashes, proof.count, first_root, second_root));
+}
+
 static void proofs_of_empty_trees_and_over_long_ones_are_refused(void **state)
 {
     struct proof proof = {.count = 0};
@@ -378,6 +396,7 @@ int main(void)
         cmocka_unit_test(known_consistency_proofs_verify),
         cmocka_unit_test(inclusion_proofs_of_all_trees_verify_and_no_others),
         cmocka_unit_test(consistency_proofs_of_all_trees_verify_and_no_others),
+        cmocka_unit_test(a_consistency_proof_is_for_its_sizes_only),
         cmocka_unit_test(proofs_of_empty_trees_and_over_long_ones_are_refused),
         cmocka_unit_test(the_edge_knows_every_root),
         cmocka_unit_test(subtrees_join_as_their_leaves_would),

@@ -100,7 +100,7 @@ static void a_refusal_quotes_the_name_but_never_a_value_behind_it(void **state)
                         "\"MY KEY=...\" is not a valid variable name: letters, digits and _, not "
                         "beginning with a digit, at most 255 bytes");
     memset(name, 'x', 200);
-    strcpy(name + 200, "=hunter2");
+    memcpy(name + 200, "=hunter2", 9);
     assert_int_equal(name_check_path(name, &failure), STATUS_INVALID);
     assert_null(strstr(failure.sentence, "hunter2"));
     assert_int_equal(name_check_label("a\x1b[2J", &failure), STATUS_INVALID);

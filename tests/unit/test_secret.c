@@ -104,15 +104,40 @@ static void blocks_do_not_overlap(void **state)
 
 static void what_is_freed_is_used_again_without_mapping_more(void **state)
 {
-    size_t mapped;
+    static const size_t sizes[] = {0, 16, 17, 48, 100, 1000, 5000, 40000, 100000};
+    const size_t count = sizeof(sizes) / sizeof(sizes[0]);
+    void *live[100];
+    size_t mapped = 0;
 
     (void)state;
-    secret_free(secret_allocate(1000));
-    mapped = secret_heap_mapped();
+    for (unsigned round = 0; round < 200; round++) {
+        for (size_t size = 0; size < count; size++) {
+            size_t blocks = sizes[size] > 4000 ? 5 : 100;
+
+            for (size_t at = 0; at < blocks; at++) {
+                live[at] = secret_allocate(sizes[size]);
+                assert_non_null(live[at]);
+            }
+            for (size_t at = 0; at < blocks; at++)
+                secret_free(live[at]);
+        }
+        if (round == 0)
+            mapped = secret_heap_mapped();
+    }
     assert_true(mapped >= 65536);
-    for (unsigned round = 0; round < 100000; round++)
-        secret_free(secret_allocate(1000));
     assert_int_equal(secret_heap_mapped(), mapped);
+}
+
+/* First of all tests: nothing has been freed yet, so this is what fresh blocks do. */
+static void the_first_block_of_its_size_comes_back(void **state)
+{
+    void *memory = secret_allocate(20000);
+
+    (void)state;
+    assert_int_equal(secret_heap_mapped(), 65536);
+    secret_free(memory);
+    assert_ptr_equal(secret_allocate(20000), memory);
+    secret_free(memory);
 }
 
 static void a_large_block_has_a_mapping_that_goes_with_it(void **state)
@@ -363,6 +388,7 @@ static void a_protected_process_leaves_no_core_file(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
+        cmocka_unit_test(the_first_block_of_its_size_comes_back),
         cmocka_unit_test(memory_is_zeroed_and_aligned_for_every_size),
         cmocka_unit_test(blocks_do_not_overlap),
         cmocka_unit_test(what_is_freed_is_used_again_without_mapping_more),

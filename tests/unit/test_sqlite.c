@@ -19,7 +19,7 @@ static bool exists(const char *path)
 static enum status create(struct fixture *fixture)
 {
     struct store *store = NULL;
-    enum status status = store_create(fixture->path, &fixture_header, &fixture->failure, &store);
+    enum status status = fixture_make(fixture->path, &fixture_header, &fixture->failure, &store);
     store_freep(&store);
     return status;
 }
@@ -218,15 +218,24 @@ static void kill_in_the_middle_of_commits_leaves_the_last_one_whole(void **state
         }                                                                                                    \
     } while (0)
 
-static void map_ourselves_to_root(uid_t uid)
+static void write_file(const char *path, const char *content)
 {
-    char line[32];
-    (void)snprintf(line, sizeof(line), "0 %u 1", uid);
-    int descriptor = open("/proc/self/uid_map", O_WRONLY | O_CLOEXEC);
-    if (descriptor < 0 || write(descriptor, line, strlen(line)) < 0) {
+    int descriptor = open(path, O_WRONLY | O_CLOEXEC);
+    if (descriptor < 0 || write(descriptor, content, strlen(content)) < 0) {
         _exit(NO_MOUNT);
     }
     (void)close(descriptor);
+}
+
+/* Become root of a user namespace of our own, where mounting is allowed. */
+static void map_ourselves_to_root(uid_t uid, gid_t gid)
+{
+    char line[32];
+    (void)snprintf(line, sizeof(line), "0 %u 1", uid);
+    write_file("/proc/self/uid_map", line);
+    write_file("/proc/self/setgroups", "deny");
+    (void)snprintf(line, sizeof(line), "0 %u 1", gid);
+    write_file("/proc/self/gid_map", line);
 }
 
 /* Runs `test` in a child that sees a small disk of its own in the fixture's folder. */
@@ -235,11 +244,12 @@ static void with_small_disk(struct fixture *fixture, const char *options, void (
     pid_t child = fork();
     if (child == 0) {
         uid_t uid = geteuid();
+        gid_t gid = getegid();
         if (unshare(uid == 0 ? CLONE_NEWNS : CLONE_NEWUSER | CLONE_NEWNS) != 0) {
             _exit(NO_MOUNT);
         }
         if (uid != 0) {
-            map_ourselves_to_root(uid);
+            map_ourselves_to_root(uid, gid);
         }
         if (mount(NULL, "/", NULL, MS_REC | MS_PRIVATE, NULL) != 0 ||
             mount("tmpfs", fixture->folder, "tmpfs", 0, options) != 0) {
@@ -293,7 +303,7 @@ static void fill_disk(struct fixture *fixture)
 static void run_into_full_disk(struct fixture *fixture)
 {
     struct store *store = NULL;
-    CHECK(store_create(fixture->path, &fixture_header, &fixture->failure, &store) == STATUS_OK);
+    CHECK(fixture_make(fixture->path, &fixture_header, &fixture->failure, &store) == STATUS_OK);
     uint64_t committed = 0;
     enum status status = commit_leaf(fixture, store, 0);
     while (status == STATUS_OK) {
@@ -324,7 +334,7 @@ static void a_full_disk_is_said_and_what_was_committed_stays(void **state)
 static void recover_from_full_disk(struct fixture *fixture)
 {
     struct store *store = NULL;
-    CHECK(store_create(fixture->path, &fixture_header, &fixture->failure, &store) == STATUS_OK);
+    CHECK(fixture_make(fixture->path, &fixture_header, &fixture->failure, &store) == STATUS_OK);
     CHECK(commit_leaf(fixture, store, 0) == STATUS_OK);
     fill_disk(fixture);
     CHECK(commit_leaf(fixture, store, 1) == STATUS_LOG_UNWRITABLE);
@@ -343,7 +353,7 @@ static void create_on_full_disk(struct fixture *fixture)
 {
     struct store *store = NULL;
     fill_disk(fixture);
-    CHECK(store_create(fixture->path, &fixture_header, &fixture->failure, &store) == STATUS_LOG_UNWRITABLE);
+    CHECK(fixture_make(fixture->path, &fixture_header, &fixture->failure, &store) == STATUS_LOG_UNWRITABLE);
     CHECK(!exists(fixture->path));
     CHECK(!exists(fixture_beside(fixture, ".new")));
     CHECK(!exists(fixture_beside(fixture, ".new-wal")));
@@ -357,7 +367,7 @@ static void making_a_vault_on_a_full_disk_leaves_nothing(void **state)
 static void open_without_room_for_a_log(struct fixture *fixture)
 {
     struct store *store = NULL;
-    CHECK(store_create(fixture->path, &fixture_header, &fixture->failure, &store) == STATUS_OK);
+    CHECK(fixture_make(fixture->path, &fixture_header, &fixture->failure, &store) == STATUS_OK);
     CHECK(commit_leaf(fixture, store, 0) == STATUS_OK);
     store_freep(&store);
     for (int i = 0; i < 100; i++) {
@@ -383,7 +393,7 @@ static void a_disk_without_room_for_one_more_file_still_lets_us_read(void **stat
 static void open_on_read_only_disk(struct fixture *fixture)
 {
     struct store *store = NULL;
-    CHECK(store_create(fixture->path, &fixture_header, &fixture->failure, &store) == STATUS_OK);
+    CHECK(fixture_make(fixture->path, &fixture_header, &fixture->failure, &store) == STATUS_OK);
     CHECK(commit_leaf(fixture, store, 0) == STATUS_OK);
     store_freep(&store);
     CHECK(mount(NULL, fixture->folder, NULL, MS_REMOUNT | MS_RDONLY, NULL) == 0);
@@ -395,7 +405,7 @@ static void open_on_read_only_disk(struct fixture *fixture)
     CHECK(strstr(fixture->failure.sentence, "read-only") != NULL);
     store_freep(&store);
     CHECK(unlink(fixture->path) != 0);
-    CHECK(store_create(fixture_beside(fixture, ".other"), &fixture_header, &fixture->failure, &store) ==
+    CHECK(fixture_make(fixture_beside(fixture, ".other"), &fixture_header, &fixture->failure, &store) ==
           STATUS_LOG_UNWRITABLE);
 
     CHECK(mount(NULL, fixture->folder, NULL, MS_REMOUNT, NULL) == 0);
@@ -416,7 +426,7 @@ static void open_odd_path_on_read_only_disk(struct fixture *fixture)
     char path[sizeof(fixture->path) + 32];
     struct store *store = NULL;
     (void)snprintf(path, sizeof(path), "%s/odd %%41?mode=rw#\xc3\xa9.db", fixture->folder);
-    CHECK(store_create(path, &fixture_header, &fixture->failure, &store) == STATUS_OK);
+    CHECK(fixture_make(path, &fixture_header, &fixture->failure, &store) == STATUS_OK);
     store_freep(&store);
     CHECK(mount(NULL, fixture->folder, NULL, MS_REMOUNT | MS_RDONLY, NULL) == 0);
     CHECK(store_open(path, 0, &fixture->failure, &store) == STATUS_OK);

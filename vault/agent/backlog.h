@@ -1,5 +1,6 @@
-/* What waits for the access log (P2): refusals while the vault is locked or its log cannot be written, and an unlocking
- * that could not be logged. Bounded: equal ones are counted, and what finds no room is counted as lost. */
+/* What waits for the access log (P2): refusals while the vault is locked or its log cannot be written, and an
+ * unlocking that could not be logged. Bounded: equal ones are counted, and what finds no room is counted as
+ * lost. */
 #ifndef STEPVAULT_AGENT_BACKLOG_H
 #define STEPVAULT_AGENT_BACKLOG_H
 
@@ -39,7 +40,8 @@ struct backlog {
 uint64_t backlog_add(struct backlog *backlog, const char *action, bool granted, enum status why,
                      const struct leaf_caller *caller);
 
-/* Appends everything that waits to the open turn of the vault; `self` is the caller of the leaf on what was lost. */
+/* Appends everything that waits to the open turn of the vault; `self` is the caller of the leaf on what was
+ * lost. */
 enum status backlog_write(struct backlog *backlog, struct vault *vault, const struct leaf_caller *self,
                           struct failure *failure);
 /* The turn is durable, or it is not. */

@@ -86,7 +86,8 @@ enum status reply_close(struct reply *reply, bool continues, struct failure *fai
     }
     if (reply->destination->size - reply->start > CALL_REPLY_MAX) {
         reply_drop(reply);
-        return failure_set(failure, STATUS_TOO_LARGE, "the reply would be over %u MiB: ask for less of it at once",
+        return failure_set(failure, STATUS_TOO_LARGE,
+                           "the reply would be over %u MiB: ask for less of it at once",
                            CALL_REPLY_MAX / (1024u * 1024u));
     }
     return STATUS_OK;

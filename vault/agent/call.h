@@ -11,7 +11,7 @@
 
 #define CALL_INTERFACE "io.stepvault.Agent"
 #define CALL_SERVICE "org.varlink.service"
-#define CALL_REQUEST_MAX (256u * 1024u)      /* bytes of a request with its NUL */
+#define CALL_REQUEST_MAX (256u * 1024u)     /* bytes of a request with its NUL */
 #define CALL_REPLY_MAX (8u * 1024u * 1024u) /* bytes of a reply with its NUL */
 
 /* One call as it came; the pointers hold until call_reset. */
@@ -24,7 +24,8 @@ struct call {
     bool upgrade;
 };
 
-/* Reads the frame without its NUL. STATUS_INVALID if it is no call: the caller then closes the connection, as Varlink has it. */
+/* Reads the frame without its NUL. STATUS_INVALID if it is no call: the caller then closes the connection, as
+ * Varlink has it. */
 enum status call_parse(struct call *call, const void *bytes, size_t size, struct failure *failure);
 void call_reset(struct call *call);
 
@@ -40,7 +41,8 @@ enum status reply_close(struct reply *reply, bool continues, struct failure *fai
 /* Wipes what was written since reply_open. */
 void reply_drop(struct reply *reply);
 
-/* Append a whole error frame: of our interface with its message; of org.varlink.service with at most one member. */
+/* Append a whole error frame: of our interface with its message; of org.varlink.service with at most one
+ * member. */
 void reply_failure(struct secret *destination, const struct failure *failure);
 void reply_service_error(struct secret *destination, const char *error, const char *member, const char *text);
 

@@ -6,14 +6,14 @@
 #include "base/cleanup.h"
 #include "base/clock.h"
 #include "base/text.h"
-#include "json/json.h"
 #include "log.h"
+#include "json/json.h"
 
 #include <stdlib.h>
 #include <string.h>
 
-#define READ_SLICE 256u          /* leaves opened in one slice */
-#define READ_PAGE_LEAVES 128u    /* leaves in one reply */
+#define READ_SLICE 256u         /* leaves opened in one slice */
+#define READ_PAGE_LEAVES 128u   /* leaves in one reply */
 #define READ_PAGE_BYTES 262144u /* of one reply, about */
 #define VERIFY_SLICE 256u
 #define PROGRESS_MS 1000u
@@ -155,7 +155,8 @@ static bool list_has(const struct json *list, const char *wanted)
     return false;
 }
 
-/* `object` is a leaf or one of its accounts: both name id, app and label; the id is `account` in the one and `id` in the other. */
+/* `object` is a leaf or one of its accounts: both name id, app and label; the id is `account` in the one and
+ * `id` in the other. */
 static bool account_is(const struct json *object, const char *wanted)
 {
     const char *colon = strchr(wanted, ':');
@@ -164,8 +165,8 @@ static bool account_is(const struct json *object, const char *wanted)
     if (colon == NULL)
         return text_is(object, "account", wanted) || text_is(object, "id", wanted) ||
                text_is(object, "app", wanted);
-    return app != NULL && strlen(app) == (size_t)(colon - wanted) &&
-           strncmp(app, wanted, strlen(app)) == 0 && text_is(object, "label", colon + 1);
+    return app != NULL && strlen(app) == (size_t)(colon - wanted) && strncmp(app, wanted, strlen(app)) == 0 &&
+           text_is(object, "label", colon + 1);
 }
 
 static bool accounts_pass(const struct json *leaf, const char *wanted)

@@ -1,4 +1,5 @@
-/* Jobs: calls with many replies (ReadLog, VerifyLog), done in slices so that the agent serves others meanwhile. */
+/* Jobs: calls with many replies (ReadLog, VerifyLog), done in slices so that the agent serves others
+ * meanwhile. */
 #ifndef STEPVAULT_AGENT_JOB_H
 #define STEPVAULT_AGENT_JOB_H
 
@@ -23,14 +24,15 @@ struct job_filter {
     uint64_t since_ms; /* wall clock; 0: all */
 };
 
-/* Start a job on the session's open vault; the filter's strings are copied. A job of a caller who brought a key for a locked
- * vault borrows it (`borrows`): the vault stays open until the job is freed. */
+/* Start a job on the session's open vault; the filter's strings are copied. A job of a caller who brought a
+ * key for a locked vault borrows it (`borrows`): the vault stays open until the job is freed. */
 enum status job_start_reading(struct session *session, const struct job_filter *filter, bool borrows,
                               struct failure *failure, struct job **ret_job);
 enum status job_start_verifying(struct session *session, bool borrows, struct failure *failure,
                                 struct job **ret_job);
 
-/* Does one slice, between turns, and appends at most one reply frame to `output`. True when that was the last one. */
+/* Does one slice, between turns, and appends at most one reply frame to `output`. True when that was the last
+ * one. */
 bool job_continue(struct job *job, struct secret *output);
 
 void job_freep(struct job **job);

@@ -1,4 +1,5 @@
-/* The system's journal (syslog socket): where refusals are noted at once, without names (P2). Best effort: it never blocks and never fails. */
+/* The system's journal (syslog socket): where refusals are noted at once, without names (P2). Best effort: it
+ * never blocks and never fails. */
 #ifndef STEPVAULT_AGENT_JOURNAL_H
 #define STEPVAULT_AGENT_JOURNAL_H
 

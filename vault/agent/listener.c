@@ -58,9 +58,9 @@ static enum status place_clear(const struct sockaddr_un *address, struct failure
     CLEANUP(cleanup_close) int probe = -1;
 
     if (lstat(address->sun_path, &found) != 0)
-        return errno == ENOENT ? STATUS_OK
-                               : failure_set_errno(failure, STATUS_FAILED, errno, "cannot look at %s",
-                                                   address->sun_path);
+        return errno == ENOENT
+                   ? STATUS_OK
+                   : failure_set_errno(failure, STATUS_FAILED, errno, "cannot look at %s", address->sun_path);
     if (!S_ISSOCK(found.st_mode) || found.st_uid != getuid())
         return failure_set(failure, STATUS_FOREIGN, "%s is there already, and it is not a socket of ours",
                            address->sun_path);

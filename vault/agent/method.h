@@ -1,4 +1,5 @@
-/* The table of methods: who answers a call, what it needs, which parameters it takes, what its leaf is called. */
+/* The table of methods: who answers a call, what it needs, which parameters it takes, what its leaf is
+ * called. */
 #ifndef STEPVAULT_AGENT_METHOD_H
 #define STEPVAULT_AGENT_METHOD_H
 
@@ -33,7 +34,8 @@ struct parameter {
     bool optional;
 };
 
-/* What the vault must be for the method: nothing, a file, or open (a slot key in the call opens it for the call). */
+/* What the vault must be for the method: nothing, a file, or open (a slot key in the call opens it for the
+ * call). */
 enum method_state { METHOD_ANY, METHOD_VAULT, METHOD_OPEN };
 
 #define METHOD_FRESH_KEY 1u /* the slot key is required, open vault or not */
@@ -41,7 +43,8 @@ enum method_state { METHOD_ANY, METHOD_VAULT, METHOD_OPEN };
 #define METHOD_MANY 4u      /* answers in many replies, by a job */
 #define METHOD_SERVICE 8u   /* of org.varlink.service: knows neither vault nor key */
 #define METHOD_NO_KEY 16u   /* takes no slot_key */
-#define METHOD_CALL_KEY 32u /* a slot key opens a locked vault for it, although it does not need an open one */
+#define METHOD_CALL_KEY                                                                                      \
+    32u /* a slot key opens a locked vault for it, although it does not need an open one */
 
 #define METHOD_PARAMETERS_MAX 10
 
@@ -63,22 +66,26 @@ struct request {
     struct leaf leaf;
     struct reply reply; /* members of the reply's parameters go to reply.writer */
     struct failure failure;
-    struct job *job; /* METHOD_MANY: what answers */
+    struct job *job;               /* METHOD_MANY: what answers */
+    const char *missing_interface; /* Varlink's own error instead of the failure */
 };
 
 enum method_lookup { METHOD_FOUND, METHOD_NO_INTERFACE, METHOD_NO_METHOD };
 
-/* Finds `name` ("interface.Method"). For METHOD_NO_INTERFACE the interface's name is copied to `interface` (cut if need be). */
+/* Finds `name` ("interface.Method"). For METHOD_NO_INTERFACE the interface's name is copied to `interface`
+ * (cut if need be). */
 enum method_lookup method_find(const char *name, const struct method **ret_method, char interface[256]);
 
 /* The method of row `index`, and NULL past the last: for tests. */
 const struct method *method_at(size_t index);
 
-/* Checks names and kinds; NULL if all is well, else the name of the first parameter that is wrong, missing or superfluous. */
+/* Checks names and kinds; NULL if all is well, else the name of the first parameter that is wrong, missing or
+ * superfluous. */
 const char *method_check(const struct method *method, const struct json *parameters);
 
 /* Reads a SlotKey and a NewSlot that method_check let pass. STATUS_INVALID says what breaks its form. */
 enum status method_read_key(const struct json *slot_key, struct failure *failure, struct vault_key *ret_key);
-enum status method_read_slot(const struct json *new_slot, struct failure *failure, struct vault_new_slot *ret_slot);
+enum status method_read_slot(const struct json *new_slot, struct failure *failure,
+                             struct vault_new_slot *ret_slot);
 
 #endif

@@ -1,4 +1,5 @@
-/* Stages of the sandbox. Landlock by system calls, with the constants of its newer versions, which Debian 12's headers lack. */
+/* Stages of the sandbox. Landlock by system calls, with the constants of its newer versions, which Debian
+ * 12's headers lack. */
 #include "agent/sandbox.h"
 
 #include "agent/seccomp.h"
@@ -31,7 +32,8 @@
 #define FILE_MAKE (1ull << 8)
 #define FILE_TRUNCATE (1ull << 14)
 
-/* What each version of Landlock handles: file rights 0 to 12, then refer, truncate, network, device ioctl, scopes. */
+/* What each version of Landlock handles: file rights 0 to 12, then refer, truncate, network, device ioctl,
+ * scopes. */
 struct landlock_version {
     uint64_t files;
     uint64_t network;
@@ -39,8 +41,12 @@ struct landlock_version {
 };
 
 static const struct landlock_version landlock_versions[] = {
-    {(1ull << 13) - 1, 0, 0}, {(1ull << 14) - 1, 0, 0}, {(1ull << 15) - 1, 0, 0},
-    {(1ull << 15) - 1, 3, 0}, {(1ull << 16) - 1, 3, 0}, {(1ull << 16) - 1, 3, 3},
+    {(1ull << 13) - 1, 0, 0},
+    {(1ull << 14) - 1, 0, 0},
+    {(1ull << 15) - 1, 0, 0},
+    {(1ull << 15) - 1, 3, 0},
+    {(1ull << 16) - 1, 3, 0},
+    {(1ull << 16) - 1, 3, 3},
 };
 #define LANDLOCK_VERSIONS (sizeof(landlock_versions) / sizeof(landlock_versions[0]))
 

@@ -1,5 +1,5 @@
-/* What the agent gives up, stage by stage (P5, P8). A stage that this machine does not allow is said in Status, not fatal: a
- * vault on an old kernel is still better than a file of passwords. */
+/* What the agent gives up, stage by stage (P5, P8). A stage that this machine does not allow is said in
+ * Status, not fatal: a vault on an old kernel is still better than a file of passwords. */
 #ifndef STEPVAULT_AGENT_SANDBOX_H
 #define STEPVAULT_AGENT_SANDBOX_H
 
@@ -22,8 +22,8 @@ struct sandbox {
 /* First of all: no core file, no tracer. */
 void sandbox_protect_memory(struct sandbox *sandbox);
 
-/* Last before the loop: no new privileges, no files but those of the vault's folder and the removal of the socket (NULL or absent:
- * none), no network, few system calls. */
+/* Last before the loop: no new privileges, no files but those of the vault's folder and the removal of the
+ * socket (NULL or absent: none), no network, few system calls. */
 void sandbox_enter(struct sandbox *sandbox, const char *vault_folder, const char *socket_folder);
 
 /* Whether all secret memory is locked right now. */

@@ -67,17 +67,29 @@ static const int agent_calls[] = {
 #endif
     LIST_END};
 
-static const int reader_calls[] = {SYS_recvfrom, SYS_sendto,     SYS_readlinkat,   SYS_openat,       SYS_read,
-                                   SYS_close,    SYS_exit_group, SYS_rt_sigreturn, SYS_restart_syscall,
+static const int reader_calls[] = {SYS_recvfrom,   SYS_sendto,       SYS_readlinkat,
+                                   SYS_openat,     SYS_read,         SYS_close,
+                                   SYS_exit_group, SYS_rt_sigreturn, SYS_restart_syscall,
 #ifdef SYS_open
-                                   SYS_open,     SYS_readlink,
+                                   SYS_open,       SYS_readlink,
 #endif
                                    LIST_END};
 
-static const int deadly_calls[] = {SYS_execve, SYS_execveat, SYS_ptrace, SYS_process_vm_readv,
-                                   SYS_process_vm_writev, SYS_bpf, SYS_kexec_load, SYS_init_module,
-                                   SYS_finit_module, SYS_delete_module, SYS_mount, SYS_umount2,
-                                   SYS_pivot_root, SYS_setns, SYS_unshare,
+static const int deadly_calls[] = {SYS_execve,
+                                   SYS_execveat,
+                                   SYS_ptrace,
+                                   SYS_process_vm_readv,
+                                   SYS_process_vm_writev,
+                                   SYS_bpf,
+                                   SYS_kexec_load,
+                                   SYS_init_module,
+                                   SYS_finit_module,
+                                   SYS_delete_module,
+                                   SYS_mount,
+                                   SYS_umount2,
+                                   SYS_pivot_root,
+                                   SYS_setns,
+                                   SYS_unshare,
 #ifdef SYS_kexec_file_load
                                    SYS_kexec_file_load,
 #endif

@@ -1,7 +1,8 @@
 /* System call filters (seccomp, by hand: no library) for the agent and for its peer reader.
  *
- * Calls on a process's list pass. Calls that nothing here could ever want (running a program, tracing, loading modules, mounting)
- * end the process. Any other call fails with EPERM, so that a C library that tries something newer first still works. */
+ * Calls on a process's list pass. Calls that nothing here could ever want (running a program, tracing,
+ * loading modules, mounting) end the process. Any other call fails with EPERM, so that a C library that tries
+ * something newer first still works. */
 #ifndef STEPVAULT_AGENT_SECCOMP_H
 #define STEPVAULT_AGENT_SECCOMP_H
 
@@ -9,8 +10,8 @@
 
 enum seccomp_role { SECCOMP_AGENT, SECCOMP_READER };
 
-/* Confines this process for good; needs PR_SET_NO_NEW_PRIVS, which it sets. False if the kernel refused. In a sanitizer build
- * it does nothing and returns false: the sanitizers' run-time needs calls of its own. */
+/* Confines this process for good; needs PR_SET_NO_NEW_PRIVS, which it sets. False if the kernel refused. In a
+ * sanitizer build it does nothing and returns false: the sanitizers' run-time needs calls of its own. */
 bool seccomp_confine(enum seccomp_role role);
 
 /* True in a build with an address or other sanitizer. */

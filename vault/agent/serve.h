@@ -1,5 +1,6 @@
-/* What each method does, once it was found, checked and admitted (method.c, turn.c). Each returns STATUS_OK with the members of
- * the reply written, or fails with request->failure filled. Names in request->leaf are set only after their check. */
+/* What each method does, once it was found, checked and admitted (method.c, turn.c). Each returns STATUS_OK
+ * with the members of the reply written, or fails with request->failure filled. Names in request->leaf are
+ * set only after their check. */
 #ifndef STEPVAULT_AGENT_SERVE_H
 #define STEPVAULT_AGENT_SERVE_H
 

@@ -29,10 +29,9 @@ enum status serve_show_account(struct session *session, struct request *request)
 
 enum status serve_set_account(struct session *session, struct request *request)
 {
-    return account_set(session->vault, text(request, "account"),
-                       json_member(request->parameters, "properties"),
-                       json_member(request->parameters, "unset"), &request->leaf, &request->failure,
-                       &request->reply.writer);
+    return account_set(
+        session->vault, text(request, "account"), json_member(request->parameters, "properties"),
+        json_member(request->parameters, "unset"), &request->leaf, &request->failure, &request->reply.writer);
 }
 
 enum status serve_rename_account(struct session *session, struct request *request)
@@ -69,14 +68,10 @@ enum status serve_bind(struct session *session, struct request *request)
 enum status serve_unbind(struct session *session, struct request *request)
 {
     const char *path = text(request, "path");
-    const char *alias = text(request, "alias");
     enum status status = name_check_path(path, &request->failure);
 
-    if (status == STATUS_OK)
-        status = name_check_alias(alias, &request->failure);
     if (status != STATUS_OK)
         return status;
     request->leaf.path = path;
-    request->leaf.alias = alias;
-    return binding_unbind(session->vault, path, alias, &request->leaf, &request->failure);
+    return binding_unbind(session->vault, path, text(request, "alias"), &request->leaf, &request->failure);
 }

@@ -8,7 +8,8 @@ static const char service_text[] =
     "interface org.varlink.service\n"
     "\n"
     "# Who made the service, and the interfaces it has.\n"
-    "method GetInfo() -> (vendor: string, product: string, version: string, url: string, interfaces: []string)\n"
+    "method GetInfo() -> (vendor: string, product: string, version: string, url: string, interfaces: "
+    "[]string)\n"
     "\n"
     "# The text of an interface.\n"
     "method GetInterfaceDescription(interface: string) -> (description: string)\n"
@@ -55,5 +56,6 @@ enum status serve_description(struct session *session, struct request *request)
             return STATUS_OK;
         }
     }
+    request->missing_interface = name;
     return failure_set(&request->failure, STATUS_NOT_FOUND, "this service has no interface of that name");
 }

@@ -40,7 +40,8 @@ static void write_protections(const struct session *session, struct json_writer 
     json_close_array(writer);
 }
 
-/* The id of an open vault, or of a locked one from its public header; none if the file cannot be read just now. */
+/* The id of an open vault, or of a locked one from its public header; none if the file cannot be read just
+ * now. */
 static void write_vault_id(const struct session *session, struct json_writer *writer)
 {
     CLEANUP(cleanup_free) struct slot_header *headers = NULL;

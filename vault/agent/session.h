@@ -1,7 +1,9 @@
-/* What the agent holds between calls: the vault or none, the open turn, the times at which it locks, what waits for the log.
+/* What the agent holds between calls: the vault or none, the open turn, the times at which it locks, what
+ * waits for the log.
  *
- * The vault is in one of three states: absent (no file), locked, or open. A locked vault may still be held open for a single call
- * or for jobs of callers who brought a key; to everybody else it is locked then, too. */
+ * The vault is in one of three states: absent (no file), locked, or open. A locked vault may still be held
+ * open for a single call or for jobs of callers who brought a key; to everybody else it is locked then, too.
+ */
 #ifndef STEPVAULT_AGENT_SESSION_H
 #define STEPVAULT_AGENT_SESSION_H
 
@@ -61,7 +63,8 @@ void session_refuse(struct session *session, const char *action, const struct le
 /* Commits a leaf of the agent's own turn; one that cannot be written waits. Other failures are the result. */
 enum status session_log(struct session *session, struct leaf *leaf, struct failure *failure);
 
-/* Locks an open vault: its leaf says why (`cause` NULL: the caller asked), jobs are cancelled, keys wiped, the file closed. */
+/* Locks an open vault: its leaf says why (`cause` NULL: the caller asked), jobs are cancelled, keys wiped,
+ * the file closed. */
 void session_lock(struct session *session, const struct leaf_caller *caller, const char *cause);
 
 /* The time of clock_boot_ms at which the vault locks by itself; 0 if it does not. */

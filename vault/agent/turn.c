@@ -56,7 +56,8 @@ static void output_drop(struct exchange *exchange)
     output->size = exchange->start;
 }
 
-/* Errors of the envelope and of form, which concern no vault and are not logged. False if one was answered. */
+/* Errors of the envelope and of form, which concern no vault and are not logged. False if one was answered.
+ */
 static bool call_is_sound(struct turn *turn, struct exchange *exchange, const struct call *call)
 {
     const struct method *method;
@@ -99,7 +100,8 @@ static enum status read_key(struct request *request)
     return status;
 }
 
-/* What the method needs: the right vault, its state, a key. A locked vault is opened here, for this call, by its key. */
+/* What the method needs: the right vault, its state, a key. A locked vault is opened here, for this call, by
+ * its key. */
 static enum status admit(struct session *session, struct request *request)
 {
     const struct method *method = request->method;
@@ -109,8 +111,8 @@ static enum status admit(struct session *session, struct request *request)
     if (method->flags & METHOD_SERVICE)
         return STATUS_OK;
     if (strcmp(json_member_text(request->parameters, "vault"), session->path) != 0)
-        return failure_set(failure, STATUS_OTHER_VAULT, "this agent serves %s, and the call means another vault",
-                           session->path);
+        return failure_set(failure, STATUS_OTHER_VAULT,
+                           "this agent serves %s, and the call means another vault", session->path);
     status = read_key(request);
     if (status != STATUS_OK)
         return status;
@@ -132,7 +134,8 @@ static enum status admit(struct session *session, struct request *request)
     return vault_check_key(session->vault, &request->key, failure);
 }
 
-/* Granted: the method's work and its leaf. A change without its leaf is none, so a failing leaf breaks the turn. */
+/* Granted: the method's work and its leaf. A change without its leaf is none, so a failing leaf breaks the
+ * turn. */
 static enum status serve(struct session *session, struct request *request, bool *ret_broken)
 {
     const struct method *method = request->method;
@@ -179,8 +182,8 @@ static void turn_abort(struct turn *turn, const struct failure *failure)
     turn_fail(turn, failure);
 }
 
-/* A refused call gets its leaf in the turn if the vault is open to it and can be written, else it waits. A wrong key is a refusal
- * worth a leaf with any method. */
+/* A refused call gets its leaf in the turn if the vault is open to it and can be written, else it waits. A
+ * wrong key is a refusal worth a leaf with any method. */
 static void log_refusal(struct turn *turn, struct exchange *exchange)
 {
     struct session *session = turn->session;
@@ -238,7 +241,9 @@ static void answer(struct turn *turn, struct exchange *exchange)
         log_refusal(turn, exchange);
     /* Whoever read what is not committed yet is part of the turn, too. */
     exchange->in_turn = session->turn;
-    if (status != STATUS_OK)
+    if (request->missing_interface != NULL)
+        reply_service_error(exchange->output, "InterfaceNotFound", "interface", request->missing_interface);
+    else if (status != STATUS_OK)
         reply_failure(exchange->output, &request->failure);
 }
 

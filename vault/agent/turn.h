@@ -1,5 +1,5 @@
-/* One turn of the loop is one transaction (docs/DESIGN.md, section 4): calls are served one after the other, their leaves and
- * changes are committed once, and only then do their replies count. Knows no sockets. */
+/* One turn of the loop is one transaction (docs/DESIGN.md, section 4): calls are served one after the other,
+ * their leaves and changes are committed once, and only then do their replies count. Knows no sockets. */
 #ifndef STEPVAULT_AGENT_TURN_H
 #define STEPVAULT_AGENT_TURN_H
 
@@ -46,11 +46,12 @@ void turn_end(struct turn *turn);
 /* True if the call must not share a turn with others: finish the turn before and after serving it. */
 bool turn_needs_own(const struct turn *turn, const struct call *call);
 
-/* Serves the call. exchange->output, caller, owner and oneway are set; its reply stays invalid until turn_finish. */
+/* Serves the call. exchange->output, caller, owner and oneway are set; its reply stays invalid until
+ * turn_finish. */
 void turn_serve(struct turn *turn, struct exchange *exchange, const struct call *call);
 
-/* Commits. Replies of calls whose outcome could not be made durable become the error. Returns the exchanges of the turn, each with
- * its final reply, and is empty afterwards. */
+/* Commits. Replies of calls whose outcome could not be made durable become the error. Returns the exchanges
+ * of the turn, each with its final reply, and is empty afterwards. */
 struct exchange *turn_finish(struct turn *turn);
 
 #endif

@@ -1,4 +1,5 @@
-/* Time. Wall time stands in the log; deadlines use the monotonic clock; vault lifetimes count suspended time. */
+/* Time. Wall time stands in the log; deadlines use the monotonic clock; vault lifetimes count suspended time.
+ */
 #ifndef STEPVAULT_BASE_CLOCK_H
 #define STEPVAULT_BASE_CLOCK_H
 

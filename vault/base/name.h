@@ -1,5 +1,6 @@
 /* The grammar of names (docs/DESIGN.md, section 3): paths, variables, aliases, apps, labels, properties.
- * Names are compared by bytes; there is no case folding and no normalising, so two spellings are two names. */
+ * Names are compared by bytes; there is no case folding and no normalising, so two spellings are two names.
+ */
 #ifndef STEPVAULT_BASE_NAME_H
 #define STEPVAULT_BASE_NAME_H
 
@@ -20,23 +21,24 @@
 /* Each check returns STATUS_OK, or STATUS_INVALID with a sentence that quotes the name (a name is not a
  * secret) and states the rule; name_check_variable returns STATUS_REFUSED for `STEPVAULT_`. A name that holds
  * `=` is never quoted beyond it: what follows may be a value typed in the wrong place. */
-enum status name_check_path(const char *path, struct failure *failure);         /* `/` or [a-z0-9][a-z0-9._-]* words */
-enum status name_check_variable(const char *name, struct failure *failure);     /* [A-Za-z_][A-Za-z0-9_]* */
-enum status name_check_alias(const char *alias, struct failure *failure);       /* [a-z_][a-z0-9_]* */
-enum status name_check_app(const char *app, struct failure *failure);           /* [a-z0-9][a-z0-9_-]* */
-enum status name_check_label(const char *label, struct failure *failure);       /* [A-Za-z0-9][A-Za-z0-9@._+-]* */
+enum status name_check_path(const char *path,
+                            struct failure *failure); /* `/` or [a-z0-9][a-z0-9._-]* words */
+enum status name_check_variable(const char *name, struct failure *failure); /* [A-Za-z_][A-Za-z0-9_]* */
+enum status name_check_alias(const char *alias, struct failure *failure);   /* [a-z_][a-z0-9_]* */
+enum status name_check_app(const char *app, struct failure *failure);       /* [a-z0-9][a-z0-9_-]* */
+enum status name_check_label(const char *label, struct failure *failure);   /* [A-Za-z0-9][A-Za-z0-9@._+-]* */
 enum status name_check_property(const char *property, struct failure *failure); /* [A-Za-z][A-Za-z0-9_-]* */
 
-/* True if a variable of this name would steer the loader, a shell or an interpreter, or the programs that read
- * their settings from the environment of a login (research: sudo's initial_badenv_table and PAM's readers):
- * LD_*, PATH, NODE_OPTIONS, BASH_ENV, PYTHONPATH, ... */
+/* True if a variable of this name would steer the loader, a shell or an interpreter, or the programs that
+ * read their settings from the environment of a login (research: sudo's initial_badenv_table and PAM's
+ * readers): LD_*, PATH, NODE_OPTIONS, BASH_ENV, PYTHONPATH, ... */
 bool name_is_dangerous(const char *name);
 
 /* True for the names of stepvault itself: `STEPVAULT_` and what follows. */
 bool name_is_reserved(const char *name);
 
-/* The alias an app's accounts have unless the binding says otherwise: the slug with `-` as `_`, and a leading `_`
- * where it would begin with a digit. `destination` has NAME_ALIAS_MAX + 2 bytes. */
+/* The alias an app's accounts have unless the binding says otherwise: the slug with `-` as `_`, and a leading
+ * `_` where it would begin with a digit. `destination` has NAME_ALIAS_MAX + 2 bytes. */
 void name_default_alias(char *destination, const char *app);
 
 /* The derived variable of a property: <ALIAS>_<PROPERTY>, upper case, every byte outside [A-Z0-9_] as `_`.

@@ -160,6 +160,7 @@ static struct block *block_take(unsigned shift)
     heap.fresh += size;
     heap.fresh_size -= size;
     ASAN_UNPOISON_MEMORY_REGION(block, HEADER);
+    block->shift = shift;
     return block;
 }
 

@@ -60,8 +60,8 @@ const char *secret_text(const struct secret *secret);
 bool secret_equal(const void *a, const void *b, size_t size);
 
 /* Makes this process's memory private: no core file (RLIMIT_CORE 0, hard and soft) and, if `undumpable`,
- * PR_SET_DUMPABLE 0, after which another process of the same user can neither attach nor read /proc/<pid>/mem,
- * exe or fd. Returns false if either was not possible. */
+ * PR_SET_DUMPABLE 0, after which another process of the same user can neither attach nor read
+ * /proc/<pid>/mem, exe or fd. Returns false if either was not possible. */
 bool secret_protect_process(bool undumpable);
 
 #endif

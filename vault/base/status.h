@@ -52,7 +52,8 @@ const char *status_wire_name(enum status status);
 /* The status whose wire name is `name` (no interface prefix); STATUS_FAILED where there is none. */
 enum status status_from_wire_name(const char *name);
 
-/* Exit status of a command that ends with `status`: 0, 1 failed or refused, 2 usage, 3 locked, 4 not found. */
+/* Exit status of a command that ends with `status`: 0, 1 failed or refused, 2 usage, 3 locked, 4 not found.
+ */
 int status_exit(enum status status);
 
 /* A general sentence for `status`, for when nothing more is known. Static, no final newline. */

@@ -41,8 +41,8 @@ bool text_to_duration(const char *text, uint64_t *ret_seconds);
 /* 64-bit FNV-1a (Fowler, Noll, Vo): to name things, never to protect them. */
 uint64_t text_fnv1a(const void *bytes, size_t size);
 
-/* Edit distance (Levenshtein) of two short texts, for spelling suggestions; at most `limit` + 1. Texts longer than
- * 64 bytes count as `limit` + 1. */
+/* Edit distance (Levenshtein) of two short texts, for spelling suggestions; at most `limit` + 1. Texts longer
+ * than 64 bytes count as `limit` + 1. */
 unsigned text_distance(const char *a, const char *b, unsigned limit);
 
 #endif

@@ -78,7 +78,7 @@ static enum status refuse(const struct ask *ask, struct failure *failure)
     char path[PATH_MAX];
     enum status status = file_socket_path(ask->vault, failure, path);
 
-    journal_refusal(ask->purpose);
+    journal_note_refusal(ask->purpose);
     if (status != STATUS_OK)
         return status;
     return failure_set(failure, STATUS_LOCKED, "the vault %s is locked", ask->vault);

@@ -21,7 +21,7 @@ static void path_make_plain(char *path)
     }
 }
 
-void journal_refusal(const char *purpose)
+void journal_note_refusal(const char *purpose)
 {
     const struct sockaddr_un address = {.sun_family = AF_UNIX, .sun_path = "/dev/log"};
     CLEANUP(cleanup_close) int descriptor = socket(AF_UNIX, SOCK_DGRAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);

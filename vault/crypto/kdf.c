@@ -141,8 +141,8 @@ static uint64_t memory_available_kib(void)
     return available;
 }
 
-/* Given that `kdf` took `measured_ms`, makes it what takes about `target_ms`: memory first, as that costs an attacker
- * most, then passes. */
+/* Given that `kdf` took `measured_ms`, makes it what takes about `target_ms`: memory first, as that costs an
+ * attacker most, then passes. */
 static void kdf_scale(struct slot_kdf *kdf, uint64_t measured_ms, uint64_t target_ms)
 {
     const uint64_t work = (uint64_t)kdf->memory_kib * kdf->passes * target_ms / measured_ms;
@@ -181,7 +181,8 @@ static enum status kdf_measure(const struct slot_kdf *kdf, struct failure *failu
 
 enum status kdf_calibrate(unsigned target_ms, struct failure *failure, struct slot_kdf *ret_kdf)
 {
-    struct slot_kdf kdf = {.memory_kib = KDF_MEMORY_FLOOR_KIB, .passes = KDF_PASSES_FLOOR, .lanes = KDF_LANES};
+    struct slot_kdf kdf = {
+        .memory_kib = KDF_MEMORY_FLOOR_KIB, .passes = KDF_PASSES_FLOOR, .lanes = KDF_LANES};
     const struct slot_kdf least = kdf;
     enum status status;
     uint64_t took_ms;

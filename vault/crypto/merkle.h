@@ -1,4 +1,5 @@
-/* Merkle tree of the log: RFC 6962, section 2.1 (SHA-256), with the proofs of RFC 9162, sections 2.1.3.2 and 2.1.4.2. */
+/* Merkle tree of the log: RFC 6962, section 2.1 (SHA-256), with the proofs of RFC 9162, sections 2.1.3.2
+ * and 2.1.4.2. */
 #ifndef STEPVAULT_CRYPTO_MERKLE_H
 #define STEPVAULT_CRYPTO_MERKLE_H
 
@@ -11,8 +12,8 @@
 
 /* The right edge of a tree: enough to append and to know the root. All zero is the empty tree. */
 struct merkle_edge {
-    uint64_t size;              /* leaves */
-    unsigned peak_count;        /* set bits of size */
+    uint64_t size;       /* leaves */
+    unsigned peak_count; /* set bits of size */
     uint8_t peaks[64][MERKLE_HASH_SIZE];
 };
 
@@ -31,14 +32,15 @@ void merkle_append_subtree(struct merkle_edge *edge, const uint8_t root[MERKLE_H
 void merkle_root(uint8_t destination[MERKLE_HASH_SIZE], const struct merkle_edge *edge);
 
 /* Root of `count` (a power of two, at most 256) consecutive hashes of one level. */
-void merkle_tile_root(uint8_t destination[MERKLE_HASH_SIZE], const uint8_t (*hashes)[MERKLE_HASH_SIZE], size_t count);
+void merkle_tile_root(uint8_t destination[MERKLE_HASH_SIZE], const uint8_t (*hashes)[MERKLE_HASH_SIZE],
+                      size_t count);
 
 /* Verify proofs; every element is 32 bytes, `count` at most MERKLE_PROOF_MAX. */
 bool merkle_verify_inclusion(const uint8_t leaf_hash[MERKLE_HASH_SIZE], uint64_t index, uint64_t size,
                              const uint8_t (*proof)[MERKLE_HASH_SIZE], size_t count,
                              const uint8_t root[MERKLE_HASH_SIZE]);
-bool merkle_verify_consistency(uint64_t first, uint64_t second, const uint8_t (*proof)[MERKLE_HASH_SIZE], size_t count,
-                               const uint8_t first_root[MERKLE_HASH_SIZE],
+bool merkle_verify_consistency(uint64_t first, uint64_t second, const uint8_t (*proof)[MERKLE_HASH_SIZE],
+                               size_t count, const uint8_t first_root[MERKLE_HASH_SIZE],
                                const uint8_t second_root[MERKLE_HASH_SIZE]);
 
 #endif

@@ -1,4 +1,5 @@
-/* Signed notes and checkpoints: C2SP signed-note.md and tlog-checkpoint.md (both v1.0.0), Ed25519 (type 0x01). */
+/* Signed notes and checkpoints: C2SP signed-note.md and tlog-checkpoint.md (both v1.0.0), Ed25519 (type
+ * 0x01). */
 #ifndef STEPVAULT_CRYPTO_NOTE_H
 #define STEPVAULT_CRYPTO_NOTE_H
 
@@ -11,8 +12,8 @@
 #define NOTE_SEED_SIZE 32u
 #define NOTE_PUBLIC_SIZE 32u
 #define NOTE_ORIGIN_MAX 127u
-#define NOTE_MAX 1024u          /* bytes of one checkpoint note, NUL included */
-#define NOTE_VERIFIER_MAX 256u  /* bytes of a verifier key, NUL included */
+#define NOTE_MAX 1024u         /* bytes of one checkpoint note, NUL included */
+#define NOTE_VERIFIER_MAX 256u /* bytes of a verifier key, NUL included */
 
 /* Opaque expanded signing key; the caller keeps it in secret memory (`secret_allocate(sizeof)`). */
 struct note_key {
@@ -29,7 +30,8 @@ enum status note_key_from_seed(struct note_key *key, const uint8_t seed[NOTE_SEE
 /* `<origin>+<key id, 8 hex digits>+<base64 of 0x01 || public key>`. */
 void note_verifier(char destination[NOTE_VERIFIER_MAX], const struct note_key *key);
 
-/* Signs the checkpoint `origin \n size \n base64(root) \n`; the whole note, with its final newline, as text. */
+/* Signs the checkpoint `origin \n size \n base64(root) \n`; the whole note, with its final newline, as text.
+ */
 void note_sign_checkpoint(char destination[NOTE_MAX], const struct note_key *key, uint64_t size,
                           const uint8_t root[MERKLE_HASH_SIZE]);
 
@@ -40,8 +42,8 @@ struct note_checkpoint {
     uint8_t root[MERKLE_HASH_SIZE];
 };
 
-/* Verifies `note` with the verifier key: exact syntax, signatures by unknown keys ignored, a known key's bad signature
- * refuses the whole note. The origin must be the key's name. STATUS_CORRUPT otherwise. */
+/* Verifies `note` with the verifier key: exact syntax, signatures by unknown keys ignored, a known key's bad
+ * signature refuses the whole note. The origin must be the key's name. STATUS_CORRUPT otherwise. */
 enum status note_verify_checkpoint(const char *note, const char *verifier, struct failure *failure,
                                    struct note_checkpoint *ret_checkpoint);
 

@@ -23,21 +23,22 @@ enum status seal_start(struct failure *failure);
 /* Fills with random bytes of the kernel. */
 void seal_random(void *destination, size_t size);
 
-/* The purpose key: BLAKE2b-256 keyed with `root` of "stepvault/v1/" || purpose, then NUL, vault id, epoch (u32be). */
-void seal_derive_key(uint8_t destination[SEAL_KEY_SIZE], const uint8_t root[SEAL_KEY_SIZE], const char *purpose,
-                     const uint8_t vault_id[SEAL_ID_SIZE], uint32_t epoch);
+/* The purpose key: BLAKE2b-256 keyed with `root` of "stepvault/v1/" || purpose, then NUL, vault id, epoch
+ * (u32be). */
+void seal_derive_key(uint8_t destination[SEAL_KEY_SIZE], const uint8_t root[SEAL_KEY_SIZE],
+                     const char *purpose, const uint8_t vault_id[SEAL_ID_SIZE], uint32_t epoch);
 
-/* Associated data and hash inputs are built with this: fixed-width integers, big-endian, and length-prefixed runs.
- * The buffer is the caller's; `overflow` is set instead of writing past it. Nothing secret. */
+/* Associated data and hash inputs are built with this: fixed-width integers, big-endian, and length-prefixed
+ * runs. The buffer is the caller's; `overflow` is set instead of writing past it. Nothing secret. */
 struct seal_input {
     uint8_t *bytes;
     size_t size;
     size_t capacity;
     bool overflow;
 };
-void seal_input_text(struct seal_input *input, const char *text);                  /* u32be length, bytes */
-void seal_input_run(struct seal_input *input, const void *bytes, size_t size);     /* u32be length, bytes */
-void seal_input_bytes(struct seal_input *input, const void *bytes, size_t size);   /* the bytes alone */
+void seal_input_text(struct seal_input *input, const char *text);                /* u32be length, bytes */
+void seal_input_run(struct seal_input *input, const void *bytes, size_t size);   /* u32be length, bytes */
+void seal_input_bytes(struct seal_input *input, const void *bytes, size_t size); /* the bytes alone */
 void seal_input_u8(struct seal_input *input, uint8_t number);
 void seal_input_u32(struct seal_input *input, uint32_t number);
 void seal_input_u64(struct seal_input *input, uint64_t number);
@@ -46,8 +47,8 @@ void seal_input_u64(struct seal_input *input, uint64_t number);
 void seal_close(uint8_t *destination, const uint8_t key[SEAL_KEY_SIZE], const void *plaintext, size_t size,
                 const void *associated, size_t associated_size);
 
-/* Opens `size` bytes (nonce, ciphertext, tag) into `destination` (size - SEAL_OVERHEAD bytes, secret memory). False if
- * they are too short or not authentic; destination is then wiped. */
+/* Opens `size` bytes (nonce, ciphertext, tag) into `destination` (size - SEAL_OVERHEAD bytes, secret memory).
+ * False if they are too short or not authentic; destination is then wiped. */
 bool seal_open(uint8_t *destination, const uint8_t key[SEAL_KEY_SIZE], const uint8_t *sealed, size_t size,
                const void *associated, size_t associated_size);
 
@@ -63,8 +64,8 @@ void seal_hasher_start(struct seal_hasher *hasher, size_t destination_size, cons
 void seal_hasher_add(struct seal_hasher *hasher, const void *bytes, size_t size);
 void seal_hasher_end(struct seal_hasher *hasher, uint8_t *destination, size_t destination_size);
 
-/* Adds (or subtracts) `term` to `sum`: 256-bit little-endian numbers modulo 2^256 (the keyed additive multiset hash, Clarke et
- * al., "Incremental Multiset Hash Functions", ASIACRYPT 2003, MSet-Add). */
+/* Adds (or subtracts) `term` to `sum`: 256-bit little-endian numbers modulo 2^256 (the keyed additive
+ * multiset hash, Clarke et al., "Incremental Multiset Hash Functions", ASIACRYPT 2003, MSet-Add). */
 void seal_sum_add(uint8_t sum[SEAL_HASH_SIZE], const uint8_t term[SEAL_HASH_SIZE]);
 void seal_sum_subtract(uint8_t sum[SEAL_HASH_SIZE], const uint8_t term[SEAL_HASH_SIZE]);
 

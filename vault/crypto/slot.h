@@ -1,8 +1,9 @@
 /* Key slots: one way each to unlock the vault key. docs/FORMAT.md, section 3.
  *
- * A slot key (32 bytes) comes from Argon2id of a passphrase (kdf.h), from a recovery code, or is the content of a key
- * file. It wraps the vault key; the header is the associated data, and an explicit commitment is checked before
- * anything is opened, because XChaCha20-Poly1305 commits to no key (research: partitioning oracles). */
+ * A slot key (32 bytes) comes from Argon2id of a passphrase (kdf.h), from a recovery code, or is the content
+ * of a key file. It wraps the vault key; the header is the associated data, and an explicit commitment is
+ * checked before anything is opened, because XChaCha20-Poly1305 commits to no key (research: partitioning
+ * oracles). */
 #ifndef STEPVAULT_CRYPTO_SLOT_H
 #define STEPVAULT_CRYPTO_SLOT_H
 
@@ -29,7 +30,8 @@ enum slot_kind {
 const char *slot_kind_name(enum slot_kind kind);
 bool slot_kind_from_name(const char *name, enum slot_kind *ret_kind);
 
-/* Argon2id parameters; memory_kib, passes and lanes are 0 for recovery and machine slots, which need no KDF. */
+/* Argon2id parameters; memory_kib, passes and lanes are 0 for recovery and machine slots, which need no KDF.
+ */
 struct slot_kdf {
     uint32_t memory_kib;
     uint32_t passes;
@@ -60,14 +62,16 @@ void slot_wrap(struct slot *slot, const uint8_t slot_key[SLOT_KEY_SIZE], const u
 bool slot_unwrap(const struct slot *slot, const uint8_t slot_key[SLOT_KEY_SIZE], const uint8_t vault_id[16],
                  uint32_t epoch, uint8_t ret_vault_key[32]);
 
-/* Recovery code: 160 random bits and a 20-bit checksum as nine groups of four characters of Crockford's base32
+/* Recovery code: 160 random bits and a 20-bit checksum as nine groups of four characters of Crockford's
+ * base32
  * (`7QZC-...`), 44 characters and a NUL. */
 #define SLOT_CODE_SIZE 45
 #define SLOT_CODE_BYTES 20
 void slot_code_generate(char destination[SLOT_CODE_SIZE]);
 
-/* The slot key of a recovery code as typed (blanks, dashes and case do not matter; O is 0, I and L are 1): keyed
- * BLAKE2b of the code's 20 bytes under the slot's salt. STATUS_INVALID if it is not a code or its checksum is wrong. */
+/* The slot key of a recovery code as typed (blanks, dashes and case do not matter; O is 0, I and L are 1):
+ * keyed BLAKE2b of the code's 20 bytes under the slot's salt. STATUS_INVALID if it is not a code or its
+ * checksum is wrong. */
 enum status slot_code_to_key(const char *code, const struct slot_header *header, struct failure *failure,
                              uint8_t ret_key[SLOT_KEY_SIZE]);
 

@@ -123,10 +123,6 @@ const char *const schema_statements[SCHEMA_STATEMENT_COUNT] = {
     [SCHEMA_PUT_STATE] =
         "INSERT OR REPLACE INTO state (id, log_size, record_count, sealed) VALUES (0, ?1, ?2, ?3)",
     [SCHEMA_GET_STATE] = "SELECT log_size, record_count, sealed FROM state WHERE id = 0",
-    [SCHEMA_IS_USED] = "SELECT EXISTS (SELECT 1 FROM slots) OR EXISTS (SELECT 1 FROM records)"
-                       " OR EXISTS (SELECT 1 FROM leaves) OR EXISTS (SELECT 1 FROM tiles)"
-                       " OR EXISTS (SELECT 1 FROM segments) OR EXISTS (SELECT 1 FROM checkpoints)"
-                       " OR EXISTS (SELECT 1 FROM state)",
     [SCHEMA_VERIFY] = "PRAGMA integrity_check(records)",
 };
 

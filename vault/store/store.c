@@ -18,6 +18,8 @@ _Static_assert(SCHEMA_REMOVE_LEAF - SCHEMA_PUT_LEAF == STORE_TABLE_COUNT &&
 struct store {
     struct sqlite *sqlite;
     bool in_batch;
+    char *path;              /* of a vault in the making, whose file has another name until it is published */
+    struct disk_draft draft; /* its folder is -1 for a vault that is there already */
 };
 
 static const char *const blob_tables[STORE_TABLE_COUNT] = {
@@ -29,10 +31,19 @@ static const char *const blob_tables[STORE_TABLE_COUNT] = {
 
 /* ---- Opening and making ---- */
 
+static struct store *store_allocate(void)
+{
+    struct store *store = calloc(1, sizeof(*store));
+    if (store != NULL) {
+        store->draft.folder = -1;
+    }
+    return store;
+}
+
 static enum status open_checked(const char *path, bool immutable, const struct disk_file *file,
                                 unsigned wait_ms, struct failure *failure, struct store **ret_store)
 {
-    CLEANUP(store_freep) struct store *store = calloc(1, sizeof(*store));
+    CLEANUP(store_freep) struct store *store = store_allocate();
     if (store == NULL) {
         return failure_set(failure, STATUS_NO_MEMORY, "out of memory for the vault %s", path);
     }
@@ -81,6 +92,8 @@ void store_freep(struct store **store)
         return;
     }
     sqlite_freep(&(*store)->sqlite);
+    disk_draft_drop(&(*store)->draft);
+    free((*store)->path);
     free(*store);
     *store = NULL;
 }
@@ -98,14 +111,10 @@ static enum status put_header(struct sqlite *sqlite, const struct store_header *
     return sqlite_run(sqlite, statement, failure);
 }
 
-/* Makes tables and header in the empty file `path` and leaves it closed, with nothing beside it. */
-static enum status fill_draft(const char *path, const struct store_header *header, struct failure *failure)
+/* Makes tables and header in the empty draft. */
+static enum status fill_draft(struct store *store, const struct store_header *header, struct failure *failure)
 {
-    CLEANUP(store_freep) struct store *store = calloc(1, sizeof(*store));
-    if (store == NULL) {
-        return failure_set(failure, STATUS_NO_MEMORY, "out of memory for the vault %s", path);
-    }
-    enum status status = sqlite_connect(path, false, 0, failure, &store->sqlite);
+    enum status status = sqlite_connect(store->draft.path, false, 0, failure, &store->sqlite);
     if (status == STATUS_OK) {
         status = sqlite_take(store->sqlite, failure);
     }
@@ -121,54 +130,52 @@ static enum status fill_draft(const char *path, const struct store_header *heade
     if (status == STATUS_OK) {
         status = store_commit(store, failure);
     }
-    if (status == STATUS_OK) {
-        status = sqlite_fold(store->sqlite, failure);
-    }
     return status;
-}
-
-/* Whether the vault at `path` never got its first batch, so that nothing is lost with it. */
-static bool is_unused(const char *path)
-{
-    CLEANUP(store_freep) struct store *store = NULL;
-    struct failure ignored;
-    sqlite3_stmt *statement = NULL;
-    if (store_open(path, 0, &ignored, &store) != STATUS_OK ||
-        sqlite_statement(store->sqlite, SCHEMA_IS_USED, &ignored, &statement) != STATUS_OK) {
-        return false;
-    }
-    bool unused = sqlite3_step(statement) == SQLITE_ROW && sqlite3_column_int(statement, 0) == 0;
-    sqlite_finish(statement);
-    return unused;
 }
 
 enum status store_create(const char *path, const struct store_header *header, struct failure *failure,
                          struct store **ret_store)
 {
-    CLEANUP(disk_draft_drop) struct disk_draft draft = {.folder = -1};
-    enum status status = disk_draft_begin(path, failure, &draft);
+    CLEANUP(store_freep) struct store *store = store_allocate();
+    if (store == NULL || (store->path = strdup(path)) == NULL) {
+        return failure_set(failure, STATUS_NO_MEMORY, "out of memory for the vault %s", path);
+    }
+    enum status status = disk_draft_begin(path, failure, &store->draft);
     if (status != STATUS_OK) {
         return status;
     }
     bool empty = false;
     if (disk_exists(path, &empty)) {
-        if (!empty && !is_unused(path)) {
+        if (!empty) {
             return failure_set(failure, STATUS_EXISTS, "there is a file at %s already", path);
         }
         disk_remove(path);
     }
-    status = fill_draft(draft.path, header, failure);
+    status = fill_draft(store, header, failure);
     if (status == STATUS_OK) {
-        status = disk_draft_publish(&draft, path, failure);
+        *ret_store = TAKE(store);
+    }
+    return status;
+}
+
+enum status store_publish(struct store *store, struct failure *failure)
+{
+    CLEANUP(store_freep) struct store *published = NULL;
+    enum status status = sqlite_fold(store->sqlite, failure);
+    if (status != STATUS_OK) {
+        return status;
+    }
+    sqlite_freep(&store->sqlite);
+    status = disk_draft_publish(&store->draft, store->path, failure);
+    if (status == STATUS_OK) {
+        status = store_open(store->path, REOPEN_WAIT_MS, failure, &published);
     }
     if (status != STATUS_OK) {
         return status;
     }
-    status = store_open(path, REOPEN_WAIT_MS, failure, ret_store);
-    if (status != STATUS_OK && status != STATUS_BUSY) {
-        disk_remove(path);
-    }
-    return status;
+    disk_draft_drop(&store->draft);
+    store->sqlite = TAKE(published->sqlite);
+    return STATUS_OK;
 }
 
 enum status store_read_slots(const char *path, unsigned wait_ms, struct failure *failure,

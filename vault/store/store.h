@@ -77,12 +77,14 @@ struct store_rows {
 };
 void store_rows_reset(struct store_rows *rows);
 
-/* Makes a new vault file at `path` (canonical; O_EXCL, 0600, its folder is made) with the schema and header,
- * committed and synced, folder too; it is open and locked. STATUS_EXISTS if there is a file; but an empty
- * file, or a vault that has nothing yet but its header (its maker was interrupted before the first batch), is
- * replaced. STATUS_BUSY while another process makes a vault in the same folder. */
+/* Makes a new vault file for `path` (canonical; 0600, its folder is made) with the schema and header; it is open
+ * and locked, but has a name of its own until store_publish; store_freep before that removes it. STATUS_EXISTS if
+ * there is a file, unless it is empty. STATUS_BUSY while another process makes a vault in the same folder. */
 enum status store_create(const char *path, const struct store_header *header, struct failure *failure,
                          struct store **ret_store);
+
+/* Gives the made file its name, durably, and leaves it open and locked. Not within a batch. */
+enum status store_publish(struct store *store, struct failure *failure);
 
 /* Opens and locks the file, waiting at most `wait_ms` for another process's lock (STATUS_BUSY then). Checks:
  * a regular file of ours, no symbolic link, no access for group or others, one link, a local file system
@@ -97,8 +99,9 @@ enum status store_open(const char *path, unsigned wait_ms, struct failure *failu
  * fine. */
 void store_freep(struct store **store);
 
-/* A file's slots and header without opening it for writing and without any lock kept, for a locked vault. The
- * same checks as store_open. `*ret_slots` is malloc'ed; the caller frees it. STATUS_BUSY after `wait_ms`. */
+/* A file's slots and header, for a locked vault: store_open, with its checks and statuses, and closed again;
+ * no lock is kept.
+ * `*ret_slots` is malloc'ed; the caller frees it. STATUS_BUSY after `wait_ms`. */
 enum status store_read_slots(const char *path, unsigned wait_ms, struct failure *failure,
                              struct store_header *ret_header, struct store_slot **ret_slots,
                              size_t *ret_count);

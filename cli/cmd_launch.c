@@ -1,0 +1,95 @@
+/* run and export: the launcher's commands, which reach this program where HOME is not set (the launcher asks
+ * no user database) or where other options stand before them. Becomes the launcher, with HOME in its
+ * environment. */
+#include "base/cleanup.h"
+#include "client/client.h"
+#include "command.h"
+
+#include <errno.h>
+#include <limits.h>
+#include <pwd.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#define RUN_FAILED 125 /* what run exits with when it fails itself */
+
+static bool home_is_set(void)
+{
+    const char *home = getenv("HOME");
+
+    return home != NULL && home[0] != '\0';
+}
+
+static enum status home_entry(struct failure *failure, char **ret_entry)
+{
+    const struct passwd *user;
+
+    errno = 0;
+    user = getpwuid(getuid());
+    if (user == NULL || user->pw_dir == NULL || user->pw_dir[0] == '\0')
+        return failure_set_errno(failure, STATUS_FAILED, errno != 0 ? errno : ENOENT,
+                                 "HOME is not set, and user %lu has no home folder", (unsigned long)getuid());
+    if (asprintf(ret_entry, "HOME=%s", user->pw_dir) < 0)
+        return failure_set(failure, STATUS_NO_MEMORY, "not enough memory for the environment");
+    return STATUS_OK;
+}
+
+/* Our environment with `home` in place of any HOME in it. */
+static char **environment_with(char *home)
+{
+    size_t count = 0;
+    size_t kept = 0;
+    char **environment;
+
+    while (environ[count] != NULL)
+        count++;
+    environment = calloc(count + 2, sizeof(*environment));
+    if (environment == NULL)
+        return NULL;
+    for (size_t i = 0; i < count; i++) {
+        if (strncmp(environ[i], "HOME=", 5) != 0)
+            environment[kept++] = environ[i];
+    }
+    environment[kept] = home;
+    return environment;
+}
+
+/* The command first, then its words: what the launcher looks at. */
+static char **launcher_words(const struct invocation *invocation)
+{
+    size_t count = 0;
+    char **words;
+
+    while (invocation->words[count] != NULL)
+        count++;
+    words = calloc(count + 3, sizeof(*words));
+    if (words == NULL)
+        return NULL;
+    words[0] = (char *)(uintptr_t) "stepvault";
+    words[1] = (char *)(uintptr_t)invocation->command->name;
+    memcpy(words + 2, invocation->words, count * sizeof(*words));
+    return words;
+}
+
+enum status cmd_launch(struct invocation *invocation, struct failure *failure)
+{
+    CLEANUP(cleanup_free) char *home = NULL;
+    CLEANUP(cleanup_free) char **environment = NULL;
+    CLEANUP(cleanup_free) char **words = launcher_words(invocation);
+    char program[PATH_MAX];
+    enum status status = client_find_program("stepvault", failure, program);
+
+    invocation->exit_status = strcmp(invocation->command->name, "run") == 0 ? RUN_FAILED : 0;
+    if (status == STATUS_OK && !home_is_set())
+        status = home_entry(failure, &home);
+    if (status != STATUS_OK)
+        return status;
+    if (home != NULL)
+        environment = environment_with(home);
+    if (words == NULL || (home != NULL && environment == NULL))
+        return failure_set(failure, STATUS_NO_MEMORY, "not enough memory for the environment");
+    execve(program, words, environment != NULL ? environment : environ);
+    return failure_set_errno(failure, STATUS_FAILED, errno, "cannot execute %s", program);
+}

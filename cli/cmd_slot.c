@@ -1,0 +1,288 @@
+/* slot and passwd: the ways to unlock a vault. Whatever changes them needs a key anew, and works with no
+ * agent. */
+#include "base/cleanup.h"
+#include "base/clock.h"
+#include "base/text.h"
+#include "command.h"
+#include "exchange.h"
+#include "key.h"
+#include "output.h"
+#include "prompt.h"
+#include "recovery.h"
+
+#include <stdio.h>
+#include <string.h>
+
+#define KDF_TARGET_MS 1000
+#define KDF_TARGET_MAXIMUM_MS 60000
+#define ID_PREFIX_MIN 4
+#define ID_TEXT_SIZE (2 * SLOT_ID_SIZE + 1)
+
+/* ---- the key that authorises ---- */
+
+/* Reads what authorises, before a connection is opened: a passphrase, or nothing where a key file is at hand.
+ */
+static enum status read_authority(const struct exchange *exchange, const struct invocation *invocation,
+                                  struct failure *failure, struct secret *ret_passphrase)
+{
+    int descriptor;
+    enum status status = option_descriptor(&invocation->options, "passphrase-fd", failure, &descriptor);
+
+    if (status != STATUS_OK || (descriptor == -1 && exchange->has_key_file))
+        return status;
+    return prompt_passphrase(descriptor, "Passphrase: ", failure, ret_passphrase);
+}
+
+static enum status derive_authority(const struct exchange *exchange, const struct secret *passphrase,
+                                    const struct key_headers *headers, struct failure *failure,
+                                    struct key *ret_key)
+{
+    const struct slot_header *header = NULL;
+    enum status status;
+
+    if (passphrase->size == 0)
+        return key_read_file(exchange->key_file, failure, ret_key);
+    status = key_find_header(headers, SLOT_PASSPHRASE, failure, &header);
+    return status == STATUS_OK ? key_from_passphrase(passphrase, header, failure, ret_key) : status;
+}
+
+/* Opens the connection and gets the slots and the key that authorises. */
+static enum status authorise(struct exchange *exchange, const struct secret *passphrase,
+                             struct failure *failure, struct key_headers *ret_headers, struct key *ret_key)
+{
+    enum status status = exchange_open(exchange, failure);
+
+    if (status == STATUS_OK)
+        status = exchange_list_slots(exchange, failure, ret_headers);
+    return status == STATUS_OK ? derive_authority(exchange, passphrase, ret_headers, failure, ret_key)
+                               : status;
+}
+
+static enum status send_slot(struct exchange *exchange, const char *method, const struct key_slot *slot,
+                             const struct key *key, struct failure *failure)
+{
+    CLEANUP(exchange_question_reset) struct question question = {0};
+    CLEANUP(exchange_answer_reset) struct answer answer = {0};
+
+    exchange_question(&question, method);
+    key_slot_write(&question.writer, "new_slot", slot);
+    return exchange_send(exchange, &question, key, failure, &answer);
+}
+
+/* ---- slot list ---- */
+
+static void add_header(struct output_table *table, const struct slot_header *header)
+{
+    char id[ID_TEXT_SIZE];
+    char created[CLOCK_TEXT_SIZE];
+
+    text_to_hex(id, header->id, SLOT_ID_SIZE);
+    clock_format(created, header->created_ms);
+    output_table_add(table, slot_kind_name(header->kind));
+    output_table_add(table, id);
+    output_table_add(table, created);
+    if (header->kdf.memory_kib > 0)
+        output_table_add_format(table, "argon2id m=%u t=%u p=%u", header->kdf.memory_kib, header->kdf.passes,
+                                header->kdf.lanes);
+    else
+        output_table_add(table, "none");
+}
+
+enum status cmd_slot_list(struct invocation *invocation, struct failure *failure)
+{
+    static const char *const headings[] = {"KIND", "ID", "CREATED", "KEY DERIVATION"};
+    CLEANUP(exchange_answer_reset) struct answer answer = {0};
+    CLEANUP(output_table_reset) struct output_table table;
+    struct key_headers headers = {.count = 0};
+    enum status status;
+
+    output_table_start(&table, 4, headings);
+    status = exchange_command(invocation, failure, &answer);
+    if (status == STATUS_OK)
+        status = key_read_headers(answer.parameters, failure, &headers);
+    if (status != STATUS_OK)
+        return status;
+    if (option_flag(&invocation->options, "json"))
+        return output_document(answer.parameters, failure);
+    for (size_t i = 0; i < headers.count; i++)
+        add_header(&table, &headers.headers[i]);
+    return output_table_print(&table, failure);
+}
+
+/* ---- slot add ---- */
+
+struct addition {
+    enum slot_kind kind;
+    struct recovery recovery;
+    int passphrase_fd;
+    unsigned kdf_ms;
+};
+
+static enum status read_addition(const struct option_values *options, struct failure *failure,
+                                 struct addition *ret_addition)
+{
+    bool passphrase = option_flag(options, "passphrase");
+    bool recovery = option_flag(options, "recovery");
+    uint64_t kdf_ms = 0;
+    enum status status =
+        option_descriptor(options, "new-passphrase-fd", failure, &ret_addition->passphrase_fd);
+
+    if (status == STATUS_OK)
+        status = option_number(options, "kdf-time", KDF_TARGET_MAXIMUM_MS, KDF_TARGET_MS, failure, &kdf_ms);
+    if (status != STATUS_OK)
+        return status;
+    if (passphrase + recovery > 1 || (!passphrase && !recovery && !option_flag(options, "key-file")))
+        return failure_set(
+            failure, STATUS_USAGE,
+            "one kind of slot is added at a time: --key-file FILE, --passphrase or --recovery");
+    ret_addition->kind = passphrase ? SLOT_PASSPHRASE : recovery ? SLOT_RECOVERY : SLOT_MACHINE;
+    ret_addition->kdf_ms = (unsigned)kdf_ms;
+    return recovery ? recovery_plan(options, failure, &ret_addition->recovery) : STATUS_OK;
+}
+
+/* What a person types for the new slot is asked for before the connection is opened; the rest is made after
+ * the agent has shown that there is a vault to add it to. */
+static enum status make_slot(const struct invocation *invocation, const struct addition *addition,
+                             const struct secret *passphrase, struct failure *failure,
+                             struct key_slot *ret_slot)
+{
+    CLEANUP(secret_reset) struct secret code = {0};
+    enum status status;
+
+    if (addition->kind == SLOT_PASSPHRASE)
+        return key_new_passphrase(passphrase, addition->kdf_ms, failure, ret_slot);
+    if (addition->kind == SLOT_MACHINE)
+        return key_new_machine(option_text(&invocation->options, "key-file"), failure, ret_slot);
+    status = key_new_recovery(failure, ret_slot, &code);
+    return status == STATUS_OK ? recovery_write(&addition->recovery, &code, failure) : status;
+}
+
+enum status cmd_slot_add(struct invocation *invocation, struct failure *failure)
+{
+    CLEANUP(exchange_reset) struct exchange exchange = {0};
+    CLEANUP(secret_reset) struct secret passphrase = {0};
+    CLEANUP(secret_reset) struct secret new_passphrase = {0};
+    CLEANUP(key_reset) struct key key = {0};
+    CLEANUP(key_slot_reset) struct key_slot slot = {0};
+    const struct option_values *options = &invocation->options;
+    struct key_headers headers = {.count = 0};
+    struct addition addition = {0};
+    enum status status = read_addition(options, failure, &addition);
+
+    /* The key file named here is the new slot's, unless the new slot has none. */
+    if (status == STATUS_OK)
+        status = exchange_start(invocation,
+                                addition.kind == SLOT_MACHINE ? NULL : option_text(options, "key-file"),
+                                failure, &exchange);
+    if (status == STATUS_OK)
+        status = read_authority(&exchange, invocation, failure, &passphrase);
+    if (status == STATUS_OK && addition.kind == SLOT_PASSPHRASE)
+        status = prompt_new_passphrase(addition.passphrase_fd, failure, &new_passphrase);
+    if (status == STATUS_OK)
+        status = authorise(&exchange, &passphrase, failure, &headers, &key);
+    if (status == STATUS_OK)
+        status = make_slot(invocation, &addition, &new_passphrase, failure, &slot);
+    return status == STATUS_OK ? send_slot(&exchange, invocation->command->method, &slot, &key, failure)
+                               : status;
+}
+
+/* ---- slot remove ---- */
+
+static bool header_matches(const struct slot_header *header, const char *word)
+{
+    char id[ID_TEXT_SIZE];
+    enum slot_kind kind;
+
+    if (slot_kind_from_name(word, &kind))
+        return header->kind == kind;
+    text_to_hex(id, header->id, SLOT_ID_SIZE);
+    return strlen(word) >= ID_PREFIX_MIN && strncmp(id, word, strlen(word)) == 0;
+}
+
+/* The one slot that a kind or the beginning of an id means. */
+static enum status find_slot(const struct key_headers *headers, const char *word, struct failure *failure,
+                             char ret_id[ID_TEXT_SIZE])
+{
+    char choices[FAILURE_SENTENCE_MAX] = "";
+    size_t size = 0;
+    size_t found = 0;
+
+    for (size_t i = 0; i < headers->count; i++) {
+        if (!header_matches(&headers->headers[i], word))
+            continue;
+        text_to_hex(ret_id, headers->headers[i].id, SLOT_ID_SIZE);
+        found++;
+        if (size + ID_TEXT_SIZE + 1 < sizeof(choices))
+            size += (size_t)snprintf(choices + size, sizeof(choices) - size, " %s", ret_id);
+    }
+    if (found == 0)
+        return failure_set(
+            failure, STATUS_NOT_FOUND,
+            "the vault has no slot of that kind, or whose id begins so (with %d digits at least): %s",
+            ID_PREFIX_MIN, word);
+    if (found > 1)
+        return failure_set(failure, STATUS_AMBIGUOUS, "%s means %zu slots:%s", word, found, choices);
+    return STATUS_OK;
+}
+
+enum status cmd_slot_remove(struct invocation *invocation, struct failure *failure)
+{
+    CLEANUP(exchange_reset) struct exchange exchange = {0};
+    CLEANUP(secret_reset) struct secret passphrase = {0};
+    CLEANUP(key_reset) struct key key = {0};
+    CLEANUP(exchange_question_reset) struct question question = {0};
+    CLEANUP(exchange_answer_reset) struct answer answer = {0};
+    struct key_headers headers = {.count = 0};
+    char id[ID_TEXT_SIZE];
+    enum status status =
+        exchange_start(invocation, option_text(&invocation->options, "key-file"), failure, &exchange);
+
+    if (status == STATUS_OK)
+        status = read_authority(&exchange, invocation, failure, &passphrase);
+    if (status == STATUS_OK)
+        status = authorise(&exchange, &passphrase, failure, &headers, &key);
+    if (status == STATUS_OK)
+        status = find_slot(&headers, command_argument(invocation, 0), failure, id);
+    if (status != STATUS_OK)
+        return status;
+    exchange_question(&question, invocation->command->method);
+    json_add_text(&question.writer, "slot", id);
+    return exchange_send(&exchange, &question, &key, failure, &answer);
+}
+
+/* ---- passwd ---- */
+
+enum status cmd_passwd(struct invocation *invocation, struct failure *failure)
+{
+    CLEANUP(exchange_reset) struct exchange exchange = {0};
+    CLEANUP(secret_reset) struct secret passphrase = {0};
+    CLEANUP(secret_reset) struct secret new_passphrase = {0};
+    CLEANUP(key_reset) struct key key = {0};
+    CLEANUP(key_slot_reset) struct key_slot slot = {0};
+    const struct option_values *options = &invocation->options;
+    struct key_headers headers = {.count = 0};
+    uint64_t kdf_ms = 0;
+    int descriptor = -1;
+    enum status status = option_descriptor(options, "new-passphrase-fd", failure, &descriptor);
+
+    if (status == STATUS_OK)
+        status = option_number(options, "kdf-time", KDF_TARGET_MAXIMUM_MS, KDF_TARGET_MS, failure, &kdf_ms);
+    if (status == STATUS_OK)
+        status = exchange_start(invocation, option_text(options, "key-file"), failure, &exchange);
+    if (status == STATUS_OK)
+        status = exchange_check_vault(&exchange, failure);
+    if (status == STATUS_OK)
+        status = read_authority(&exchange, invocation, failure, &passphrase);
+    if (status == STATUS_OK)
+        status = prompt_new_passphrase(descriptor, failure, &new_passphrase);
+    if (status == STATUS_OK)
+        status = authorise(&exchange, &passphrase, failure, &headers, &key);
+    if (status == STATUS_OK)
+        status = key_new_passphrase(&new_passphrase, (unsigned)kdf_ms, failure, &slot);
+    if (status == STATUS_OK)
+        status = send_slot(&exchange, invocation->command->method, &slot, &key, failure);
+    if (status == STATUS_OK)
+        output_note(
+            "the passphrase is changed; copies of the vault file made before still open with the old one");
+    return status;
+}
