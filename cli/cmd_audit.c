@@ -65,7 +65,7 @@ static bool append_entry(struct secret *lines, const struct json *leaf, bool per
 
     if (!append_subject(&subject, leaf))
         return false;
-    texts[3] = secret_text(&subject);
+    texts[3] = subject.size > 0 ? secret_text(&subject) : NULL;
     for (size_t i = 0; i < count; i++) {
         size_t before = lines->size;
 

@@ -78,6 +78,7 @@ static void choose_method(struct question *question, const char *method)
     bool ours = dot == NULL || strncmp(method, INTERFACE, strlen(INTERFACE)) == 0;
 
     exchange_question(question, method);
+    question->by_person = true;
     question->without_vault = question->without_key = !ours;
     for (size_t i = 0; ours && i < sizeof(many_replies) / sizeof(many_replies[0]); i++)
         question->more = question->more || strcmp(name, many_replies[i]) == 0;

@@ -142,6 +142,17 @@ static enum status open_with(struct exchange *exchange, const struct opening *op
     return status;
 }
 
+/* The agent only knows that a key was wrong; here it is known what the key was made of. */
+static enum status say_wrong(const struct opening *opening, const struct exchange *exchange,
+                             struct failure *failure)
+{
+    if (opening->kind == SLOT_MACHINE)
+        return failure_set(failure, STATUS_WRONG_KEY, "the key file %s does not open the vault",
+                           exchange->key_file);
+    return failure_set(failure, STATUS_WRONG_KEY, "the %s does not open the vault",
+                       opening->kind == SLOT_RECOVERY ? "recovery code" : "passphrase");
+}
+
 /* While a person types there is neither a connection that waits nor an agent that nobody has use for. */
 static enum status unlock_locked(struct exchange *exchange, const struct opening *opening,
                                  struct failure *failure)
@@ -159,6 +170,8 @@ static enum status unlock_locked(struct exchange *exchange, const struct opening
         status = read_key(exchange, opening, &headers, failure, &key);
         if (status == STATUS_OK)
             status = open_with(exchange, opening, &key, failure);
+        if (status == STATUS_WRONG_KEY)
+            status = say_wrong(opening, exchange, failure);
         if (status != STATUS_WRONG_KEY || left == 1)
             break;
         output_note("%s", failure->sentence);

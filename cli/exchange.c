@@ -200,6 +200,23 @@ static enum status exchange_frames(struct exchange *exchange, const struct secre
     return status;
 }
 
+/* What a method that is none, or a wrong parameter, is called in org.varlink.service's errors. */
+static enum status explain_service_error(const struct secret *text, struct failure *failure)
+{
+    static const char *const members[] = {"method", "parameter", "interface"};
+    CLEANUP(json_freep) struct json *document = NULL;
+    const char *error, *name = NULL;
+    enum status status = json_parse(text->bytes, text->size, "the agent's reply", failure, &document);
+
+    if (status != STATUS_OK)
+        return status;
+    error = json_member_text(document, "error");
+    for (size_t i = 0; i < sizeof(members) / sizeof(members[0]) && name == NULL; i++)
+        name = json_member_text(json_member(document, "parameters"), members[i]);
+    return failure_set(failure, STATUS_INVALID, "the agent answered %s: %s",
+                       error != NULL ? error : "an error", name != NULL ? name : "");
+}
+
 enum status exchange_send(struct exchange *exchange, struct question *question, const struct key *key,
                           struct failure *failure, struct answer *ret_answer)
 {
@@ -215,7 +232,10 @@ enum status exchange_send(struct exchange *exchange, struct question *question, 
     if (!write_request(exchange, question, key, &request))
         return failure_set(failure, STATUS_NO_MEMORY, "not enough memory for the call");
     status = exchange_frames(exchange, &request, failure, &text);
-    return status == STATUS_OK ? read_reply(&text, failure, ret_answer) : status;
+    if (status != STATUS_OK)
+        return status;
+    status = read_reply(&text, failure, ret_answer);
+    return status == STATUS_PROTOCOL && question->by_person ? explain_service_error(&text, failure) : status;
 }
 
 enum status exchange_next(struct exchange *exchange, struct failure *failure, struct answer *ret_answer)

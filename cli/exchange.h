@@ -49,10 +49,11 @@ enum status exchange_check_vault(const struct exchange *exchange, struct failure
 /* A call to be made. `method` is a short name (`Project`) or a full one. */
 struct question {
     const char *method;
-    bool more;             /* several replies */
-    bool without_vault;    /* `vault` is not added: it is among the members, or no parameter of the method */
-    bool without_key;      /* the same of `slot_key` */
-    struct secret members; /* the parameters besides those two, as an object */
+    bool more;          /* several replies */
+    bool without_vault; /* `vault` is not added: it is among the members, or no parameter of the method */
+    bool without_key;   /* the same of `slot_key` */
+    bool by_person; /* a person chose method and parameters: what is wrong with them is not the agent's age */
+    struct secret members;     /* the parameters besides those two, as an object */
     struct json_writer writer; /* writes into it */
 };
 void exchange_question(struct question *question, const char *method);

@@ -5,6 +5,7 @@
 #include "base/cleanup.h"
 #include "base/text.h"
 #include "binding.h"
+#include "borrow.h"
 #include "interior.h"
 
 #include <stdlib.h>
@@ -21,8 +22,6 @@ void delivery_freep(struct delivery **delivery)
 {
     if (*delivery == NULL)
         return;
-    for (size_t i = 0; i < (*delivery)->account_count; i++)
-        record_reset(&(*delivery)->accounts[i].account);
     for (size_t i = 0; i < (*delivery)->count; i++)
         free((*delivery)->variables[i].name);
     free((*delivery)->accounts);
@@ -171,8 +170,8 @@ static enum status choose_binding(const struct choice *choice, const struct reco
 {
     struct delivery *delivery = choice->delivery;
     const struct delivery_account *nearer = find_alias(delivery, binding->name);
+    const struct record *record = NULL;
     uint8_t id[STORE_ID_SIZE];
-    bool found = false;
 
     tell(choice, (struct delivery_note){.name = binding->name,
                                         .kind = "account",
@@ -184,15 +183,15 @@ static enum status choose_binding(const struct choice *choice, const struct reco
     if (!make_account_room(delivery))
         return no_memory(choice->failure);
     struct delivery_account *account = &delivery->accounts[delivery->account_count];
-    enum status status =
-        binding_account_id(binding, id)
-            ? record_find_by_id(choice->vault, id, choice->failure, &account->account, &found)
-            : STATUS_OK;
-    if (status == STATUS_OK && (!found || account->account.kind != RECORD_ACCOUNT))
+    enum status status = binding_account_id(binding, id)
+                             ? borrow_by_id(choice->vault, id, choice->failure, &record)
+                             : STATUS_OK;
+    if (status == STATUS_OK && (record == NULL || record->kind != RECORD_ACCOUNT))
         status = failure_set(choice->failure, STATUS_CORRUPT, "the account bound as %s at %s is gone",
                              binding->name, binding->where);
     if (status != STATUS_OK)
         return status;
+    account->account = record;
     account->binding = binding;
     account->level = choice->level;
     delivery->account_count++;
@@ -212,7 +211,7 @@ static enum status conflict(const struct choice *choice, const struct binding_wa
 
 static enum status choose_derived(const struct choice *choice, const struct delivery_account *account)
 {
-    struct binding_walk walk = {.binding = account->binding, .account = &account->account};
+    struct binding_walk walk = {.binding = account->binding, .account = account->account};
 
     while (binding_next(&walk)) {
         const struct delivery_variable *other = find(choice->delivery, walk.name);
@@ -298,7 +297,7 @@ enum status delivery_choose(struct vault *vault, const struct delivery_levels *l
         .vault = vault, .delivery = delivery, .observe = observe, .context = context, .failure = failure};
     for (unsigned level = 0; status == STATUS_OK && level < levels->count; level++) {
         choice.level = level;
-        status = choose_level(&choice, &levels->placed[level], derive);
+        status = choose_level(&choice, levels->placed[level], derive);
     }
     if (status != STATUS_OK)
         return status;
@@ -311,7 +310,7 @@ enum status delivery_choose(struct vault *vault, const struct delivery_levels *l
 static bool next_property(const struct delivery_account *account, size_t *position, const char **ret_name,
                           const char **ret_value, size_t *ret_size)
 {
-    while (record_next(&account->account, PROPERTY_PREFIX, position, ret_name, ret_value, ret_size))
+    while (record_next(account->account, PROPERTY_PREFIX, position, ret_name, ret_value, ret_size))
         if (binding_gives_property(account->binding, *ret_name))
             return true;
     return false;
@@ -452,12 +451,12 @@ static void write_leaf_account(const struct delivery *delivery, const struct del
     size_t position = 0, size;
     char id[33];
 
-    account_id(&account->account, id);
+    account_id(account->account, id);
     json_open_object(writer, NULL);
     json_add_text(writer, "alias", account->binding->name);
     json_add_text(writer, "id", id);
-    json_add_text(writer, "app", account->account.where);
-    json_add_text(writer, "label", account->account.name);
+    json_add_text(writer, "app", account->account->where);
+    json_add_text(writer, "label", account->account->name);
     json_open_array(writer, "properties");
     while (next_property(account, &position, &name, &value, &size))
         json_add_text(writer, NULL, name);

@@ -10,16 +10,16 @@
 
 #define DELIVERY_LEVELS_MAX (NAME_PATH_WORDS_MAX + 1u)
 
-/* What is placed at each path from the step upwards, as far as it inherits. */
+/* What is placed at each path from the step upwards, as far as it inherits; borrowed. */
 struct delivery_levels {
-    struct records placed[DELIVERY_LEVELS_MAX];
+    const struct records *placed[DELIVERY_LEVELS_MAX];
     unsigned count;
 };
 
 /* An account the step gets, under the alias of its binding. */
 struct delivery_account {
     const struct record *binding;
-    struct record account;
+    const struct record *account;
     unsigned level;
 };
 

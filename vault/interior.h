@@ -2,6 +2,7 @@
 #ifndef STEPVAULT_INTERIOR_H
 #define STEPVAULT_INTERIOR_H
 
+#include "borrow.h"
 #include "crypto/merkle.h"
 #include "crypto/note.h"
 #include "crypto/seal.h"
@@ -55,7 +56,11 @@ struct vault {
     struct vault_keys *keys;
     struct state state;
     struct log log;
-    struct store_rows rows; /* what the last look-up gave; nothing keeps pointers into it across calls */
+    struct store_rows rows;  /* what the last look-up gave; nothing keeps pointers into it across calls */
+    struct borrow *borrowed; /* opened in this turn; borrow.c */
+    size_t borrowed_lists;
+    size_t borrowed_bytes;
+    bool borrow_expired;
     bool in_turn;
     bool broken;
     bool rolled_back; /* the log's edge must be read again before the next turn */

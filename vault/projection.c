@@ -4,6 +4,7 @@
 #include "account.h"
 #include "base/cleanup.h"
 #include "base/text.h"
+#include "borrow.h"
 #include "delivery.h"
 #include "log.h"
 #include "placement.h"
@@ -12,13 +13,6 @@
 
 #include <stdlib.h>
 #include <string.h>
-
-static void levels_reset(struct delivery_levels *levels)
-{
-    for (unsigned i = 0; i < levels->count; i++)
-        records_reset(&levels->placed[i]);
-    levels->count = 0;
-}
 
 static const struct record *find_path(const struct records *placed)
 {
@@ -39,11 +33,11 @@ static enum status collect(struct vault *vault, const char *step, bool own, stru
         return status;
     memcpy(path, step, strlen(step) + 1);
     for (;;) {
-        struct records *placed = &levels->placed[levels->count];
-        status = record_list_placed(vault, path, failure, placed);
+        const struct records *placed;
+        status = borrow_placed(vault, path, failure, &placed);
         if (status != STATUS_OK)
             return status;
-        levels->count++;
+        levels->placed[levels->count++] = placed;
         const struct record *record = find_path(placed);
         if (levels->count == 1 && (record == NULL || !placement_is_step(record)))
             return placement_missing(vault, step, failure);
@@ -87,9 +81,10 @@ static void render(const struct vault *vault, const struct delivery *delivery,
 enum status projection_project(struct vault *vault, const struct projection_request *request,
                                struct leaf *leaf, struct failure *failure, struct json_writer *writer)
 {
-    CLEANUP(levels_reset) struct delivery_levels levels = {0};
+    struct delivery_levels levels = {0};
     CLEANUP(delivery_freep) struct delivery *delivery = NULL;
 
+    borrow_begin(vault);
     enum status status = collect(vault, request->step, request->own, failure, &levels);
     if (status == STATUS_OK)
         status = delivery_choose(vault, &levels, request->deliver_env, NULL, NULL, failure, &delivery);
@@ -170,19 +165,28 @@ static void explain_name(const struct delivery_note *note, void *context)
     json_close_object(explanation->writer);
 }
 
-enum status projection_explain(struct vault *vault, const char *path, struct failure *failure,
-                               struct json_writer *writer)
+static enum status explain(struct vault *vault, const char *path, struct failure *failure,
+                           struct json_writer *writer)
 {
-    CLEANUP(levels_reset) struct delivery_levels levels = {0};
+    struct delivery_levels levels = {0};
     CLEANUP(delivery_freep) struct delivery *delivery = NULL;
     struct explanation explanation = {.vault = vault, .writer = writer};
 
     enum status status = collect(vault, path, false, failure, &levels);
     if (status != STATUS_OK)
         return status;
-    placement_write(find_path(&levels.placed[0]), "step", writer);
+    placement_write(find_path(levels.placed[0]), "step", writer);
     json_open_array(writer, "names");
     status = delivery_choose(vault, &levels, true, explain_name, &explanation, failure, &delivery);
     json_close_array(writer);
+    return status;
+}
+
+enum status projection_explain(struct vault *vault, const char *path, struct failure *failure,
+                               struct json_writer *writer)
+{
+    borrow_begin(vault);
+    enum status status = explain(vault, path, failure, writer);
+    borrow_end(vault);
     return status;
 }

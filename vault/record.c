@@ -472,6 +472,7 @@ static enum status seal_and_put(struct vault *vault, const struct record_draft *
 enum status record_write(struct vault *vault, const struct record_draft *draft, struct failure *failure,
                          uint8_t ret_id[STORE_ID_SIZE])
 {
+    borrow_expire(vault);
     enum status status = seal_and_put(vault, draft, failure);
 
     if (status != STATUS_OK) {
@@ -485,8 +486,8 @@ enum status record_write(struct vault *vault, const struct record_draft *draft, 
 
 enum status record_remove(struct vault *vault, const struct record *record, struct failure *failure)
 {
+    borrow_expire(vault);
     enum status status = store_find_by_id(vault->store, record->id, failure, &vault->rows);
-
     if (status == STATUS_OK && vault->rows.count == 1 &&
         (!state_remove_names(&vault->state, vault->rows.records[0].finals,
                              vault->rows.records[0].finals_size) ||

@@ -23,6 +23,7 @@ void vault_freep(struct vault **vault)
 {
     if (*vault == NULL)
         return;
+    borrow_drop(*vault);
     log_close(*vault);
     state_reset(&(*vault)->state);
     store_rows_reset(&(*vault)->rows);
@@ -287,6 +288,7 @@ void vault_rollback(struct vault *vault)
 {
     if (!vault->in_turn)
         return;
+    borrow_drop(vault);
     store_rollback(vault->store);
     state_rollback(&vault->state);
     vault->in_turn = false;
@@ -316,6 +318,7 @@ enum status vault_commit(struct vault *vault, struct failure *failure)
 {
     char note[NOTE_MAX];
 
+    borrow_drop(vault);
     if (!state_is_changed(&vault->state) && vault->log.edge.size == vault->log.head_size) {
         store_rollback(vault->store);
         vault->in_turn = false;

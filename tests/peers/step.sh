@@ -4,7 +4,7 @@ set -euo pipefail
 
 token=$(jq -r .slack.oauth_access_token "$STEPVAULT_AUTHS")
 answer=$(curl --silent --show-error --fail --max-time 10 \
-    --config <(printf 'header = "Authorization: Bearer %s"\n' "$token") \
+    --header @<(printf 'Authorization: Bearer %s\n' "$token") \
     --data-urlencode "channel=$BILLING_CHANNEL" --data-urlencode "text=paid, says Bash" \
     "${SLACK_API_URL}chat.postMessage")
 if [ "$(jq -r .ok <<<"$answer")" != true ]; then

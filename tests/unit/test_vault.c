@@ -364,6 +364,31 @@ static void a_removed_step_takes_its_empty_ancestors_with_it(void **state)
     reopen();
 }
 
+static void a_change_is_seen_by_the_next_request_of_the_same_turn(void **state)
+{
+    struct projection_request request = {.step = "x", .deliver_env = true};
+    struct variable_change change = {.path = "x", .name = "A", .value = "after", .size = 5};
+    bool replaced;
+
+    (void)state;
+    assert_int_equal(set("x", "A", "before"), STATUS_OK);
+    begin("project");
+    assert_int_equal(projection_project(world.vault, &request, &world.leaf, &world.failure, &world.writer),
+                     STATUS_OK);
+    assert_non_null(strstr(secret_text(&world.reply), "before"));
+    assert_int_equal(variable_set(world.vault, &change, &world.failure, &replaced), STATUS_OK);
+    leaf_reset(&world.leaf);
+    world.leaf = (struct leaf){.action = "project", .caller = &caller};
+    secret_clear(&world.reply);
+    json_writer_start(&world.writer, &world.reply);
+    json_open_object(&world.writer, NULL);
+    assert_int_equal(projection_project(world.vault, &request, &world.leaf, &world.failure, &world.writer),
+                     STATUS_OK);
+    assert_non_null(strstr(secret_text(&world.reply), "after"));
+    assert_null(strstr(secret_text(&world.reply), "before"));
+    assert_int_equal(vault_commit(world.vault, &world.failure), STATUS_OK);
+}
+
 static void slots_keep_their_rules(void **state)
 {
     struct vault_new_slot slot = {
@@ -410,6 +435,7 @@ int main(void)
         cmocka_unit_test_setup_teardown(new_properties_of_a_bound_account_follow_into_its_bindings, start,
                                         stop),
         cmocka_unit_test_setup_teardown(a_removed_step_takes_its_empty_ancestors_with_it, start, stop),
+        cmocka_unit_test_setup_teardown(a_change_is_seen_by_the_next_request_of_the_same_turn, start, stop),
         cmocka_unit_test_setup_teardown(slots_keep_their_rules, start, stop),
     };
 

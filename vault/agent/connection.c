@@ -187,6 +187,5 @@ void connection_close(struct connection *connection)
 
 void connection_free(struct connection *connection)
 {
-    free(connection->caller);
     free(connection);
 }

@@ -27,8 +27,7 @@ struct connection {
     bool ended;       /* the client sends nothing more */
     bool closing;     /* to be closed when its output is out */
     struct peer peer;
-    struct leaf_caller *caller; /* NULL until a logged call needs it */
-    struct secret input;        /* bytes before `taken` belong to frames already served */
+    struct secret input; /* bytes before `taken` belong to frames already served */
     size_t taken;
     size_t searched; /* no NUL before this */
     struct secret output;

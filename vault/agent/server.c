@@ -63,6 +63,7 @@ static void drop(struct server *server, struct connection *connection)
     if (connection->descriptor < 0)
         return;
     server->working -= connection->job != NULL;
+    peer_forget(server->reader, &connection->peer);
     connection_close(connection);
     account(server, connection);
     if (connection->next != NULL)
@@ -173,6 +174,7 @@ static struct connection *adopt(struct server *server, int descriptor)
         connection->next->previous = connection;
     server->connections = connection;
     server->session->connections++;
+    peer_ask(server->reader, &connection->peer);
     return connection;
 }
 
@@ -208,17 +210,12 @@ static struct server *identifying; /* the server whose turn asks; there is one i
 
 static const struct leaf_caller *identify(struct exchange *exchange)
 {
-    struct connection *connection = connection_of(exchange);
+    static struct leaf_caller caller;
     struct server *server = identifying;
 
-    if (connection->caller != NULL)
-        return connection->caller;
-    connection->caller = malloc(sizeof(*connection->caller));
-    if (connection->caller == NULL)
-        return &server->session->self;
-    peer_describe(server->reader, connection->descriptor, &connection->peer, connection->caller);
+    peer_describe(server->reader, &connection_of(exchange)->peer, &caller);
     server->session->peer_reader_runs = server->reader->channel >= 0;
-    return connection->caller;
+    return &caller;
 }
 
 static void finish_turn(struct server *server)

@@ -40,13 +40,6 @@ bool turn_needs_own(const struct turn *turn, const struct call *call)
            (!turn->session->unlocked && call_brings_key(call));
 }
 
-static const struct leaf_caller *exchange_caller(struct turn *turn, struct exchange *exchange)
-{
-    if (exchange->caller == NULL)
-        exchange->caller = turn->identify(exchange);
-    return exchange->caller;
-}
-
 static void output_drop(struct exchange *exchange)
 {
     struct secret *output = exchange->output;
@@ -163,7 +156,7 @@ static void turn_fail(struct turn *turn, const struct failure *failure)
         if (!exchange->in_turn)
             continue;
         if (exchange->action != NULL)
-            session_refuse(turn->session, exchange->action, exchange->caller,
+            session_refuse(turn->session, exchange->action, turn->identify(exchange),
                            exchange->granted ? failure->status : exchange->why);
         exchange->in_turn = false;
         if (!exchange->granted)
@@ -195,7 +188,7 @@ static void log_refusal(struct turn *turn, struct exchange *exchange)
     if (exchange->action == NULL)
         return;
     leaf->action = exchange->action;
-    leaf->caller = exchange_caller(turn, exchange);
+    leaf->caller = turn->identify(exchange);
     leaf->granted = false;
     leaf->why = exchange->why;
     if (session->vault != NULL && exchange->why != STATUS_LOG_UNWRITABLE &&
@@ -205,7 +198,7 @@ static void log_refusal(struct turn *turn, struct exchange *exchange)
         if (vault_is_broken(session->vault))
             turn_abort(turn, &failure);
     }
-    session_refuse(session, exchange->action, exchange->caller, exchange->why);
+    session_refuse(session, exchange->action, turn->identify(exchange), exchange->why);
 }
 
 static void answer(struct turn *turn, struct exchange *exchange)
@@ -218,7 +211,7 @@ static void answer(struct turn *turn, struct exchange *exchange)
     exchange->action = exchange->method->action;
     if (exchange->action != NULL) {
         request->leaf.action = exchange->action;
-        request->leaf.caller = exchange_caller(turn, exchange);
+        request->leaf.caller = turn->identify(exchange);
     }
     reply_open(&request->reply, exchange->output);
     status = admit(session, request);
@@ -257,7 +250,7 @@ void turn_serve(struct turn *turn, struct exchange *exchange, const struct call 
     *turn->last = exchange;
     turn->last = &exchange->next;
     if (!exchange->owner) {
-        session_refuse(turn->session, "call", exchange_caller(turn, exchange), STATUS_DENIED);
+        session_refuse(turn->session, "call", turn->identify(exchange), STATUS_DENIED);
         reply_service_error(exchange->output, "PermissionDenied", NULL, NULL);
     } else if (call_is_sound(turn, exchange, call)) {
         answer(turn, exchange);

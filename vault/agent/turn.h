@@ -16,9 +16,8 @@
 /* One call and its reply, from its serving to the end of its turn. */
 struct exchange {
     struct exchange *next;
-    struct secret *output;            /* the reply's frame is appended here */
-    const struct leaf_caller *caller; /* set by turn->identify when first needed */
-    bool owner;                       /* the caller is the vault's owner; anyone else is told nothing */
+    struct secret *output; /* the reply's frame is appended here */
+    bool owner;            /* the caller is the vault's owner; anyone else is told nothing */
     bool oneway;
     struct job *job; /* set by the turn: a job that answers from now on; the receiver's */
     /* The turn's own. */
@@ -32,9 +31,9 @@ struct exchange {
 
 struct turn {
     struct session *session;
-    struct request *request; /* the call at hand; secret memory */
-    const struct leaf_caller *(*identify)(struct exchange *exchange);
-    struct exchange *first; /* served and not finished */
+    struct request *request;                                          /* the call at hand; secret memory */
+    const struct leaf_caller *(*identify)(struct exchange *exchange); /* holds until the next one */
+    struct exchange *first;                                           /* served and not finished */
     struct exchange **last;
 };
 
@@ -46,7 +45,7 @@ void turn_end(struct turn *turn);
 /* True if the call must not share a turn with others: finish the turn before and after serving it. */
 bool turn_needs_own(const struct turn *turn, const struct call *call);
 
-/* Serves the call. exchange->output, caller, owner and oneway are set; its reply stays invalid until
+/* Serves the call. exchange->output and owner are set; its reply stays invalid until
  * turn_finish. */
 void turn_serve(struct turn *turn, struct exchange *exchange, const struct call *call);
 

@@ -187,8 +187,10 @@ bool name_is_dangerous(const char *name)
 {
     for (size_t at = 0; at < sizeof(dangerous_names) / sizeof(dangerous_names[0]); at++) {
         const char *pattern = dangerous_names[at];
-        size_t length = strlen(pattern);
 
+        if (pattern[0] != name[0])
+            continue;
+        size_t length = strlen(pattern);
         if (pattern[length - 1] == '*' ? strncmp(name, pattern, length - 1) == 0 : strcmp(name, pattern) == 0)
             return true;
     }

@@ -23,7 +23,8 @@ struct ask {
  * started for the question has ended, and is reaped, when this returns.
  *
  * No agent and no key file: STATUS_NO_VAULT where there is no file; else a line in the journal
- * (journal_note_refusal) and STATUS_LOCKED, or STATUS_NO_AGENT where there is no folder that could hold a socket.
+ * (journal_note_refusal) and STATUS_LOCKED, or STATUS_NO_AGENT where there is no folder that could hold a
+ * socket.
  */
 enum status ask_agent(const struct ask *ask, struct failure *failure, struct secret *ret_reply);
 

@@ -37,25 +37,23 @@ struct client *client_of_descriptor(int descriptor);
 struct client_agent {
     const char *program; /* path of stepvault-agent */
     const char *vault;   /* canonical path */
-    const char
-        *socket; /* socket to serve and go on after this client, or NULL: one-command agent, ends with it */
+    const char *socket;  /* socket to go on serving after this client; NULL: the agent of one command */
 };
 
 /* How long client_connect waits for a place in the queue of an agent that is busy. */
 #define CLIENT_CONNECT_MS 5000
 
-/* Forks and execs an agent with one end of a socketpair as its first connection (`stepvault-agent --vault
- * PATH --connection 3`, and with `socket` also
- * `--socket PATH`, in a session of its own with stdio on /dev/null except stderr until it serves). Without
- * `socket` client_freep waits for it, so that it is reaped before an exec. The environment the agent gets is
- * empty but for PATH, HOME, XDG_*, LANG and TZ. */
+/* Forks and execs `stepvault-agent --vault PATH --connection 3`, descriptor 3 being one end of a socketpair
+ * and its first connection; with `socket` also `--socket PATH`, in a session of its own. Its stdin and stdout
+ * are /dev/null, its stderr ours; it gets no other descriptor, and of our environment PATH, HOME, XDG_*, LANG
+ * and TZ. Without `socket` client_freep waits for it, so that it is reaped before an exec. */
 enum status client_start_agent(const struct client_agent *agent, struct failure *failure,
                                struct client **ret_client);
 
 /* Where the program `name` (stepvault, stepvault-agent, stepvault-manage) is: beside the running program
  * (/proc/self/exe's folder), in libexec/stepvault next to a running bin folder or bin next to a running
- * libexec/stepvault, or in the compiled-in libexec folder. Only what root or this user owns counts.
- * STATUS_FAILED with a sentence that names it if it is nowhere. */
+ * libexec/stepvault, or in the compiled-in libexec folder. Only what root, this user or the owner of the
+ * running program owns counts. STATUS_FAILED with a sentence that names it if it is nowhere. */
 enum status client_find_program(const char *name, struct failure *failure, char destination[PATH_MAX]);
 
 /* Sends one frame (the request's JSON text; the final NUL is added here) and waits for one reply, given as

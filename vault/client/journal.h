@@ -6,7 +6,8 @@
  * executable, and no name of anything in the vault. Never waits; without a syslog it does nothing. */
 void journal_note_refusal(const char *purpose);
 
-/* The same under the name that stepvault-manage calls; no symbol, as the agent has another journal_refusal. */
+/* The same under the name that stepvault-manage calls; no symbol, as the agent has another journal_refusal.
+ */
 static inline void journal_refusal(const char *purpose)
 {
     journal_note_refusal(purpose);

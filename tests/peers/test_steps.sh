@@ -171,7 +171,7 @@ verdict "unbound, the server was not asked" [ "$(accepted)" = "$before" ]
 run stepvault lock
 verdict "the vault is locked" exited 0
 step node notify.mjs
-verdict "locked, the step is refused with the way out" said 3 'stepvault unlock'
+verdict "locked, the step is refused with the way out" said 125 'stepvault unlock'
 run stepvault unlock --passphrase-fd 3 3<"$scratch/passphrase"
 verdict "the vault is unlocked" exited 0
 run stepvault audit verify
