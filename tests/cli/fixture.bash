@@ -19,7 +19,7 @@ cd "$scratch/work" || exit 1
 agents() {
     local process command
     for process in /proc/[0-9]*; do
-        command=$(tr '\0' ' ' < "$process/cmdline" 2>/dev/null) || continue
+        command=$({ tr '\0' ' ' < "$process/cmdline"; } 2>/dev/null) || continue
         case $command in "stepvault-agent --vault $scratch/"*) basename "$process" ;; esac
     done
 }

@@ -323,30 +323,34 @@ static enum status vault_canonical(const char *path, struct failure *failure, ch
     return STATUS_OK;
 }
 
-/* The vault of a user who says nothing of vaults. */
+/* The vault of a user who says nothing of vaults, as the environment spells it. */
 static enum status vault_default(struct failure *failure, char destination[PATH_MAX])
 {
     const char *data = environment_folder("XDG_DATA_HOME");
     const char *home = environment_folder("HOME");
-    char path[PATH_MAX];
     int length;
 
     if (data == NULL && home == NULL)
         return failure_set(failure, STATUS_INVALID, "no vault is named, and HOME is not set");
-    length = data != NULL ? snprintf(path, sizeof(path), "%s/stepvault/vault.db", data)
-                          : snprintf(path, sizeof(path), "%s/.local/share/stepvault/vault.db", home);
-    if (length < 0 || (size_t)length >= sizeof(path))
+    length = data != NULL ? snprintf(destination, PATH_MAX, "%s/stepvault/vault.db", data)
+                          : snprintf(destination, PATH_MAX, "%s/.local/share/stepvault/vault.db", home);
+    if (length < 0 || length >= PATH_MAX)
         return failure_set(failure, STATUS_INVALID, "the path of the vault is longer than %d bytes",
                            PATH_MAX - 1);
-    return vault_canonical(path, failure, destination);
+    return STATUS_OK;
 }
 
 enum status file_vault_path(const char *option, struct failure *failure, char destination[PATH_MAX])
 {
     const char *path = option != NULL ? option : environment_get("STEPVAULT_VAULT");
+    char usual[PATH_MAX];
 
-    if (path == NULL)
-        return vault_default(failure, destination);
+    if (path == NULL) {
+        enum status status = vault_default(failure, usual);
+        if (status != STATUS_OK)
+            return status;
+        path = usual;
+    }
     return vault_canonical(path, failure, destination);
 }
 
@@ -362,12 +366,17 @@ static bool runtime_folder(char destination[PATH_MAX])
     return file_check_folder(destination, true, &ignored) == STATUS_OK;
 }
 
+/* Mostly the two are spelled alike, and a launch is spared from resolving the folder a second time. */
 static bool vault_is_default(const char *vault)
 {
     char usual[PATH_MAX];
+    char canonical[PATH_MAX];
     struct failure ignored;
 
-    return vault_default(&ignored, usual) == STATUS_OK && strcmp(vault, usual) == 0;
+    if (vault_default(&ignored, usual) != STATUS_OK)
+        return false;
+    return strcmp(vault, usual) == 0 ||
+           (vault_canonical(usual, &ignored, canonical) == STATUS_OK && strcmp(vault, canonical) == 0);
 }
 
 enum status file_socket_path(const char *vault, struct failure *failure, char destination[PATH_MAX])
