@@ -102,6 +102,8 @@ host = $(patsubst %.c,$(BUILD)/host/%.o,$(1))
 musl = $(patsubst %.c,$(BUILD)/musl/%.o,$(1))
 INTERFACE_OBJECT = $(if $(and $(INTERFACE),$(wildcard vault/agent/method.h)),$(BUILD)/host/varlink_text.o)
 
+SANITIZER_OBJECT = $(if $(findstring undefined,$(SANITIZE)),$(BUILD)/host/tests/sanitizer.o)
+
 PROGRAMS = $(if $(wildcard cli/launch/main.c),$(BUILD)/bin/stepvault $(BUILD)/bin/stepvault-glibc) \
 	$(if $(wildcard cli/main.c),$(BUILD)/bin/stepvault-manage) $(if $(wildcard vault/agent/main.c),$(BUILD)/bin/stepvault-agent)
 LIBRARIES = $(if $(CLIENT),$(BUILD)/lib/libstepvault.so $(BUILD)/lib/libstepvault.a)
@@ -141,18 +143,18 @@ $(BUILD)/bin/stepvault: $(call musl,$(LAUNCHER_SOURCES))
 	@mkdir -p $(@D)
 	$(call QUIET,LD)$(MUSL_CC) $(MUSL_LDFLAGS) -o $@ $^
 else
-$(BUILD)/bin/stepvault: $(call host,$(LAUNCHER_SOURCES))
+$(BUILD)/bin/stepvault: $(call host,$(LAUNCHER_SOURCES)) $(SANITIZER_OBJECT)
 	@mkdir -p $(@D)
 	$(call QUIET,LD)$(CC) -pie $(HOST_LDFLAGS) -o $@ $^
 endif
 # The same launcher on the ordinary C library, for the tests and the bars; it is not installed.
-$(BUILD)/bin/stepvault-glibc: $(call host,$(LAUNCHER_SOURCES))
+$(BUILD)/bin/stepvault-glibc: $(call host,$(LAUNCHER_SOURCES)) $(SANITIZER_OBJECT)
 	@mkdir -p $(@D)
 	$(call QUIET,LD)$(CC) -pie $(HOST_LDFLAGS) -o $@ $^
-$(BUILD)/bin/stepvault-manage: $(call host,$(MANAGE_SOURCES))
+$(BUILD)/bin/stepvault-manage: $(call host,$(MANAGE_SOURCES)) $(SANITIZER_OBJECT)
 	@mkdir -p $(@D)
 	$(call QUIET,LD)$(CC) -pie $(HOST_LDFLAGS) -o $@ $^ $(SODIUM) $(ARGON2) $(JANSSON)
-$(BUILD)/bin/stepvault-agent: $(call host,$(AGENT_SOURCES)) $(INTERFACE_OBJECT)
+$(BUILD)/bin/stepvault-agent: $(call host,$(AGENT_SOURCES)) $(INTERFACE_OBJECT) $(SANITIZER_OBJECT)
 	@mkdir -p $(@D)
 	$(call QUIET,LD)$(CC) -pie $(HOST_LDFLAGS) -o $@ $^ $(SODIUM) $(SQLITE) $(JANSSON)
 
@@ -222,7 +224,7 @@ check-long: deps
 bench: all tools
 	@for bar in tests/bench/*.sh; do echo "== $$bar"; "$$bar" || exit 1; done
 
-C_FILES = $(wildcard vault/*.[ch] vault/*/*.[ch] cli/*.[ch] cli/*/*.[ch] pam/*.[ch] tests/*/*.[ch])
+C_FILES = $(wildcard vault/*.[ch] vault/*/*.[ch] cli/*.[ch] cli/*/*.[ch] pam/*.[ch] tests/*.c tests/*/*.[ch])
 format:
 	clang-format -i $(C_FILES)
 lint: all

@@ -56,7 +56,10 @@ void output_note(const char *format, ...)
     va_end(arguments);
     if (length < 0)
         return;
-    size = strlen(line);
+    for (size = strlen("stepvault: "); line[size] != '\0'; size++) {
+        if ((unsigned char)line[size] < 0x20 || line[size] == 0x7f)
+            line[size] = '?';
+    }
     line[size++] = '\n';
     (void)!file_write_all(STDERR_FILENO, line, size);
 }

@@ -75,7 +75,7 @@ fails() {
 }
 agents() { pgrep -c -f -- "stepvault-agent --vault $1 " ; }
 terminal() { "$here/terminal.py" "$@"; }
-unlock() { stepvault unlock --passphrase-fd 5 "$@" 5<<< "$passphrase"; }
+unlock() { stepvault unlock --passphrase-fd 5 5<<< "$passphrase"; }
 put() { printf '%s' "$1" | stepvault env set "${@:2}" 2>/dev/null; }
 
 # ---- the command line ----

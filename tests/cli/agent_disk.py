@@ -1,0 +1,93 @@
+"""The agent on a full and on a read-only disk; agent_test.py runs this in a mount namespace of its own."""
+
+import os
+import subprocess
+import sys
+import tempfile
+
+from agent_client import Agent, error, machine_slot, slot_key
+
+KEY = bytes(range(32))
+
+
+def is_(actual, expected):
+    if actual != expected:
+        raise AssertionError(f"got {actual!r}, want {expected!r}")
+
+
+def mount(*arguments):
+    if subprocess.run(["mount", *arguments], check=False).returncode != 0:
+        sys.exit(77)
+
+
+def still_works(client):
+    """What must work while nothing can be written."""
+    is_(error(client.call("Project", step="/")), "LogUnwritable")
+    is_(error(client.call("SetVariable", path="/", name="NEW", value="n")), "LogUnwritable")
+    status = client.call("Status")["parameters"]
+    assert status["log"] != "ok" and status["waiting_refusals"] >= 2, status
+    is_(error(client.call("ListSlots")), None)
+    is_(error(client.many("ReadLog")[-1]), None)
+    is_(error(client.many("VerifyLog")[-1]), None)
+    is_(error(client.call("LogKey")), None)
+    is_(client.call("Checkpoint")["parameters"]["kept"], False)
+    is_(error(client.call("ListVariables")), None)
+    is_(client.call("Unlock", idle=3600)["parameters"], {"was_open": True})
+
+
+def full(folder):
+    disk = os.path.join(folder, "disk")
+    os.mkdir(disk, 0o700)
+    mount("-t", "tmpfs", "-o", "size=2m,mode=0700", "none", disk)
+    agent = Agent(folder, os.path.join(disk, "vault.db"))
+    client = agent.connect()
+    is_(error(client.call("Initialize", slots=[machine_slot(KEY)])), None)
+    is_(error(client.call("SetVariable", path="/", name="TOKEN", value="t")), None)
+    ballast = os.path.join(disk, "ballast")
+    with open(ballast, "wb") as file:
+        try:
+            while True:
+                file.write(b"\0" * 4096)
+                file.flush()
+        except OSError:
+            pass
+    for number in range(200):
+        reply = client.call("SetVariable", path="/", name=f"N{number}", value="v" * 60000)
+        if "error" in reply:
+            break
+    is_(error(reply), "LogUnwritable")
+    still_works(client)
+    os.unlink(ballast)
+    is_(error(client.call("Project", step="/")), None)
+    is_(client.call("Status")["parameters"]["log"], "ok")
+    actions = [(leaf["action"], leaf.get("refused"), leaf.get("why")) for leaf in client.leaves()]
+    assert ("refusals", "project", "LogUnwritable") in actions and actions[-1][0] == "project", actions
+    is_(error(client.many("VerifyLog")[-1]), None)
+    is_(error(client.call("Lock")), None)
+    is_(agent.wait(), 0)
+
+
+def read_only(folder):
+    disk = os.path.join(folder, "disk")
+    os.mkdir(disk, 0o700)
+    mount("-t", "tmpfs", "-o", "size=8m,mode=0700", "none", disk)
+    vault = os.path.join(disk, "vault.db")
+    agent = Agent(folder, vault)
+    client = agent.connect()
+    is_(error(client.call("Initialize", slots=[machine_slot(KEY)])), None)
+    is_(error(client.call("SetVariable", path="/", name="TOKEN", value="t")), None)
+    is_(error(client.call("Lock")), None)
+    is_(agent.wait(), 0)
+    mount("-o", "remount,ro", disk)
+    agent = Agent(folder, vault)
+    client = agent.connect()
+    is_(client.call("Unlock", slot_key=slot_key(KEY))["parameters"], {"was_open": False})
+    still_works(client)
+    is_(error(client.call("Lock")), None)
+    is_(agent.wait(), 0)
+
+
+if __name__ == "__main__":
+    with tempfile.TemporaryDirectory(prefix="agent-") as scratch:
+        {"full": full, "read_only": read_only}[sys.argv[1]](scratch)
+        subprocess.run(["umount", os.path.join(scratch, "disk")], check=False)

@@ -1,0 +1,774 @@
+"""What docs/PROTOCOL.md says of the agent, tried. Prints TAP; each function named test_... is one test."""
+
+import base64
+import contextlib
+import json
+import os
+import re
+import shutil
+import signal
+import socket
+import subprocess
+import sys
+import tempfile
+import time
+import traceback
+
+from agent_client import Agent, Client, Closed, connected, error, machine_slot, program, slot_key
+
+KEY = bytes(range(32))
+OTHER_KEY = bytes(range(1, 33))
+# The parameters of a call that would succeed on the vault of `furnished`; in this order each finds what it needs.
+CALLS = {
+    "Status": {}, "ListSlots": {}, "AddSlot": {"new_slot": machine_slot(OTHER_KEY, 2)}, "RemoveSlot": {"slot": f"{2:032x}"},
+    "ReplacePassphrase": {"new_slot": {**machine_slot(OTHER_KEY, 3), "kind": "passphrase", "memory_kib": 65536, "passes": 3,
+                                       "lanes": 4}},
+    "AddAccount": {"app": "slack", "properties": {"token": "xoxb"}}, "ListAccounts": {}, "ShowAccount": {"account": "slack"},
+    "SetAccount": {"account": "slack", "properties": {"more": "1"}}, "RenameAccount": {"account": "slack", "label": "work"},
+    "Bind": {"path": "billing/notify", "account": "slack"}, "Unbind": {"path": "billing/notify", "alias": "slack"},
+    "RemoveAccount": {"account": "slack"}, "SetVariable": {"path": "/", "name": "TOKEN", "value": "t"},
+    "GetVariable": {"path": "/", "name": "TOKEN"}, "ListVariables": {}, "UnsetVariable": {"path": "/", "name": "TOKEN"},
+    "BlockVariable": {"path": "billing", "name": "TOKEN"}, "AddStep": {"path": "billing/notify"}, "ListSteps": {},
+    "ShowStep": {"path": "billing/notify"}, "Project": {"step": "billing/notify"},
+    "RemoveStep": {"path": "billing/notify", "force": True}, "ReadLog": {}, "VerifyLog": {}, "Checkpoint": {}, "LogKey": {},
+}
+FRESH = {"AddSlot", "RemoveSlot", "ReplacePassphrase"}
+MANY = {"ReadLog", "VerifyLog"}
+ANYTIME = {"Status", "ListSlots"}
+LOGGED = {"AddSlot", "RemoveSlot", "ReplacePassphrase", "AddAccount", "SetAccount", "RenameAccount", "RemoveAccount", "SetVariable",
+          "GetVariable", "UnsetVariable", "BlockVariable", "Bind", "Unbind", "AddStep", "RemoveStep", "Project"}
+
+
+def is_(actual, expected):
+    if actual != expected:
+        raise AssertionError(f"got {actual!r}, want {expected!r}")
+
+
+def check(condition, what):
+    if not condition:
+        raise AssertionError(what)
+
+
+@contextlib.contextmanager
+def scratch():
+    folder = tempfile.mkdtemp(prefix="agent-", dir=os.environ.get("TMPDIR"))
+    try:
+        yield folder
+    finally:
+        shutil.rmtree(folder, ignore_errors=True)
+
+
+@contextlib.contextmanager
+def running(folder, **options):
+    """A running agent; ended in the end, whatever happens."""
+    agent = Agent(folder, **options)
+    try:
+        yield agent
+    finally:
+        if agent.process.poll() is None:
+            agent.process.kill()
+        agent.process.wait()
+
+
+@contextlib.contextmanager
+def furnished(**options):
+    """An agent with an open vault that has a step and a variable, and a client."""
+    with scratch() as folder, running(folder, **options) as agent:
+        client = agent.connect()
+        check("error" not in client.call("Initialize", slots=[machine_slot(KEY)]), "Initialize")
+        for method, parameters in (("AddStep", {"path": "billing/notify"}),
+                                   ("SetVariable", {"path": "/", "name": "STRIPE_KEY", "value": "sk_live_1"})):
+            check("error" not in client.call(method, **parameters), method)
+        yield agent, client
+
+
+def lock(agent, client):
+    """Ends the agent and starts another on the locked vault: (agent, client)."""
+    is_(error(client.call("Lock")), None)
+    is_(agent.wait(), 0)
+    agent = Agent(os.path.dirname(os.path.dirname(agent.socket)), agent.vault)
+    return agent, agent.connect()
+
+
+def any_call(client, method, **extra):
+    parameters = {**CALLS[method], **extra}
+    return client.many(method, **parameters)[-1] if method in MANY else client.call(method, **parameters)
+
+
+# ---- methods and states ----
+
+def test_every_method_without_a_vault_file():
+    with scratch() as folder, running(folder) as agent:
+        client = agent.connect()
+        for method in CALLS:
+            is_((method, error(any_call(client, method))), (method, None if method == "Status" else "NoVault"))
+        is_(error(client.call("Unlock", slot_key=slot_key(KEY))), "NoVault")
+
+
+def test_every_method_on_a_locked_vault():
+    with furnished() as (agent, client):
+        agent, client = lock(agent, client)
+        for method in CALLS:
+            is_((method, error(any_call(client, method))), (method, None if method in ANYTIME else "Locked"))
+        is_(error(client.call("Initialize", slots=[machine_slot(KEY)])), "Exists")
+        is_(error(client.call("Unlock")), "KeyRequired")
+        agent.process.kill()
+
+
+def test_every_method_with_a_slot_key_on_a_locked_vault_which_stays_locked_to_others():
+    with furnished() as (agent, client):
+        agent, client = lock(agent, client)
+        other = agent.connect()
+        for method in CALLS:
+            is_((method, error(any_call(client, method, slot_key=slot_key(KEY)))), (method, None))
+            is_((method, error(other.call("ListSteps"))), (method, "Locked"))
+        agent.process.kill()
+
+
+def test_every_method_with_a_wrong_key_on_a_locked_vault():
+    with furnished() as (agent, client):
+        agent, client = lock(agent, client)
+        for method in CALLS:
+            if method != "ListSlots":
+                is_((method, error(any_call(client, method, slot_key=slot_key(OTHER_KEY)))), (method, "WrongKey"))
+        is_(error(client.call("Unlock", slot_key=slot_key(OTHER_KEY))), "WrongKey")
+        is_(client.call("Status")["parameters"]["state"], "locked")
+        agent.process.kill()
+
+
+def test_every_method_on_an_open_vault():
+    with furnished() as (agent, client):
+        for method in CALLS:
+            key = {"slot_key": slot_key(KEY)} if method in FRESH else {}
+            is_((method, error(any_call(client, method, **key))), (method, None))
+
+
+def test_methods_that_need_a_fresh_key_refuse_without_and_with_a_wrong_one():
+    with furnished() as (agent, client):
+        for method in FRESH:
+            is_((method, error(any_call(client, method))), (method, "KeyRequired"))
+            is_((method, error(any_call(client, method, slot_key=slot_key(OTHER_KEY)))), (method, "WrongKey"))
+        is_([leaf["why"] for leaf in client.leaves(outcome="refused")], ["KeyRequired", "WrongKey"] * len(FRESH))
+
+
+def test_every_method_refuses_another_vault():
+    with furnished() as (agent, client):
+        for method in [*CALLS, "Unlock", "Lock"]:
+            parameters = {**CALLS.get(method, {}), "vault": "/elsewhere/vault.db"}
+            reply = client.many(method, **parameters)[-1] if method in MANY else client.call(method, **parameters)
+            is_((method, error(reply)), (method, "OtherVault"))
+        is_(client.call("Status")["parameters"]["state"], "open")
+
+
+def test_each_logged_method_has_one_leaf_with_who_asked():
+    with furnished() as (agent, client):
+        for method in CALLS:
+            before = client.call("Status")["parameters"]["log_size"]
+            any_call(client, method, **({"slot_key": slot_key(KEY)} if method in FRESH else {}))
+            after = client.call("Status")["parameters"]["log_size"]
+            is_((method, after - before), (method, int(method in LOGGED)))
+        for leaf in client.leaves():
+            is_((leaf["who"]["uid"], leaf["who"]["pid"]), (os.getuid(), os.getpid()))
+            is_(leaf["who"]["exe"], os.readlink("/proc/self/exe"))
+            is_(leaf["who"]["parent"]["pid"], os.getppid())
+
+
+def test_secrets_never_stand_in_the_log():
+    with furnished() as (agent, client):
+        client.call("Project", step="billing/notify", reason="a reason", command="/bin/true", purpose="run")
+        client.call("GetVariable", path="/", name="STRIPE_KEY")
+        lines = json.dumps(client.leaves())
+        check("sk_live_1" not in lines and "a reason" in lines, lines)
+
+
+def test_parameters_wrong_missing_and_superfluous_are_named():
+    with furnished() as (agent, client):
+        for parameters, name in (({"step": 1}, "step"), ({}, "step"), ({"step": "x", "stop": 1}, "stop"),
+                                 ({"step": "x", "deliver": "env"}, "deliver"), ({"step": "x", "deliver": [1]}, "deliver"),
+                                 ({"step": "x", "own": "yes"}, "own"), ({"step": "x", "slot_key": {}}, "slot_key"),
+                                 ({"step": "x", "slot_key": {"key": "", "salt": ""}}, "slot_key"), ({"vault": None, "step": "x"}, "vault")):
+            reply = client.call("Project", **parameters)
+            is_((error(reply), reply["parameters"]), ("InvalidParameter", {"parameter": name}))
+        is_(error(client.call("Project", step="billing/notify", own=None, reason=None)), None)
+
+
+def test_values_out_of_their_range_are_refused():
+    with furnished() as (agent, client):
+        for method, parameters in (("Unlock", {"lifetime": -1}), ("Unlock", {"idle": 10 ** 12}),
+                                   ("Project", {"step": "billing/notify", "deliver": []}),
+                                   ("Project", {"step": "billing/notify", "form": "xml"}),
+                                   ("Project", {"step": "billing/notify", "purpose": "fun"}),
+                                   ("Project", {"step": "Billing"}), ("SetVariable", {"path": "/", "name": "A"}),
+                                   ("SetVariable", {"path": "/", "name": "A", "value": "1", "value_base64": "MQ=="}),
+                                   ("SetVariable", {"path": "/", "name": "A", "value_base64": "MQ"}),
+                                   ("ListSteps", {"slot_key": {"key": "MQ=="}}),
+                                   ("AddSlot", {"new_slot": {**machine_slot(KEY), "id": "1"}, "slot_key": slot_key(KEY)}),
+                                   ("AddSlot", {"new_slot": {**machine_slot(KEY), "kind": "door"}, "slot_key": slot_key(KEY)}),
+                                   ("AddSlot", {"new_slot": {**machine_slot(KEY), "passes": -1}, "slot_key": slot_key(KEY)})):
+            is_((method, parameters, error(client.call(method, **parameters))), (method, parameters, "Invalid"))
+        is_(error(client.call("Project", step="billing/notify", reason="r" * 1025)), "TooLarge")
+        for parameters in ({"outcome": "maybe"}, {"since": "yesterday"}, {"uid": -1}):
+            is_(error(client.many("ReadLog", **parameters)[-1]), "Invalid")
+
+
+def test_bytes_that_are_no_text_go_and_come_as_base64():
+    with furnished() as (agent, client):
+        value = base64.b64encode(b"\xff\xfe\x01").decode()
+        is_(error(client.call("SetVariable", path="/", name="RAW", value_base64=value)), None)
+        is_(client.call("GetVariable", path="/", name="RAW")["parameters"].get("value_base64"), value)
+        is_(error(client.call("SetVariable", path="/", name="NUL", value_base64=base64.b64encode(b"a\0b").decode())), "Invalid")
+        is_(error(client.call("SetVariable", path="/", name="BIG", value="v" * 65537)), "TooLarge")
+
+
+# ---- envelopes and frames ----
+
+def test_the_service_describes_itself():
+    with scratch() as folder, running(folder) as agent:
+        client = agent.connect()
+        info = client.call("org.varlink.service.GetInfo")["parameters"]
+        is_(sorted(info), ["interfaces", "product", "url", "vendor", "version"])
+        text = client.call("org.varlink.service.GetInterfaceDescription", interface="io.stepvault.Agent")["parameters"]["description"]
+        source = os.path.join(os.path.dirname(os.path.abspath(__file__)), "../../vault/agent/io.stepvault.Agent.varlink")
+        with open(source, encoding="utf-8") as file:
+            is_(text, file.read())
+        for method, expected in (("org.varlink.service.GetInterfaceDescription", "InterfaceNotFound"), ("a.b.C", "InterfaceNotFound"),
+                                 ("io.stepvault.Agent.Nothing", "MethodNotFound"), ("org.varlink.service.Nothing", "MethodNotFound")):
+            is_(error(client.call(method, interface="x.y")), expected)
+
+
+def test_envelope_rules():
+    with furnished() as (agent, client):
+        status = client.request("Status")
+        client.send({**status, "com.example.extension": 1})
+        is_(error(client.receive()), None)
+        client.send({**status, "upgrade": True})
+        is_(error(client.receive()), "MethodNotImplemented")
+        client.send(client.request("ReadLog"))
+        is_(error(client.receive()), "ExpectedMore")
+        client.send({**client.request("Project", step="nowhere"), "oneway": True})
+        client.send({**client.request("AddStep", path="quiet"), "oneway": True})
+        check("quiet" in [step["path"] for step in client.call("ListSteps")["parameters"]["steps"]], "oneway was not served")
+        for broken in (b"{}\0", b"[]\0", b"\0", b"not json\0", b'{"method":1}\0', json.dumps({**status, "fds": 1}).encode() + b"\0",
+                       json.dumps({**status, "oneway": True, "more": True}).encode() + b"\0", b'{"method":"a.B","method":"a.B"}\0',
+                       b'{"method":"a.B","parameters":[]}\0', b'\xff\xfe\0', b"[" * 5000 + b"\0"):
+            with contextlib.closing(agent.connect()) as other:
+                other.send(broken)
+                try:
+                    raise AssertionError(f"{broken[:40]} was answered: {other.receive()}")
+                except Closed:
+                    pass
+        is_(error(client.call("Status")), None)
+
+
+def test_an_oversized_request_is_told_so_and_the_connection_closed():
+    with furnished() as (agent, client):
+        big = client.request("Project", step="billing/notify", reason="r" * (256 * 1024))
+        try:
+            client.send(big)
+        except BrokenPipeError:
+            pass
+        is_(error(client.receive()), "TooLarge")
+        try:
+            client.receive()
+            raise AssertionError("the connection is still open")
+        except (Closed, ConnectionResetError):
+            pass
+        other = agent.connect()
+        names = ["N" * 200 + f"{number:05}" for number in range(1200)]
+        is_(error(other.call("Project", step="billing/notify", inherited=names)), None)
+
+
+def test_a_frame_may_come_byte_by_byte_and_several_at_once():
+    with furnished() as (agent, client):
+        frame = json.dumps(client.request("Status")).encode() + b"\0"
+        for at in range(len(frame)):
+            client.stream.sendall(frame[at:at + 1])
+        is_(error(client.receive()), None)
+        client.stream.sendall(frame * 300 + frame[:10])
+        for _ in range(300):
+            is_(error(client.receive()), None)
+        client.stream.sendall(frame[10:])
+        is_(error(client.receive()), None)
+
+
+def test_pipelined_calls_are_answered_in_order_even_after_the_client_stopped_sending():
+    with furnished() as (agent, client):
+        for number in range(200):
+            client.send(client.request("SetVariable", path="/", name=f"N{number}", value=str(number)))
+            client.send(client.request("GetVariable", path="/", name=f"N{number}"))
+        client.stream.shutdown(socket.SHUT_WR)
+        for number in range(200):
+            is_(client.receive()["parameters"], {"replaced": False})
+            is_(client.receive()["parameters"]["value"], str(number))
+        try:
+            client.receive()
+            raise AssertionError("the connection is still open")
+        except Closed:
+            pass
+
+
+def test_a_frame_that_is_not_finished_within_ten_seconds_ends_the_connection():
+    with furnished() as (agent, client):
+        slow = agent.connect()
+        slow.stream.sendall(b'{"method":')
+        started = time.monotonic()
+        time.sleep(6)
+        slow.stream.sendall(b'"io.')
+        try:
+            slow.receive()
+            raise AssertionError("it was answered")
+        except Closed:
+            pass
+        check(9 < time.monotonic() - started < 13, time.monotonic() - started)
+        is_(error(client.call("Status")), None)
+
+
+def test_a_reader_who_does_not_take_its_reply_holds_up_nobody():
+    with furnished() as (agent, client):
+        for number in range(12):
+            client.call("SetVariable", path="/", name=f"BIG{number}", value="v" * 65536)
+        lazy = agent.connect()
+        lazy.stream.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 4096)
+        lazy.send(lazy.request("Project", step="billing/notify"))
+        time.sleep(0.2)
+        for _ in range(20):
+            is_(error(client.call("Project", step="billing/notify")), None)
+        check(len(json.dumps(lazy.receive())) > 12 * 65536, "the reply was cut")
+
+
+# ---- connections ----
+
+def resident_kib(pid):
+    with open(f"/proc/{pid}/status", encoding="ascii") as file:
+        return int(re.search(r"VmRSS:\s+(\d+)", file.read()).group(1))
+
+
+def test_a_thousand_idle_clients_cost_little_and_hold_up_nobody():
+    with furnished() as (agent, client):
+        before = resident_kib(agent.process.pid)
+        idle = [agent.connect() for _ in range(1000)]
+        is_(client.call("Status")["parameters"]["connections"], 1001)
+        grown = resident_kib(agent.process.pid) - before
+        check(grown < (16384 if "sanitize" in os.environ["BUILD"] else 2048), f"{grown} KiB")
+        is_(error(client.call("Project", step="billing/notify")), None)
+        is_(error(idle[999].call("Project", step="billing/notify")), None)
+        for one in idle:
+            one.close()
+
+
+def test_too_many_clients_make_the_longest_idle_one_give_way():
+    with furnished(prefix=["prlimit", "--nofile=256"]) as (agent, client):
+        crowd = []
+        for _ in range(230):
+            crowd.append(agent.connect())
+            client.call("Status")
+        is_(error(crowd[-1].call("Status")), None)
+        is_(error(client.call("Status")), None)
+        try:
+            crowd[0].call("Status")
+            raise AssertionError("the longest idle client is still there")
+        except (Closed, BrokenPipeError, ConnectionResetError):
+            pass
+
+
+def test_the_socket_and_its_folder_are_private():
+    with furnished() as (agent, client):
+        is_(oct(os.stat(agent.socket).st_mode & 0o777), "0o600")
+        is_(oct(os.stat(os.path.dirname(agent.socket)).st_mode & 0o777), "0o700")
+        is_(oct(os.stat(agent.vault).st_mode & 0o777), "0o600")
+
+
+def test_a_second_agent_on_one_socket_says_so_and_ends():
+    with furnished() as (agent, client):
+        done = subprocess.run([program(), "--vault", agent.vault, "--socket", agent.socket], stdin=subprocess.DEVNULL,
+                              capture_output=True, text=True, timeout=20, check=False)
+        is_((done.returncode, done.stderr), (1, f"stepvault-agent: another agent serves {agent.socket}\n"))
+        is_(error(client.call("Status")), None)
+
+
+def test_a_second_agent_on_one_vault_finds_it_busy():
+    with furnished() as (agent, client), scratch() as folder, running(folder, vault=agent.vault) as second:
+        other = second.connect()
+        is_(error(other.call("Unlock", slot_key=slot_key(KEY))), "Busy")
+        is_(other.call("Status")["parameters"]["state"], "locked")
+        is_(error(client.call("Project", step="billing/notify")), None)
+
+
+def test_a_dead_socket_is_replaced_and_anything_else_is_not():
+    with scratch() as folder:
+        os.makedirs(os.path.join(folder, "run"), 0o700)
+        dead = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
+        dead.bind(os.path.join(folder, "run/agent.sock"))
+        dead.close()
+        with running(folder) as agent:
+            is_(agent.end(), 0)
+        check(not os.path.exists(agent.socket), "the socket is left")
+        with open(agent.socket, "wb"):
+            pass
+        done = subprocess.run([program(), "--vault", agent.vault, "--socket", agent.socket], capture_output=True, timeout=20, check=False)
+        check(done.returncode == 1 and b"not a socket of ours" in done.stderr, done.stderr)
+        check(os.path.isfile(agent.socket), "the file is gone")
+
+
+def test_a_folder_that_others_may_enter_is_refused():
+    with scratch() as folder:
+        os.makedirs(os.path.join(folder, "run"))
+        os.chmod(os.path.join(folder, "run"), 0o755)
+        done = subprocess.run([program(), "--vault", folder + "/v.db", "--socket", folder + "/run/agent.sock"], capture_output=True,
+                              timeout=20, check=False)
+        check(done.returncode == 1 and done.stderr.count(b"\n") == 1, done.stderr)
+
+
+def test_command_line_errors():
+    for arguments in ((), ("--vault", "relative.db"), ("--vault", "/v.db", "--what"), ("--vault", "/v.db", "--wait", "x")):
+        is_((arguments, subprocess.run([program(), *arguments], capture_output=True, check=False).returncode), (arguments, 2))
+    is_(subprocess.run([program(), "--vault", "/v.db"], capture_output=True, check=False).returncode, 2)
+    is_(subprocess.run([program(), "--version"], capture_output=True, check=False).returncode, 0)
+
+
+# ---- how it ends ----
+
+def ends_and_locks(end):
+    with furnished() as (agent, client):
+        end(agent, client)
+        is_(agent.wait(), 0)
+        check(not os.path.exists(agent.vault + "-wal"), "the vault was not closed")
+        with running(os.path.dirname(os.path.dirname(agent.socket)), vault=agent.vault) as again:
+            client = again.connect()
+            is_(client.call("Unlock", slot_key=slot_key(KEY))["parameters"], {"was_open": False})
+            is_(error(client.many("VerifyLog")[-1]), None)
+            return [leaf for leaf in client.leaves() if leaf["action"] == "lock"][-1]
+
+
+def test_lock_ends_the_agent_and_frees_the_socket_before_the_reply():
+    with furnished() as (agent, client):
+        is_(client.call("Lock")["parameters"], {"was_open": True})
+        check(not os.path.exists(agent.socket), "the socket is still there")
+        with running(os.path.dirname(os.path.dirname(agent.socket))) as again:
+            is_(again.connect().call("Lock")["parameters"], {"was_open": False})
+            is_(again.wait(), 0)
+        is_(agent.wait(), 0)
+
+
+def test_signals_lock_and_end_it():
+    for number in (signal.SIGTERM, signal.SIGINT, signal.SIGHUP):
+        is_(ends_and_locks(lambda agent, _: agent.process.send_signal(number))["cause"], "signal")
+
+
+def test_removing_the_socket_locks_and_ends_it():
+    is_(ends_and_locks(lambda agent, _: os.unlink(agent.socket))["cause"], "socket removed")
+
+
+def test_replacing_the_socket_locks_and_ends_it_and_leaves_the_new_one():
+    def replace(agent, _):
+        other = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
+        other.bind(agent.socket + ".new")
+        os.rename(agent.socket + ".new", agent.socket)
+        other.close()
+        is_(agent.wait(), 0)
+        check(os.path.exists(agent.socket), "another's socket was removed")
+    is_(ends_and_locks(replace)["cause"], "socket removed")
+
+
+def test_its_lifetime_locks_and_ends_it():
+    def live(_, client):
+        is_(client.call("Unlock", lifetime=1)["parameters"], {"was_open": True})
+        is_(client.call("Status")["parameters"]["locks_in"], 1)
+    is_(ends_and_locks(live)["cause"], "lifetime")
+
+
+def test_idle_time_locks_it_and_use_puts_that_off():
+    def rest(agent, client):
+        client.call("Unlock", idle=1)
+        is_(client.call("Status")["parameters"]["idle_locks_after"], 1)
+        for _ in range(8):
+            time.sleep(0.3)
+            client.call("Project", step="billing/notify")
+        is_(agent.process.poll(), None)
+        started = time.monotonic()
+        agent.wait()
+        check(0.5 < time.monotonic() - started < 4, time.monotonic() - started)
+    is_(ends_and_locks(rest)["cause"], "idle")
+
+
+def test_times_can_be_removed_again():
+    with furnished() as (agent, client):
+        client.call("Unlock", lifetime=2, idle=2)
+        client.call("Unlock", lifetime=0, idle=0)
+        time.sleep(2.5)
+        is_(client.call("Status")["parameters"]["locks_in"], 0)
+
+
+def test_kill_at_any_moment_leaves_the_state_before_or_after():
+    with scratch() as folder:
+        agent = Agent(folder)
+        client = agent.connect()
+        client.call("Initialize", slots=[machine_slot(KEY)])
+        told = 0
+        for turn in range(6):
+            answered = 0
+            os.set_blocking(client.stream.fileno(), True)
+            for number in range(400):
+                client.send(client.request("SetVariable", path="/", name=f"T{turn}_{number}", value="x" * 100))
+            for _ in range(20 + turn * 37):
+                client.receive()
+                answered += 1
+            agent.process.kill()
+            agent.process.wait()
+            agent = Agent(folder)
+            client = agent.connect()
+            is_(client.call("Unlock", slot_key=slot_key(KEY))["parameters"], {"was_open": False})
+            names = {row["name"] for row in client.call("ListVariables", path="/")["parameters"]["variables"]}
+            kept = sum(name.startswith(f"T{turn}_") for name in names)
+            check(answered <= kept <= 400 and all(f"T{turn}_{n}" in names for n in range(kept)), (answered, kept))
+            told += kept
+            is_(error(client.many("VerifyLog")[-1]), None)
+            is_(sum(leaf["action"] == "set-variable" for leaf in client.leaves()), told)
+        is_(agent.end(), 0)
+
+
+# ---- the agent of one command ----
+
+def test_a_connected_agent_serves_its_connection_and_ends_with_it():
+    with furnished() as (agent, client):
+        client.call("Lock")
+        agent.wait()
+        process, one = connected(agent.vault)
+        is_(error(one.call("Project", step="billing/notify")), "Locked")
+        is_(one.call("Project", step="billing/notify", slot_key=slot_key(KEY))["parameters"]["variables"], {"STRIPE_KEY": "sk_live_1"})
+        is_(error(one.call("ListSteps")), "Locked")
+        leaves = one.leaves(slot_key=slot_key(KEY))
+        is_([leaf["action"] for leaf in leaves][-2:], ["refusals", "project"])
+        one.close()
+        is_(process.wait(20), 0)
+
+
+def test_a_connected_agent_waits_for_the_vault_of_another():
+    with furnished() as (agent, client):
+        process, one = connected(agent.vault)
+        one.send(one.request("Project", step="billing/notify", slot_key=slot_key(KEY)))
+        time.sleep(0.5)
+        client.call("Lock")
+        is_(one.receive()["parameters"]["variables"], {"STRIPE_KEY": "sk_live_1"})
+        one.close()
+        is_(process.wait(20), 0)
+    with furnished() as (agent, client):
+        process, one = connected(agent.vault, ["--wait", "0"])
+        is_(error(one.call("Project", step="billing/notify", slot_key=slot_key(KEY))), "Busy")
+        one.close()
+        is_(process.wait(20), 0)
+
+
+def test_an_agent_started_to_be_unlocked_stays_only_if_it_was():
+    with furnished() as (agent, client):
+        client.call("Lock")
+        agent.wait()
+        for key, stays in ((OTHER_KEY, False), (KEY, True)):
+            process, one = connected(agent.vault, ["--socket", agent.socket], stderr=subprocess.PIPE)
+            is_(error(one.call("Unlock", slot_key=slot_key(key))), None if stays else "WrongKey")
+            is_(process.stderr.read(), b"")
+            one.close()
+            if not stays:
+                is_(process.wait(20), 0)
+        client = agent.connect()
+        is_(client.call("Status")["parameters"]["state"], "open")
+        client.call("Lock")
+        is_(process.wait(20), 0)
+
+
+def test_a_socket_handed_over_is_served_and_left_alone():
+    with furnished() as (agent, client), scratch() as folder:
+        client.call("Lock")
+        agent.wait()
+        path = os.path.join(folder, "handed.sock")
+        listener = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
+        listener.bind(path)
+        listener.listen()
+        script = "import os,sys; os.dup2(int(sys.argv[1]),3,inheritable=True); " \
+            "os.environ.update(LISTEN_PID=str(os.getpid()),LISTEN_FDS='1'); os.execv(sys.argv[2],sys.argv[2:])"
+        process = subprocess.Popen([sys.executable, "-c", script, str(listener.fileno()), program(), "--vault", agent.vault],
+                                   pass_fds=[listener.fileno()])
+        stream = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
+        stream.connect(path)
+        one = Client(stream, agent.vault)
+        is_(one.call("Unlock", slot_key=slot_key(KEY))["parameters"], {"was_open": False})
+        is_(one.call("Lock")["parameters"], {"was_open": True})
+        is_(process.wait(20), 0)
+        check(os.path.exists(path), "the socket was removed")
+
+
+# ---- the log ----
+
+def test_refusals_while_locked_wait_and_become_leaves_before_the_next_projection():
+    with furnished() as (agent, client):
+        agent, client = lock(agent, client)
+        for _ in range(5):
+            is_(error(client.call("Project", step="billing/notify")), "Locked")
+        is_(error(client.call("GetVariable", path="/", name="STRIPE_KEY")), "Locked")
+        is_(error(client.call("Unlock", slot_key=slot_key(OTHER_KEY))), "WrongKey")
+        is_(client.call("Status")["parameters"]["waiting_refusals"], 7)
+        client.call("Unlock", slot_key=slot_key(KEY))
+        is_(client.call("Status")["parameters"]["waiting_refusals"], 0)
+        client.call("Project", step="billing/notify")
+        leaves = client.leaves()[-5:]
+        is_([(leaf["action"], leaf.get("refused"), leaf.get("count"), leaf.get("why")) for leaf in leaves],
+            [("refusals", "project", 5, "Locked"), ("refusals", "get", 1, "Locked"), ("refusals", "unlock", 1, "WrongKey"),
+             ("unlock", None, None, None), ("project", None, None, None)])
+        check(leaves[0]["first"] <= leaves[0]["last"] and leaves[0]["who"]["pid"] == os.getpid() and "step" not in leaves[0], leaves[0])
+        agent.process.kill()
+
+
+def test_refusals_that_find_no_room_are_said_as_lost():
+    with furnished() as (agent, client):
+        agent, client = lock(agent, client)
+        script = "import os,sys; sys.path.insert(0,sys.argv[1]); from agent_client import *; import socket\n" \
+            "s=socket.socket(socket.AF_UNIX); s.connect(sys.argv[2]); Client(s,sys.argv[3]).call('Project',step='x')"
+        for _ in range(8):
+            crowd = [subprocess.Popen([sys.executable, "-c", script, os.path.dirname(os.path.abspath(__file__)), agent.socket,
+                                       agent.vault]) for _ in range(9)]
+            for one in crowd:
+                is_(one.wait(60), 0)
+        is_(client.call("Status")["parameters"]["waiting_refusals"], 72)
+        client.call("Unlock", slot_key=slot_key(KEY))
+        leaves = client.leaves(outcome="refused")
+        is_((sum(leaf.get("count", 0) for leaf in leaves), leaves[-1].get("lost")), (64, 8))
+        agent.process.kill()
+
+
+def test_the_log_can_be_filtered():
+    with furnished() as (agent, client):
+        client.call("AddAccount", app="slack", properties={"token": "xoxb"})
+        client.call("Bind", path="billing/notify", account="slack")
+        client.call("Project", step="billing/notify")
+        client.call("Project", step="nowhere")
+        for filters, actions in (({"step": "billing/notify"}, ["project"]), ({"outcome": "refused"}, ["project"]),
+                                 ({"variable": "STRIPE_KEY"}, ["set-variable", "project"]), ({"variable": "SLACK_TOKEN"}, ["project"]),
+                                 ({"account": "slack"}, ["add-account", "bind", "project"]),
+                                 ({"account": "slack:default"}, ["add-account", "bind", "project"]), ({"account": "slack:other"}, []),
+                                 ({"uid": os.getuid() + 1}, []), ({"since": "2999-01-01T00:00:00Z"}, []),
+                                 ({"uid": os.getuid(), "step": "billing/notify", "since": "2000-01-01T00:00:00Z"}, ["project"])):
+            is_((filters, [leaf["action"] for leaf in client.leaves(**filters)]), (filters, actions))
+
+
+def test_a_long_log_comes_in_pages_while_others_are_served():
+    with furnished() as (agent, client):
+        for _ in range(10):
+            for _ in range(100):
+                client.send(client.request("GetVariable", path="/", name="STRIPE_KEY"))
+            for _ in range(100):
+                client.receive()
+        reader = agent.connect()
+        reader.send(reader.request("ReadLog", {"more": True}))
+        is_(error(client.call("Project", step="billing/notify")), None)
+        replies = [reader.receive()]
+        while replies[-1].get("continues"):
+            replies.append(reader.receive())
+        indices = [leaf["index"] for reply in replies for leaf in reply["parameters"]["leaves"]]
+        is_(indices, list(range(replies[-1]["parameters"]["total"])))
+        check(len(replies) > 7, len(replies))
+        reader.send(reader.request("ReadLog", {"more": True}))
+        reader.receive()
+        reader.close()
+        is_(error(client.call("Status")), None)
+
+
+def test_locking_ends_a_reading_with_locked():
+    with furnished() as (agent, client):
+        for _ in range(8):
+            for _ in range(100):
+                client.send(client.request("GetVariable", path="/", name="STRIPE_KEY"))
+            for _ in range(100):
+                client.receive()
+        reader = agent.connect()
+        reader.stream.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 4096)
+        reader.send(reader.request("ReadLog", {"more": True}))
+        reader.receive()
+        is_(error(client.call("Lock")), None)
+        reply = {"continues": True}
+        while reply.get("continues"):
+            reply = reader.receive()
+        is_(error(reply), "Locked")
+        is_(agent.wait(), 0)
+
+
+def test_one_sync_serves_many_calls_and_comes_before_their_replies():
+    if shutil.which("strace") is None or "sanitize" in os.environ["BUILD"]:
+        return "strace cannot follow this build"
+    with scratch() as folder:
+        trace = os.path.join(folder, "trace")
+        with running(folder, prefix=["strace", "-f", "-o", trace, "-e", "trace=fdatasync,sendto,recvfrom"]) as agent:
+            client = agent.connect()
+            client.call("Initialize", slots=[machine_slot(KEY)])
+            client.call("SetVariable", path="/", name="TOKEN", value="t")
+            clients = [agent.connect() for _ in range(32)]
+            for one in clients:
+                is_(error(one.call("Project", step="/")), None)
+            pid = int(client.call("Status")["parameters"]["pid"])
+            os.kill(pid, signal.SIGSTOP)
+            for one in clients:
+                one.send(one.request("Project", step="/", reason="together"))
+            os.kill(pid, signal.SIGCONT)
+            for one in clients:
+                is_(error(one.receive()), None)
+            client.call("Lock")
+            agent.wait()
+        with open(trace, encoding="utf-8", errors="replace") as file:
+            lines = [line for line in file if "together" in line or "fdatasync(" in line or "sendto(" in line]
+        first = next(at for at, line in enumerate(lines) if "together" in line)
+        kinds = "".join({"r": "r", "f": "f", "s": "s"}[re.search(r"(recvfrom|fdatasync|sendto)\(", line).group(1)[0]]
+                        for line in lines[first:])
+        check(re.match(r"^r{32}f+s{32}", kinds) and kinds.index("s") - 32 <= 2, kinds[:80])
+    return None
+
+
+def disk_test(name):
+    """Runs a test of agent_disk.py, which needs a file system of its own."""
+    done = subprocess.run(["unshare", "-rm", sys.executable, os.path.join(os.path.dirname(os.path.abspath(__file__)), "agent_disk.py"), name],
+                          capture_output=True, text=True, timeout=120, check=False)
+    if done.returncode == 77 or "unshare failed" in done.stderr:
+        return "no file system of one's own here"
+    check(done.returncode == 0, done.stdout + done.stderr)
+    return None
+
+
+def test_a_full_disk_refuses_and_the_log_can_still_be_read():
+    return disk_test("full")
+
+
+def test_a_read_only_disk_refuses_and_the_log_can_still_be_read():
+    return disk_test("read_only")
+
+
+# ---- confinement ----
+
+def test_the_process_has_given_up_what_status_says():
+    with furnished() as (agent, client):
+        held = {row["name"]: row["held"] for row in client.call("Status")["parameters"]["protections"]}
+        is_(sorted(held), ["core dumps off", "landlock", "memory locked", "no new privileges", "peer reader", "system calls"])
+        with open(f"/proc/{agent.process.pid}/status", encoding="ascii") as file:
+            status = file.read()
+        is_(bool(re.search(r"NoNewPrivs:\s+1", status)), held["no new privileges"])
+        is_(bool(re.search(r"Seccomp:\s+2", status)), held["system calls"])
+        is_(re.search(r"Max core file size +(\d+)", open(f"/proc/{agent.process.pid}/limits", encoding="ascii").read()).group(1), "0")
+        check(held["peer reader"] and held["no new privileges"], held)
+
+
+def main():
+    tests = [(name[5:].replace("_", " "), function) for name, function in globals().items() if name.startswith("test_")]
+    chosen = sys.argv[1:]
+    tests = [(name, function) for name, function in tests if not chosen or any(word in name for word in chosen)]
+    failed = 0
+    print(f"1..{len(tests)}", flush=True)
+    for number, (name, function) in enumerate(tests, 1):
+        try:
+            skipped = function()
+            print(f"ok {number} - {name}" + (f" # SKIP {skipped}" if skipped else ""), flush=True)
+        except Exception:
+            failed += 1
+            print(f"not ok {number} - {name}", flush=True)
+            print("".join("# " + line + "\n" for line in traceback.format_exc().splitlines()), end="", flush=True)
+    return 1 if failed else 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
