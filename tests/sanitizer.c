@@ -1,5 +1,6 @@
-/* Linked into the programs of the sanitizer build only: their options, because the agent starts with an environment
- * of its own. Leaks are looked for in the unit tests; a process that made itself undumpable cannot look. */
+/* Linked into the programs of the sanitizer build only: their options, because the agent starts with an
+ * environment of its own. Leaks are looked for in the unit tests; a process that made itself undumpable
+ * cannot look. */
 
 __attribute__((visibility("default"))) const char *__asan_default_options(void);
 __attribute__((visibility("default"))) const char *__ubsan_default_options(void);

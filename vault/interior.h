@@ -37,6 +37,7 @@ struct log_keys {
 struct log {
     struct log_keys *keys;
     struct merkle_edge edge;
+    struct merkle_edge committed; /* the edge as the turn found it */
     uint8_t (*tails)[LOG_TILE_WIDTH]
                     [MERKLE_HASH_SIZE]; /* LOG_LEVELS unfinished tiles; level L holds (size >> 8L) & 255 */
     uint64_t segment_first;

@@ -70,11 +70,23 @@ static const unsigned slot_limits[] = {
     [SLOT_MACHINE] = 64,
 };
 
+/* The state remembers rows by id, and numbered rows by keys that begin so; a slot's id comes from its maker. */
+static bool id_is_random(const uint8_t id[SLOT_ID_SIZE])
+{
+    static const uint8_t zeros[4];
+
+    return memcmp(id, zeros, 3) != 0 || memcmp(id + 4, zeros, 4) != 0;
+}
+
 static enum status check_new_slot(const struct store_slot *rows, size_t count,
                                   const struct vault_new_slot *slot, struct failure *failure)
 {
     unsigned same = 0;
 
+    if (slot_kind_name(slot->header.kind) == NULL)
+        return failure_set(failure, STATUS_INVALID, "there is no such kind of slot");
+    if (!id_is_random(slot->header.id))
+        return failure_set(failure, STATUS_INVALID, "the id of a slot is 16 random bytes");
     for (size_t i = 0; i < count; i++) {
         same += rows[i].kind == (uint32_t)slot->header.kind;
         if (memcmp(rows[i].id, slot->header.id, SLOT_ID_SIZE) == 0)
@@ -136,6 +148,10 @@ static enum status headers_from_rows(const struct store_slot *rows, size_t count
     for (size_t i = 0; i < count; i++) {
         slot_from_row(&rows[i], &slot);
         headers[i] = slot.header;
+        if (slot_kind_name(slot.header.kind) == NULL) {
+            free(headers);
+            return failure_set(failure, STATUS_CORRUPT, "a slot of the vault is of a kind that is none");
+        }
     }
     *ret_headers = headers;
     return STATUS_OK;
@@ -188,6 +204,15 @@ enum status vault_check_key(struct vault *vault, const struct vault_key *key, st
     return status;
 }
 
+/* Of any row: a record of the same id would be forgotten for the slot. */
+static enum status check_id_is_free(const struct vault *vault, const struct vault_new_slot *slot,
+                                    struct failure *failure)
+{
+    if (state_remembers(&vault->state, slot->header.id))
+        return failure_set(failure, STATUS_EXISTS, "there is a slot or record of that id");
+    return STATUS_OK;
+}
+
 enum status vault_add_slot(struct vault *vault, const struct vault_new_slot *slot, struct failure *failure)
 {
     CLEANUP(cleanup_free) struct store_slot *rows = NULL;
@@ -196,6 +221,8 @@ enum status vault_add_slot(struct vault *vault, const struct vault_new_slot *slo
     enum status status = list_slots(vault, failure, &rows, &count);
     if (status == STATUS_OK)
         status = check_new_slot(rows, count, slot, failure);
+    if (status == STATUS_OK)
+        status = check_id_is_free(vault, slot, failure);
     return status == STATUS_OK ? keyslot_put(vault, slot, failure) : status;
 }
 
@@ -248,9 +275,11 @@ enum status vault_replace_passphrase(struct vault *vault, const struct vault_new
             old = &rows[i];
     if (old == NULL)
         return failure_set(failure, STATUS_NOT_FOUND, "the vault has no passphrase slot to replace");
-    if (slot->header.kind != SLOT_PASSPHRASE || memcmp(old->id, slot->header.id, SLOT_ID_SIZE) == 0)
+    if (slot->header.kind != SLOT_PASSPHRASE || !id_is_random(slot->header.id))
         return failure_set(failure, STATUS_INVALID, "the new slot is not a new passphrase slot");
-    status = drop_slot(vault, old->id, failure);
+    status = check_id_is_free(vault, slot, failure);
+    if (status == STATUS_OK)
+        status = drop_slot(vault, old->id, failure);
     return status == STATUS_OK ? keyslot_put(vault, slot, failure) : status;
 }
 

@@ -22,7 +22,9 @@ static size_t key_home(const uint8_t key[STATE_KEY_SIZE], size_t capacity)
     uint64_t high, low;
     memcpy(&high, key, sizeof high);
     memcpy(&low, key + sizeof high, sizeof low);
-    return (size_t)(((high ^ low) * 0x9e3779b97f4a7c15u) >> 20) & (capacity - 1);
+    high ^= low;
+    high ^= high >> 32; /* a number's low bytes are the highest here, and a product carries upwards only */
+    return (size_t)((high * 0x9e3779b97f4a7c15u) >> 32) & (capacity - 1);
 }
 
 void state_reset(struct state *state)
@@ -278,8 +280,6 @@ static void name_count(struct state *state, const uint8_t hash[STORE_LOOKUP_SIZE
     struct state_name *name = name_find(state, hash);
 
     if (name->count == 0) {
-        if (delta < 0)
-            return;
         memcpy(name->hash, hash, STORE_LOOKUP_SIZE);
         state->name_count++;
     }
@@ -293,6 +293,9 @@ static bool names_change(struct state *state, const uint8_t *hashes, size_t size
     for (size_t at = 0; at + STORE_LOOKUP_SIZE <= size; at += STORE_LOOKUP_SIZE) {
         struct state_undo entry = {.kind = UNDO_NAME, .delta = delta};
 
+        /* What is not counted cannot be counted out, and undoing it would count it in. */
+        if (delta < 0 && !state_knows_name(state, hashes + at))
+            continue;
         memcpy(entry.key, hashes + at, STORE_LOOKUP_SIZE);
         if (!names_make_room(state) || !undo_push(state, &entry))
             return false;

@@ -279,6 +279,7 @@ enum status vault_begin(struct vault *vault, struct failure *failure)
     if (status != STATUS_OK)
         return status;
     state_begin(&vault->state);
+    vault->log.committed = vault->log.edge;
     vault->in_turn = true;
     vault->broken = false;
     return STATUS_OK;
@@ -291,6 +292,8 @@ void vault_rollback(struct vault *vault)
     borrow_drop(vault);
     store_rollback(vault->store);
     state_rollback(&vault->state);
+    /* Reading and verifying need no more than the edge, and come before the next turn may. */
+    vault->log.edge = vault->log.committed;
     vault->in_turn = false;
     vault->broken = false;
     vault->rolled_back = true;

@@ -20,6 +20,20 @@ def mount(*arguments):
         sys.exit(77)
 
 
+def fill(path):
+    descriptor = os.open(path, os.O_WRONLY | os.O_CREAT, 0o600)
+    try:
+        while True:
+            os.write(descriptor, b"\0" * 4096)
+    except OSError:
+        os.close(descriptor)
+
+
+def started(folder, vault):
+    """An agent that does not outlive this process, whatever happens."""
+    return Agent(folder, vault, prefix=["setpriv", "--pdeathsig", "KILL"])
+
+
 def still_works(client):
     """What must work while nothing can be written."""
     is_(error(client.call("Project", step="/")), "LogUnwritable")
@@ -39,18 +53,12 @@ def full(folder):
     disk = os.path.join(folder, "disk")
     os.mkdir(disk, 0o700)
     mount("-t", "tmpfs", "-o", "size=2m,mode=0700", "none", disk)
-    agent = Agent(folder, os.path.join(disk, "vault.db"))
+    agent = started(folder, os.path.join(disk, "vault.db"))
     client = agent.connect()
     is_(error(client.call("Initialize", slots=[machine_slot(KEY)])), None)
     is_(error(client.call("SetVariable", path="/", name="TOKEN", value="t")), None)
     ballast = os.path.join(disk, "ballast")
-    with open(ballast, "wb") as file:
-        try:
-            while True:
-                file.write(b"\0" * 4096)
-                file.flush()
-        except OSError:
-            pass
+    fill(ballast)
     for number in range(200):
         reply = client.call("SetVariable", path="/", name=f"N{number}", value="v" * 60000)
         if "error" in reply:
@@ -72,14 +80,14 @@ def read_only(folder):
     os.mkdir(disk, 0o700)
     mount("-t", "tmpfs", "-o", "size=8m,mode=0700", "none", disk)
     vault = os.path.join(disk, "vault.db")
-    agent = Agent(folder, vault)
+    agent = started(folder, vault)
     client = agent.connect()
     is_(error(client.call("Initialize", slots=[machine_slot(KEY)])), None)
     is_(error(client.call("SetVariable", path="/", name="TOKEN", value="t")), None)
     is_(error(client.call("Lock")), None)
     is_(agent.wait(), 0)
     mount("-o", "remount,ro", disk)
-    agent = Agent(folder, vault)
+    agent = started(folder, vault)
     client = agent.connect()
     is_(client.call("Unlock", slot_key=slot_key(KEY))["parameters"], {"was_open": False})
     still_works(client)
@@ -89,5 +97,7 @@ def read_only(folder):
 
 if __name__ == "__main__":
     with tempfile.TemporaryDirectory(prefix="agent-") as scratch:
-        {"full": full, "read_only": read_only}[sys.argv[1]](scratch)
-        subprocess.run(["umount", os.path.join(scratch, "disk")], check=False)
+        try:
+            {"full": full, "read_only": read_only}[sys.argv[1]](scratch)
+        finally:
+            subprocess.run(["umount", "--lazy", os.path.join(scratch, "disk")], check=False)

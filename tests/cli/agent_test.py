@@ -18,11 +18,11 @@ from agent_client import Agent, Client, Closed, connected, error, machine_slot, 
 
 KEY = bytes(range(32))
 OTHER_KEY = bytes(range(1, 33))
+PASSPHRASE_SLOT = {**machine_slot(OTHER_KEY, 3), "kind": "passphrase", "memory_kib": 65536, "passes": 3, "lanes": 4}
 # The parameters of a call that would succeed on the vault of `furnished`; in this order each finds what it needs.
 CALLS = {
     "Status": {}, "ListSlots": {}, "AddSlot": {"new_slot": machine_slot(OTHER_KEY, 2)}, "RemoveSlot": {"slot": f"{2:032x}"},
-    "ReplacePassphrase": {"new_slot": {**machine_slot(OTHER_KEY, 3), "kind": "passphrase", "memory_kib": 65536, "passes": 3,
-                                       "lanes": 4}},
+    "ReplacePassphrase": {"new_slot": {**PASSPHRASE_SLOT, "id": f"{4:032x}"}},
     "AddAccount": {"app": "slack", "properties": {"token": "xoxb"}}, "ListAccounts": {}, "ShowAccount": {"account": "slack"},
     "SetAccount": {"account": "slack", "properties": {"more": "1"}}, "RenameAccount": {"account": "slack", "label": "work"},
     "Bind": {"path": "billing/notify", "account": "slack"}, "Unbind": {"path": "billing/notify", "alias": "slack"},
@@ -75,7 +75,7 @@ def furnished(**options):
     """An agent with an open vault that has a step and a variable, and a client."""
     with scratch() as folder, running(folder, **options) as agent:
         client = agent.connect()
-        check("error" not in client.call("Initialize", slots=[machine_slot(KEY)]), "Initialize")
+        check("error" not in client.call("Initialize", slots=[machine_slot(KEY), PASSPHRASE_SLOT]), "Initialize")
         for method, parameters in (("AddStep", {"path": "billing/notify"}),
                                    ("SetVariable", {"path": "/", "name": "STRIPE_KEY", "value": "sk_live_1"})):
             check("error" not in client.call(method, **parameters), method)
@@ -293,11 +293,11 @@ def test_a_frame_may_come_byte_by_byte_and_several_at_once():
 
 def test_pipelined_calls_are_answered_in_order_even_after_the_client_stopped_sending():
     with furnished() as (agent, client):
-        for number in range(200):
+        for number in range(60):
             client.send(client.request("SetVariable", path="/", name=f"N{number}", value=str(number)))
             client.send(client.request("GetVariable", path="/", name=f"N{number}"))
         client.stream.shutdown(socket.SHUT_WR)
-        for number in range(200):
+        for number in range(60):
             is_(client.receive()["parameters"], {"replaced": False})
             is_(client.receive()["parameters"]["value"], str(number))
         try:
@@ -347,7 +347,8 @@ def test_a_thousand_idle_clients_cost_little_and_hold_up_nobody():
     with furnished() as (agent, client):
         before = resident_kib(agent.process.pid)
         idle = [agent.connect() for _ in range(1000)]
-        is_(client.call("Status")["parameters"]["connections"], 1001)
+        while client.call("Status")["parameters"]["connections"] < 1001:
+            time.sleep(0.01)
         grown = resident_kib(agent.process.pid) - before
         check(grown < (16384 if "sanitize" in os.environ["BUILD"] else 2048), f"{grown} KiB")
         is_(error(client.call("Project", step="billing/notify")), None)
@@ -507,10 +508,9 @@ def test_kill_at_any_moment_leaves_the_state_before_or_after():
         told = 0
         for turn in range(6):
             answered = 0
-            os.set_blocking(client.stream.fileno(), True)
-            for number in range(400):
+            for number in range(100):
                 client.send(client.request("SetVariable", path="/", name=f"T{turn}_{number}", value="x" * 100))
-            for _ in range(20 + turn * 37):
+            for _ in range(5 + turn * 17):
                 client.receive()
                 answered += 1
             agent.process.kill()
@@ -520,7 +520,7 @@ def test_kill_at_any_moment_leaves_the_state_before_or_after():
             is_(client.call("Unlock", slot_key=slot_key(KEY))["parameters"], {"was_open": False})
             names = {row["name"] for row in client.call("ListVariables", path="/")["parameters"]["variables"]}
             kept = sum(name.startswith(f"T{turn}_") for name in names)
-            check(answered <= kept <= 400 and all(f"T{turn}_{n}" in names for n in range(kept)), (answered, kept))
+            check(answered <= kept <= 100 and all(f"T{turn}_{n}" in names for n in range(kept)), (answered, kept))
             told += kept
             is_(error(client.many("VerifyLog")[-1]), None)
             is_(sum(leaf["action"] == "set-variable" for leaf in client.leaves()), told)
@@ -696,7 +696,7 @@ def test_one_sync_serves_many_calls_and_comes_before_their_replies():
         return "strace cannot follow this build"
     with scratch() as folder:
         trace = os.path.join(folder, "trace")
-        with running(folder, prefix=["strace", "-f", "-o", trace, "-e", "trace=fdatasync,sendto,recvfrom"]) as agent:
+        with running(folder, prefix=["strace", "-f", "-s", "400", "-o", trace, "-e", "trace=fdatasync,sendto,recvfrom"]) as agent:
             client = agent.connect()
             client.call("Initialize", slots=[machine_slot(KEY)])
             client.call("SetVariable", path="/", name="TOKEN", value="t")

@@ -1,10 +1,11 @@
 #!/usr/bin/python3
-"""Says where the memory of a process holds some bytes: memory_scan.py PID NEEDLE...
+"""Says where the memory of a process holds some bytes, plain or in base64: memory_scan.py PID NEEDLE...
 
 One line for each needle that was found: the needle, how often, and the mappings it lies in. Exits 0 if none was found, 1
 if one was, 2 if the memory cannot be read.
 """
 
+import base64
 import sys
 
 CHUNK = 1 << 22
@@ -30,8 +31,16 @@ def find(memory, start, end, needle):
     return found
 
 
+def forms(word):
+    """The bytes, and what of them is the same in the base64 of any text that has them: one for each alignment."""
+    yield word
+    for before in range(3):
+        whole = base64.b64encode(b"\0" * before + word).rstrip(b"=")
+        yield whole[(before * 8 + 5) // 6:len(whole) - ((before + len(word)) % 3 > 0)]
+
+
 def main():
-    pid, needles = sys.argv[1], [word.encode() for word in sys.argv[2:]]
+    pid, needles = sys.argv[1], [form for word in sys.argv[2:] for form in forms(word.encode())]
     hits = {}
     try:
         with open(f"/proc/{pid}/mem", "rb", buffering=0) as memory:

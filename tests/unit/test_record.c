@@ -414,7 +414,7 @@ static void a_change_of_the_closed_file_is_noticed_at_open(void **state)
         "UPDATE records SET name = randomblob(16) WHERE id = (SELECT min(id) FROM records)",
         "UPDATE records SET link = randomblob(16) WHERE id = (SELECT min(id) FROM records)",
         "UPDATE records SET id = randomblob(16) WHERE id = (SELECT min(id) FROM records)",
-        "UPDATE records SET finals = finals || randomblob(16) WHERE id = (SELECT min(id) FROM records)",
+        "UPDATE records SET finals = CAST(finals || randomblob(16) AS BLOB) WHERE id = (SELECT min(id) FROM records)",
         "UPDATE records SET finals = x'00' WHERE id = (SELECT min(id) FROM records)",
         "UPDATE records SET body = substr(body, 1, length(body) - 1) WHERE id = (SELECT min(id) FROM records)",
         "UPDATE records SET body = x'' WHERE id = (SELECT min(id) FROM records)",

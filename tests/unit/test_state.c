@@ -30,10 +30,10 @@ static unsigned pick(unsigned limit)
     return (unsigned)(seed >> 11) % limit;
 }
 
-/* Keys of few homes: halves that differ from each other by less than 8, so that runs are long and wrap. */
+/* Keys of few homes: halves that differ from each other by less than 64, so that many meet in one run. */
 static void key_of(unsigned number, uint8_t key[STATE_KEY_SIZE])
 {
-    uint64_t high = 1 + number, low = high ^ (uint64_t)(number % 8);
+    uint64_t high = 1 + number, low = high ^ (uint64_t)(number % 64);
 
     memcpy(key, &high, sizeof high);
     memcpy(key + sizeof high, &low, sizeof low);

@@ -258,7 +258,7 @@ static void serve_frame(struct server *server, struct connection *connection,
     bool own;
 
     if (call_parse(&call, frame->bytes, frame->size, &failure) != STATUS_OK) {
-        secret_wipe(frame->bytes, frame->size);
+        connection_consume(connection, server->buffer, frame);
         drop(server, connection);
         return;
     }
@@ -472,21 +472,28 @@ static enum status iterate(struct server *server, struct failure *failure)
     return STATUS_OK;
 }
 
-/* Replies that are under way may still be taken, for a moment. */
+/* Replies that are under way may still be taken, for a moment; then each cancelled job says that it is. */
+static void flush_output(struct server *server, struct connection *connection, uint64_t until_ms)
+{
+    struct pollfd taken = {.fd = connection->descriptor, .events = POLLOUT};
+    uint64_t now = clock_monotonic_ms();
+
+    if (connection_is_drained(connection) && connection->job != NULL) {
+        job_continue(connection->job, &connection->output);
+        job_freep(&connection->job);
+        server->working--;
+    }
+    if (connection_is_drained(connection) || now >= until_ms || poll(&taken, 1, (int)(until_ms - now)) != 1 ||
+        !connection_send(connection))
+        drop(server, connection);
+}
+
 static void flush_outputs(struct server *server)
 {
-    uint64_t until = clock_monotonic_ms() + END_DEADLINE_MS;
+    uint64_t until_ms = clock_monotonic_ms() + END_DEADLINE_MS;
 
-    run_jobs(server);
-    while (server->connections != NULL) {
-        struct connection *connection = server->connections;
-        struct pollfd taken = {.fd = connection->descriptor, .events = POLLOUT};
-        uint64_t now = clock_monotonic_ms();
-
-        if (connection_is_drained(connection) || now >= until || poll(&taken, 1, (int)(until - now)) != 1 ||
-            !connection_send(connection))
-            drop(server, connection);
-    }
+    while (server->connections != NULL)
+        flush_output(server, server->connections, until_ms);
     while (server->ready != NULL) {
         server->ready->ready = false;
         server->ready = server->ready->next_ready;

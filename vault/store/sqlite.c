@@ -2,15 +2,12 @@
 #include "store/sqlite.h"
 
 #include "base/cleanup.h"
-#include "base/clock.h"
 #include "store/disk.h"
 #include "store/store.h"
 
 #include <stdlib.h>
 #include <string.h>
-#include <time.h>
 
-#define POLL_NS 5000000 /* between two looks at another process's lock */
 #define FOLD_PAGES 1000 /* in the write-ahead log when a commit folds it into the file */
 #define RESERVE_STEP 65536
 #define RESERVE_SIZE                                                                                         \
@@ -101,18 +98,6 @@ enum status sqlite_fail(const struct sqlite *sqlite, int code, struct failure *f
                        sqlite3_errstr(code));
 }
 
-/* sqlite3_busy_handler: 0 gives up. */
-static int wait_for_lock(void *context, int count)
-{
-    const struct sqlite *sqlite = context;
-    (void)count;
-    if (clock_monotonic_ms() >= sqlite->deadline) {
-        return 0;
-    }
-    (void)nanosleep(&(struct timespec){.tv_nsec = POLL_NS}, NULL);
-    return 1;
-}
-
 /* `file:` URI of an absolute path, which has at most DISK_PATH_MAX bytes. */
 static void format_uri(char destination[3 * DISK_PATH_MAX + 32], const char *path)
 {
@@ -152,7 +137,7 @@ static int apply(sqlite3 *handle, const char *const *list, size_t count)
     return code;
 }
 
-enum status sqlite_connect(const char *path, bool immutable, unsigned wait_ms, struct failure *failure,
+enum status sqlite_connect(const char *path, bool immutable, struct failure *failure,
                            struct sqlite **ret_sqlite)
 {
     CLEANUP(sqlite_freep) struct sqlite *sqlite = calloc(1, sizeof(*sqlite));
@@ -160,7 +145,6 @@ enum status sqlite_connect(const char *path, bool immutable, unsigned wait_ms, s
         return failure_set(failure, STATUS_NO_MEMORY, "out of memory for the vault %s", path);
     }
     sqlite->immutable = immutable;
-    sqlite->deadline = clock_monotonic_ms() + wait_ms;
     int code = open_handle(sqlite);
     if (code == SQLITE_CANTOPEN && sqlite->handle != NULL) {
         return failure_set_errno(failure, STATUS_FAILED, sqlite3_system_errno(sqlite->handle),
@@ -171,9 +155,6 @@ enum status sqlite_connect(const char *path, bool immutable, unsigned wait_ms, s
     }
     for (size_t i = 0; i < sizeof(limits) / sizeof(limits[0]) && code == SQLITE_OK; i++) {
         (void)sqlite3_limit(sqlite->handle, limits[i].limit, limits[i].value);
-    }
-    if (code == SQLITE_OK) {
-        code = sqlite3_busy_handler(sqlite->handle, wait_for_lock, sqlite);
     }
     if (code == SQLITE_OK) {
         code = sqlite3_wal_autocheckpoint(sqlite->handle, FOLD_PAGES);

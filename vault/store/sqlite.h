@@ -15,17 +15,18 @@ struct sqlite {
     sqlite3 *handle;
     sqlite3_stmt *statements[SCHEMA_STATEMENT_COUNT]; /* prepared when first used */
     char *path;
-    uint64_t deadline; /* until when to wait for another process's lock, clock_monotonic_ms */
-    bool immutable;    /* on a disk that is read-only: no locks, no writes */
-    bool identified;   /* known to be a vault */
+    bool immutable;  /* on a disk that is read-only: no locks, no writes */
+    bool identified; /* known to be a vault */
 };
 
 /* Connects to the file at `path` with every setting that protects us from what is in it; nothing is read yet.
  * The file is only looked at, without locks, if `immutable`. */
-enum status sqlite_connect(const char *path, bool immutable, unsigned wait_ms, struct failure *failure,
+enum status sqlite_connect(const char *path, bool immutable, struct failure *failure,
                            struct sqlite **ret_sqlite);
 
-/* Takes the exclusive lock and the write-ahead log, which stay with us until the end (not when immutable). */
+/* Takes the exclusive lock and the write-ahead log, which stay with us until the end (not when immutable).
+ * STATUS_BUSY at once if another process has the lock: a connection that failed so must be closed, as it
+ * keeps a shared lock, and two that wait with one wait for each other. */
 enum status sqlite_take(struct sqlite *sqlite, struct failure *failure);
 
 /* Whether this is a vault (STATUS_FOREIGN), of our format (STATUS_FORMAT), with exactly our schema

@@ -2,14 +2,18 @@
 #include "store/store.h"
 
 #include "base/cleanup.h"
+#include "base/clock.h"
 #include "store/disk.h"
 #include "store/row.h"
 #include "store/sqlite.h"
 
 #include <stdlib.h>
 #include <string.h>
+#include <time.h>
 
 #define REOPEN_WAIT_MS 1000u
+#define POLL_NS 2000000L        /* between two looks at another process's lock, at least */
+#define POLL_SPREAD_NS 6000000L /* and at most so much more, or two that look at once would do so again */
 
 _Static_assert(SCHEMA_REMOVE_LEAF - SCHEMA_PUT_LEAF == STORE_TABLE_COUNT &&
                    SCHEMA_LIST_LEAVES - SCHEMA_REMOVE_LEAF == STORE_TABLE_COUNT,
@@ -41,13 +45,13 @@ static struct store *store_allocate(void)
 }
 
 static enum status open_checked(const char *path, bool immutable, const struct disk_file *file,
-                                unsigned wait_ms, struct failure *failure, struct store **ret_store)
+                                struct failure *failure, struct store **ret_store)
 {
     CLEANUP(store_freep) struct store *store = store_allocate();
     if (store == NULL) {
         return failure_set(failure, STATUS_NO_MEMORY, "out of memory for the vault %s", path);
     }
-    enum status status = sqlite_connect(path, immutable, wait_ms, failure, &store->sqlite);
+    enum status status = sqlite_connect(path, immutable, failure, &store->sqlite);
     if (status == STATUS_OK) {
         status = disk_check_same(path, file, failure);
     }
@@ -63,6 +67,26 @@ static enum status open_checked(const char *path, bool immutable, const struct d
     return status;
 }
 
+static void pause_before_next_look(void)
+{
+    struct timespec now;
+    (void)clock_gettime(CLOCK_MONOTONIC, &now);
+    (void)nanosleep(&(struct timespec){.tv_nsec = POLL_NS + now.tv_nsec % POLL_SPREAD_NS}, NULL);
+}
+
+/* Each look is a connection of its own (see sqlite_take). */
+static enum status open_waiting(const char *path, const struct disk_file *file, unsigned wait_ms,
+                                struct failure *failure, struct store **ret_store)
+{
+    const uint64_t deadline = clock_monotonic_ms() + wait_ms;
+    enum status status = open_checked(path, false, file, failure, ret_store);
+    while (status == STATUS_BUSY && clock_monotonic_ms() < deadline) {
+        pause_before_next_look();
+        status = open_checked(path, false, file, failure, ret_store);
+    }
+    return status;
+}
+
 enum status store_open(const char *path, unsigned wait_ms, struct failure *failure, struct store **ret_store)
 {
     struct disk_file file;
@@ -71,7 +95,7 @@ enum status store_open(const char *path, unsigned wait_ms, struct failure *failu
         return status;
     }
     if (file.writable) {
-        status = open_checked(path, false, &file, wait_ms, failure, ret_store);
+        status = open_waiting(path, &file, wait_ms, failure, ret_store);
         if (status != STATUS_LOG_UNWRITABLE) {
             return status;
         }
@@ -83,7 +107,7 @@ enum status store_open(const char *path, unsigned wait_ms, struct failure *failu
                            "the vault %s was not closed cleanly and cannot be recovered: it is read-only",
                            path);
     }
-    return open_checked(path, true, &file, wait_ms, failure, ret_store);
+    return open_checked(path, true, &file, failure, ret_store);
 }
 
 void store_freep(struct store **store)
@@ -114,7 +138,7 @@ static enum status put_header(struct sqlite *sqlite, const struct store_header *
 /* Makes tables and header in the empty draft. */
 static enum status fill_draft(struct store *store, const struct store_header *header, struct failure *failure)
 {
-    enum status status = sqlite_connect(store->draft.path, false, 0, failure, &store->sqlite);
+    enum status status = sqlite_connect(store->draft.path, false, failure, &store->sqlite);
     if (status == STATUS_OK) {
         status = sqlite_take(store->sqlite, failure);
     }

@@ -1,0 +1,105 @@
+#!/bin/bash
+# `make install` writes inside PREFIX only, what it installs works from there, a stranger's program builds against the
+# C library by pkg-config, and `make uninstall` takes everything away again. TAP.
+set -u
+
+root=$(cd "$(dirname "$0")/../.." && pwd)
+scratch=$(mktemp -d "${TMPDIR:-/tmp}/install-XXXXXX")
+prefix=$scratch/prefix
+export HOME=$scratch/home XDG_RUNTIME_DIR=$scratch/run PKG_CONFIG_PATH=$prefix/lib/pkgconfig
+mkdir -m 700 "$HOME" "$XDG_RUNTIME_DIR"
+unset STEPVAULT_VAULT STEPVAULT_SOCKET STEPVAULT_STEP STEPVAULT_KEY_FILE CREDENTIALS_DIRECTORY XDG_DATA_HOME
+number=0
+output=
+
+finish() {
+    "$prefix/bin/stepvault" lock >/dev/null 2>&1
+    rm -rf "$scratch"
+}
+trap finish EXIT
+
+# verdict NAME COMMAND...: one test; what the command or the last `run` said explains a failure.
+verdict() {
+    local name=$1 said
+    shift
+    number=$((number + 1))
+    if said=$("$@" 2>&1); then
+        echo "ok $number - $name"
+    else
+        printf '%s\n%s\n' "$output" "$said" | sed 's/^/# /'
+        echo "not ok $number - $name"
+    fi
+}
+
+build() {
+    make -C "$root" --no-print-directory -s -j2 BUILD="$scratch/build" PREFIX="$prefix" "$@"
+}
+
+# Files under a folder, relative, sorted.
+files() {
+    (cd "$1" && find . ! -type d | sort)
+}
+
+installed() {
+    local file
+    for file in bin/stepvault libexec/stepvault/stepvault-manage libexec/stepvault/stepvault-agent \
+        lib/libstepvault.so.0 lib/libstepvault.so lib/libstepvault.a lib/pkgconfig/stepvault.pc include/stepvault.h \
+        share/man/man1/stepvault.1 share/doc/stepvault/README.md; do
+        [ -e "$1/$file" ] || echo "$file is missing"
+    done
+}
+
+nothing() {
+    [ -z "$1" ] || {
+        echo "$1"
+        false
+    }
+}
+
+is() {
+    [ "$1" = "$2" ] || {
+        printf 'got  %s\nwant %s\n' "$1" "$2"
+        false
+    }
+}
+
+# With the paths in the binaries asked for one folder and DESTDIR another, only DESTDIR may be written.
+verdict "make install with DESTDIR succeeds" build install DESTDIR="$scratch/image"
+verdict "nothing was written to PREFIX itself" test ! -e "$prefix"
+verdict "everything in DESTDIR is inside PREFIX" nothing "$(files "$scratch/image" | grep -v "^.$prefix/")"
+verdict "what belongs to an installation is there" nothing "$(installed "$scratch/image$prefix")"
+verdict "no installed file is writable for others" nothing "$(find "$scratch/image" -type f -perm /022)"
+
+verdict "make install succeeds" build install
+verdict "it installs the same files" is "$(files "$prefix")" "$(files "$scratch/image$prefix")"
+rm -rf "$scratch/build/bin"
+verdict "the installed stepvault says its version" "$prefix/bin/stepvault" --version
+verdict "it finds stepvault-manage and the agent" "$prefix/bin/stepvault" init --key-file "$scratch/key" --no-recovery
+"$prefix/bin/stepvault" env set GREETING --at hello <<<"good morning" 2>/dev/null
+verdict "it runs a step" is "$("$prefix/bin/stepvault" run hello -- printenv GREETING 2>&1)" "good morning"
+
+cp "$root/tests/peers/library_step.c" "$scratch/step.c"
+sed -i 's|<client/stepvault.h>|<stepvault.h>|' "$scratch/step.c"
+shared() {
+    # shellcheck disable=SC2046
+    gcc -Wall -Werror -o "$scratch/shared" "$scratch/step.c" $(pkg-config --cflags --libs stepvault) &&
+        LD_LIBRARY_PATH=$prefix/lib "$scratch/shared" hello GREETING
+}
+static() {
+    # shellcheck disable=SC2046
+    gcc -Wall -Werror -o "$scratch/static" "$scratch/step.c" $(pkg-config --cflags stepvault) "$prefix/lib/libstepvault.a" &&
+        "$scratch/static" hello GREETING
+}
+cplusplus() {
+    printf '#include <stepvault.h>\nint main() { stepvault_free(nullptr); }\n' >"$scratch/step.cc"
+    # shellcheck disable=SC2046
+    clang++ -Wall -Werror -fsyntax-only "$scratch/step.cc" $(pkg-config --cflags stepvault)
+}
+verdict "a program builds and runs with the shared library by pkg-config" shared
+verdict "a program builds and runs with the static library" static
+verdict "the header is good for C++" cplusplus
+
+"$prefix/bin/stepvault" lock >/dev/null 2>&1
+verdict "make uninstall succeeds" build uninstall
+verdict "it leaves no file" nothing "$(files "$prefix")"
+echo "1..$number"
