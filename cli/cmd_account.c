@@ -111,8 +111,7 @@ static enum status add_one_property(struct question *question, const struct invo
     return STATUS_OK;
 }
 
-/* Session and call up to the point where values are asked for, which may take a person longer than the agent
- * keeps a silent connection. */
+/* Session and call up to the point where values are asked for. */
 static enum status begin(struct invocation *invocation, struct failure *failure, struct exchange *exchange,
                          struct question *question)
 {
@@ -121,7 +120,6 @@ static enum status begin(struct invocation *invocation, struct failure *failure,
 
     if (status == STATUS_OK)
         status = exchange_ready(exchange, failure);
-    exchange_reset(exchange);
     exchange_question(question, invocation->command->method);
     exchange_add_members(question, invocation);
     return status;

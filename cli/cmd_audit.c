@@ -170,7 +170,7 @@ enum status cmd_audit_log(struct invocation *invocation, struct failure *failure
     enum status status;
 
     exchange_question(&question, invocation->command->method);
-    question.more = true;
+    question.ask.more = true;
     status = add_filters(invocation, &question, failure);
     if (status == STATUS_OK)
         status =
@@ -226,7 +226,7 @@ enum status cmd_audit_verify(struct invocation *invocation, struct failure *fail
         exchange_start(invocation, option_text(&invocation->options, "key-file"), failure, &exchange);
 
     exchange_question(&question, invocation->command->method);
-    question.more = true;
+    question.ask.more = true;
     if (status == STATUS_OK)
         status = exchange_ask(&exchange, &question, failure, &answer);
     while (status == STATUS_OK && answer.continues) {

@@ -9,8 +9,6 @@
 #include <string.h>
 #include <unistd.h>
 
-#define INTERFACE "io.stepvault.Agent."
-
 /* Methods that answer in several replies. */
 static const char *const many_replies[] = {"ReadLog", "VerifyLog"};
 
@@ -67,21 +65,21 @@ static void add_parameters(struct question *question, const struct json *paramet
 
     while (json_next(parameters, &iterator, &name, &value))
         json_add_value(&question->writer, name, value);
-    question->without_vault = question->without_vault || json_member(parameters, "vault") != NULL;
-    question->without_key = question->without_key || json_member(parameters, "slot_key") != NULL;
+    question->ask.without_vault = question->ask.without_vault || json_member(parameters, "vault") != NULL;
+    question->ask.without_key = question->ask.without_key || json_member(parameters, "slot_key") != NULL;
 }
 
 static void choose_method(struct question *question, const char *method)
 {
     const char *dot = strrchr(method, '.');
     const char *name = dot != NULL ? dot + 1 : method;
-    bool ours = dot == NULL || strncmp(method, INTERFACE, strlen(INTERFACE)) == 0;
+    bool ours = dot == NULL || strncmp(method, CLIENT_INTERFACE, strlen(CLIENT_INTERFACE)) == 0;
 
     exchange_question(question, method);
-    question->by_person = true;
-    question->without_vault = question->without_key = !ours;
+    question->ask.by_person = true;
+    question->ask.without_vault = question->ask.without_key = !ours;
     for (size_t i = 0; ours && i < sizeof(many_replies) / sizeof(many_replies[0]); i++)
-        question->more = question->more || strcmp(name, many_replies[i]) == 0;
+        question->ask.more = question->ask.more || strcmp(name, many_replies[i]) == 0;
 }
 
 enum status cmd_call(struct invocation *invocation, struct failure *failure)

@@ -37,8 +37,6 @@ enum status cmd_env_set(struct invocation *invocation, struct failure *failure)
         status = exchange_start(invocation, option_text(options, "key-file"), failure, &exchange);
     if (status == STATUS_OK)
         status = exchange_ready(&exchange, failure);
-    /* A person may take longer to type than the agent keeps a silent connection. */
-    exchange_reset(&exchange);
     if (status == STATUS_OK)
         status = prompt_value(name, option_flag(options, "raw"), failure, &value);
     if (status != STATUS_OK)

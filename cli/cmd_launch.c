@@ -15,11 +15,12 @@
 
 #define RUN_FAILED 125 /* what run exits with when it fails itself */
 
+/* As the launcher sees it: else it would come back here. */
 static bool home_is_set(void)
 {
     const char *home = getenv("HOME");
 
-    return home != NULL && home[0] != '\0';
+    return home != NULL && home[0] == '/';
 }
 
 static enum status home_entry(struct failure *failure, char **ret_entry)
@@ -28,7 +29,7 @@ static enum status home_entry(struct failure *failure, char **ret_entry)
 
     errno = 0;
     user = getpwuid(getuid());
-    if (user == NULL || user->pw_dir == NULL || user->pw_dir[0] == '\0')
+    if (user == NULL || user->pw_dir == NULL || user->pw_dir[0] != '/')
         return failure_set_errno(failure, STATUS_FAILED, errno != 0 ? errno : ENOENT,
                                  "HOME is not set, and user %lu has no home folder", (unsigned long)getuid());
     if (asprintf(ret_entry, "HOME=%s", user->pw_dir) < 0)

@@ -270,7 +270,7 @@ enum status cmd_passwd(struct invocation *invocation, struct failure *failure)
     if (status == STATUS_OK)
         status = exchange_start(invocation, option_text(options, "key-file"), failure, &exchange);
     if (status == STATUS_OK)
-        status = exchange_check_vault(&exchange, failure);
+        status = ask_check_vault(exchange.vault, failure);
     if (status == STATUS_OK)
         status = read_authority(&exchange, invocation, failure, &passphrase);
     if (status == STATUS_OK)

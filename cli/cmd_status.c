@@ -120,7 +120,7 @@ static enum status find_state(struct exchange *exchange, struct answer *answer, 
     enum status status = exchange_connect(exchange, failure);
 
     if (status == STATUS_NO_AGENT) {
-        status = exchange_check_vault(exchange, failure);
+        status = ask_check_vault(exchange->vault, failure);
         ret_report->state = status == STATUS_NO_VAULT ? "absent" : "locked";
         return status == STATUS_NO_VAULT ? STATUS_OK : status;
     }

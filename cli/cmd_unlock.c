@@ -186,7 +186,7 @@ static enum status start_for_slots(struct exchange *exchange, struct failure *fa
     enum status status = file_socket_path(exchange->vault, failure, path);
 
     if (status == STATUS_OK)
-        status = exchange_check_vault(exchange, failure);
+        status = ask_check_vault(exchange->vault, failure);
     return status == STATUS_OK ? exchange_start_agent(exchange, false, failure) : status;
 }
 

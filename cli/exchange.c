@@ -1,18 +1,13 @@
-/* The order in which a command looks for someone to ask, and the frames it sends. */
+/* Questions as documents, for client/ask.h. */
 #include "exchange.h"
 
 #include "base/cleanup.h"
 #include "base/file.h"
 #include "base/text.h"
-#include "client/journal.h"
 
-#include <errno.h>
 #include <poll.h>
 #include <string.h>
-#include <sys/prctl.h>
-#include <sys/stat.h>
 
-#define INTERFACE "io.stepvault.Agent."
 #define AGENT_END_MS 2000
 
 enum status exchange_start(const struct invocation *invocation, const char *key_option,
@@ -41,30 +36,19 @@ void exchange_reset(struct exchange *exchange)
 
 enum status exchange_connect(struct exchange *exchange, struct failure *failure)
 {
-    enum status status = client_connect(exchange->vault, failure, &exchange->client);
-
-    if (status == STATUS_OK)
-        exchange->client->undumpable = true;
-    return status;
+    return client_connect(exchange->vault, failure, &exchange->client);
 }
 
 enum status exchange_start_agent(struct exchange *exchange, bool stays, struct failure *failure)
 {
-    char program[PATH_MAX];
     char socket[PATH_MAX];
-    struct client_agent agent = {
-        .program = program, .vault = exchange->vault, .socket = stays ? socket : NULL};
-    enum status status = client_find_program("stepvault-agent", failure, program);
+    const struct client_agent agent = {.vault = exchange->vault, .socket = stays ? socket : NULL};
+    enum status status = stays ? file_socket_path(exchange->vault, failure, socket) : STATUS_OK;
 
-    if (status == STATUS_OK && stays)
-        status = file_socket_path(exchange->vault, failure, socket);
     if (status == STATUS_OK)
         status = client_start_agent(&agent, failure, &exchange->client);
-    if (status != STATUS_OK)
-        return status;
-    exchange->client->undumpable = true;
-    exchange->started = true;
-    return STATUS_OK;
+    exchange->started = exchange->started || status == STATUS_OK;
+    return status;
 }
 
 enum status exchange_open(struct exchange *exchange, struct failure *failure)
@@ -73,24 +57,33 @@ enum status exchange_open(struct exchange *exchange, struct failure *failure)
 
     if (status != STATUS_NO_AGENT)
         return status;
-    status = exchange_check_vault(exchange, failure);
+    status = ask_check_vault(exchange->vault, failure);
     return status == STATUS_OK ? exchange_start_agent(exchange, false, failure) : status;
 }
 
-enum status exchange_check_vault(const struct exchange *exchange, struct failure *failure)
+/* The agent reads /proc/<pid>/exe of who asks, which the kernel shows of dumpable processes only, and this
+ * program is undumpable from its first line on. */
+static void complete(struct ask *ask, const struct exchange *exchange)
 {
-    struct stat facts;
+    ask->vault = exchange->vault;
+    ask->key_file = exchange->has_key_file ? exchange->key_file : NULL;
+    ask->purpose = exchange->words;
+    ask->undumpable = true;
+    ask->hidden = true;
+}
 
-    if (lstat(exchange->vault, &facts) == 0)
-        return STATUS_OK;
-    if (errno == ENOENT || errno == ENOTDIR)
-        return failure_set(failure, STATUS_NO_VAULT, "there is no vault at %s", exchange->vault);
-    return failure_set_errno(failure, STATUS_FAILED, errno, "cannot look at the vault %s", exchange->vault);
+enum status exchange_ready(struct exchange *exchange, struct failure *failure)
+{
+    CLEANUP(client_freep) struct client *client = NULL;
+    struct ask ask = {0};
+
+    complete(&ask, exchange);
+    return ask_connect(&ask, failure, &client);
 }
 
 void exchange_question(struct question *question, const char *method)
 {
-    *question = (struct question){.method = method};
+    *question = (struct question){.ask = {.method = method}};
     json_writer_start(&question->writer, &question->members);
     json_open_object(&question->writer, NULL);
 }
@@ -142,41 +135,10 @@ void exchange_answer_reset(struct answer *answer)
     *answer = (struct answer){0};
 }
 
-/* The frame: the members stand behind `vault` and `slot_key` in one object, without their own braces. */
-static bool write_request(const struct exchange *exchange, const struct question *question,
-                          const struct key *key, struct secret *request)
-{
-    struct json_writer writer;
-    char full[256] = INTERFACE;
-    size_t before;
-    bool joined;
-
-    if (strchr(question->method, '.') != NULL)
-        full[0] = '\0';
-    strncat(full, question->method, sizeof(full) - sizeof(INTERFACE) - 1);
-    json_writer_start(&writer, request);
-    json_open_object(&writer, NULL);
-    json_add_text(&writer, "method", full);
-    if (question->more)
-        json_add_boolean(&writer, "more", true);
-    json_open_object(&writer, "parameters");
-    before = request->size;
-    if (!question->without_vault)
-        json_add_text(&writer, "vault", exchange->vault);
-    if (!question->without_key && key != NULL)
-        key_write(&writer, "slot_key", key);
-    joined = request->size > before && question->members.size > 2;
-    return !writer.failed && (!joined || secret_append_byte(request, ',')) &&
-           secret_append(request, question->members.bytes + 1, question->members.size - 2) &&
-           secret_append_text(request, "}}");
-}
-
 static enum status read_reply(const struct secret *text, struct failure *failure, struct answer *ret_answer)
 {
-    enum status status = client_reply_status(text, failure);
+    enum status status;
 
-    if (status != STATUS_OK)
-        return status;
     exchange_answer_reset(ret_answer);
     status = json_parse(text->bytes, text->size, "the agent's reply", failure, &ret_answer->document);
     if (status == STATUS_INVALID)
@@ -188,54 +150,44 @@ static enum status read_reply(const struct secret *text, struct failure *failure
     return STATUS_OK;
 }
 
-/* The agent reads /proc/<pid>/exe of who asks, which the kernel shows of dumpable processes only. */
-static enum status exchange_frames(struct exchange *exchange, const struct secret *request,
-                                   struct failure *failure, struct secret *ret_text)
+/* Ends the members, which stand in the request without their own braces. */
+static enum status finish_question(struct question *question, const struct exchange *exchange,
+                                   struct failure *failure)
 {
-    enum status status;
-
-    prctl(PR_SET_DUMPABLE, 1, 0, 0, 0);
-    status = client_call(exchange->client, request, failure, ret_text);
-    prctl(PR_SET_DUMPABLE, 0, 0, 0, 0);
-    return status;
-}
-
-/* What a method that is none, or a wrong parameter, is called in org.varlink.service's errors. */
-static enum status explain_service_error(const struct secret *text, struct failure *failure)
-{
-    static const char *const members[] = {"method", "parameter", "interface"};
-    CLEANUP(json_freep) struct json *document = NULL;
-    const char *error, *name = NULL;
-    enum status status = json_parse(text->bytes, text->size, "the agent's reply", failure, &document);
-
-    if (status != STATUS_OK)
-        return status;
-    error = json_member_text(document, "error");
-    for (size_t i = 0; i < sizeof(members) / sizeof(members[0]) && name == NULL; i++)
-        name = json_member_text(json_member(document, "parameters"), members[i]);
-    return failure_set(failure, STATUS_INVALID, "the agent answered %s: %s",
-                       error != NULL ? error : "an error", name != NULL ? name : "");
-}
-
-enum status exchange_send(struct exchange *exchange, struct question *question, const struct key *key,
-                          struct failure *failure, struct answer *ret_answer)
-{
-    CLEANUP(secret_reset) struct secret request = {0};
-    CLEANUP(secret_reset) struct secret text = {0};
-    enum status status;
-
     if (question->writer.depth > 0)
         json_close_object(&question->writer);
     if (question->writer.failed)
         return failure_set(failure, STATUS_INVALID,
                            "the call cannot be written: an argument is not UTF-8 text, or memory is out");
-    if (!write_request(exchange, question, key, &request))
-        return failure_set(failure, STATUS_NO_MEMORY, "not enough memory for the call");
-    status = exchange_frames(exchange, &request, failure, &text);
-    if (status != STATUS_OK)
-        return status;
-    status = read_reply(&text, failure, ret_answer);
-    return status == STATUS_PROTOCOL && question->by_person ? explain_service_error(&text, failure) : status;
+    question->parameters =
+        (struct secret){.bytes = question->members.bytes + 1, .size = question->members.size - 2};
+    question->ask.parameters = &question->parameters;
+    complete(&question->ask, exchange);
+    return STATUS_OK;
+}
+
+enum status exchange_send(struct exchange *exchange, struct question *question, const struct key *key,
+                          struct failure *failure, struct answer *ret_answer)
+{
+    CLEANUP(secret_reset) struct secret text = {0};
+    const struct ask_key slot_key = {.slot = key != NULL ? key->slot : "",
+                                     .bytes = key != NULL ? key->bytes.bytes : NULL};
+    enum status status = finish_question(question, exchange, failure);
+
+    if (status == STATUS_OK)
+        status = ask_client(&question->ask, exchange->client, key != NULL ? &slot_key : NULL, failure, &text);
+    return status == STATUS_OK ? read_reply(&text, failure, ret_answer) : status;
+}
+
+enum status exchange_ask(struct exchange *exchange, struct question *question, struct failure *failure,
+                         struct answer *ret_answer)
+{
+    CLEANUP(secret_reset) struct secret text = {0};
+    enum status status = finish_question(question, exchange, failure);
+
+    if (status == STATUS_OK)
+        status = ask_agent_on(&question->ask, failure, &exchange->client, &text);
+    return status == STATUS_OK ? read_reply(&text, failure, ret_answer) : status;
 }
 
 enum status exchange_next(struct exchange *exchange, struct failure *failure, struct answer *ret_answer)
@@ -243,48 +195,9 @@ enum status exchange_next(struct exchange *exchange, struct failure *failure, st
     CLEANUP(secret_reset) struct secret text = {0};
     enum status status = client_next_reply(exchange->client, failure, &text);
 
+    if (status == STATUS_OK)
+        status = client_reply_status(&text, failure);
     return status == STATUS_OK ? read_reply(&text, failure, ret_answer) : status;
-}
-
-/* Nobody listens, and no key is at hand. Where there is no place for a socket, unlocking would not help. */
-static enum status refuse(const struct exchange *exchange, struct failure *failure)
-{
-    char path[PATH_MAX];
-    enum status status = file_socket_path(exchange->vault, failure, path);
-
-    journal_refusal(exchange->words);
-    if (status != STATUS_OK)
-        return status;
-    return failure_set(failure, STATUS_LOCKED, "the vault %s is locked", exchange->vault);
-}
-
-enum status exchange_ready(struct exchange *exchange, struct failure *failure)
-{
-    enum status status = exchange->client == NULL ? exchange_connect(exchange, failure) : STATUS_OK;
-
-    if (status != STATUS_NO_AGENT)
-        return status;
-    status = exchange_check_vault(exchange, failure);
-    return status == STATUS_OK && !exchange->has_key_file ? refuse(exchange, failure) : status;
-}
-
-enum status exchange_ask(struct exchange *exchange, struct question *question, struct failure *failure,
-                         struct answer *ret_answer)
-{
-    CLEANUP(key_reset) struct key key = {0};
-    enum status status = exchange_ready(exchange, failure);
-
-    if (status == STATUS_OK && exchange->client != NULL) {
-        status = exchange_send(exchange, question, NULL, failure, ret_answer);
-        if (status != STATUS_LOCKED || !exchange->has_key_file || question->without_key)
-            return status;
-        status = key_read_file(exchange->key_file, failure, &key);
-    } else if (status == STATUS_OK) {
-        status = key_read_file(exchange->key_file, failure, &key);
-        if (status == STATUS_OK)
-            status = exchange_start_agent(exchange, false, failure);
-    }
-    return status == STATUS_OK ? exchange_send(exchange, question, &key, failure, ret_answer) : status;
 }
 
 enum status exchange_list_slots(struct exchange *exchange, struct failure *failure,

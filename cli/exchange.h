@@ -1,10 +1,11 @@
-/* Calls of the agent: find it or start one for this command, ask, and try again with the key file at hand
- * where the vault is locked. */
+/* Calls of the agent, as client/ask.h makes them, with the vault and the key file that a command line names
+ * and with answers as documents. */
 #ifndef STEPVAULT_CLI_EXCHANGE_H
 #define STEPVAULT_CLI_EXCHANGE_H
 
 #include "base/secret.h"
 #include "base/status.h"
+#include "client/ask.h"
 #include "client/client.h"
 #include "command.h"
 #include "key.h"
@@ -38,23 +39,16 @@ enum status exchange_start_agent(struct exchange *exchange, bool stays, struct f
 /* As exchange_connect, and where no agent listens starts one for this command. */
 enum status exchange_open(struct exchange *exchange, struct failure *failure);
 
-/* Connects to the agent that listens. Where none does, STATUS_OK too if there are a vault and a key file to
- * open it with; else the refusal of a locked vault, STATUS_LOCKED with a line in the journal. For commands
- * that first ask for something. */
+/* Finds out, as ask_connect does, whether exchange_ask would find someone to ask, and keeps no connection:
+ * for commands that first ask a person, who may take longer than the agent keeps a silent one. */
 enum status exchange_ready(struct exchange *exchange, struct failure *failure);
 
-/* STATUS_OK if there is a file at the vault's path; else STATUS_NO_VAULT. */
-enum status exchange_check_vault(const struct exchange *exchange, struct failure *failure);
-
-/* A call to be made. `method` is a short name (`Project`) or a full one. */
+/* A call to be made. */
 struct question {
-    const char *method;
-    bool more;          /* several replies */
-    bool without_vault; /* `vault` is not added: it is among the members, or no parameter of the method */
-    bool without_key;   /* the same of `slot_key` */
-    bool by_person; /* a person chose method and parameters: what is wrong with them is not the agent's age */
-    struct secret members;     /* the parameters besides those two, as an object */
+    struct ask ask;            /* the method and how it is called; exchange_... fill in the rest */
+    struct secret members;     /* the parameters besides `vault` and `slot_key`, as an object */
     struct json_writer writer; /* writes into it */
+    struct secret parameters;  /* a part of it: what stands between the braces */
 };
 void exchange_question(struct question *question, const char *method);
 /* Adds the members that the invocation's command takes from its command line. */
@@ -72,9 +66,7 @@ void exchange_answer_reset(struct answer *answer);
 enum status exchange_send(struct exchange *exchange, struct question *question, const struct key *key,
                           struct failure *failure, struct answer *ret_answer);
 
-/* The way of every ordinary command: asks the agent that listens, with the key file (if any) where the vault
- * is locked; where none listens, starts one for this command with that key file, or refuses with
- * STATUS_LOCKED and a line in the journal. */
+/* The way of every ordinary command: ask_agent_on, on a connection of its own. */
 enum status exchange_ask(struct exchange *exchange, struct question *question, struct failure *failure,
                          struct answer *ret_answer);
 

@@ -154,15 +154,6 @@ enum status key_new_machine(const char *path, struct failure *failure, struct ke
     return key_make_file(path, failure, &ret_slot->key);
 }
 
-void key_write(struct json_writer *writer, const char *name, const struct key *key)
-{
-    json_open_object(writer, name);
-    if (key->slot[0] != '\0')
-        json_add_text(writer, "slot", key->slot);
-    json_add_base64(writer, "key", key->bytes.bytes, key->bytes.size);
-    json_close_object(writer);
-}
-
 void key_slot_write(struct json_writer *writer, const char *name, const struct key_slot *slot)
 {
     const struct slot_header *header = &slot->header;

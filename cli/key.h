@@ -49,8 +49,7 @@ enum status key_new_recovery(struct failure *failure, struct key_slot *ret_slot,
 /* A machine slot of the key file at `path`, made if absent. */
 enum status key_new_machine(const char *path, struct failure *failure, struct key_slot *ret_slot);
 
-/* Members of a call: {"slot","key"} and a NewSlot. */
-void key_write(struct json_writer *writer, const char *name, const struct key *key);
+/* Member of a call: a NewSlot. */
 void key_slot_write(struct json_writer *writer, const char *name, const struct key_slot *slot);
 
 /* The slot headers of a ListSlots reply. */

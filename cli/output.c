@@ -56,56 +56,19 @@ void output_note(const char *format, ...)
     va_end(arguments);
     if (length < 0)
         return;
-    for (size = strlen("stepvault: "); line[size] != '\0'; size++) {
-        if ((unsigned char)line[size] < 0x20 || line[size] == 0x7f)
-            line[size] = '?';
-    }
+    size = text_make_plain(line);
     line[size++] = '\n';
     (void)!file_write_all(STDERR_FILENO, line, size);
 }
 
-/* Sequences of several bytes that are controls, or reorder or hide what stands around them: first and last.
- */
-static const struct {
-    uint32_t first;
-    uint32_t last;
-} hostile_characters[] = {
-    {0x80,   0x9f  },
-    {0x61c,  0x61c },
-    {0x200b, 0x200f},
-    {0x2028, 0x202e},
-    {0x2060, 0x2069},
-    {0xfeff, 0xfeff},
-};
-
-static bool character_is_plain(const uint8_t *bytes, size_t length)
-{
-    uint32_t character = bytes[0] & (0x7fu >> length);
-
-    if (length == 1)
-        return bytes[0] >= 0x20 && bytes[0] != 0x7f;
-    for (size_t i = 1; i < length; i++)
-        character = character << 6 | (bytes[i] & 0x3fu);
-    for (size_t i = 0; i < sizeof(hostile_characters) / sizeof(hostile_characters[0]); i++) {
-        if (character >= hostile_characters[i].first && character <= hostile_characters[i].last)
-            return false;
-    }
-    return true;
-}
-
 bool output_append_plain(struct secret *destination, const char *text)
 {
-    const uint8_t *bytes = (const uint8_t *)text;
-    size_t size = strlen(text);
+    const size_t before = destination->size;
 
-    for (size_t at = 0; at < size;) {
-        size_t length = text_utf8_sequence(bytes + at, size - at);
-        bool plain = length > 0 && character_is_plain(bytes + at, length);
-
-        if (!secret_append(destination, plain ? (const void *)(bytes + at) : "?", plain ? length : 1))
-            return false;
-        at += length > 0 ? length : 1;
-    }
+    if (!secret_append(destination, text, strlen(text)))
+        return false;
+    if (destination->size > before)
+        destination->size = before + text_make_plain((char *)destination->bytes + before);
     return true;
 }
 

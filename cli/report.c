@@ -10,7 +10,6 @@ static const char *const hints[STATUS_COUNT] = {
     [STATUS_USAGE] = "see: stepvault help",
     [STATUS_LOCKED] = "unlock it with: stepvault unlock",
     [STATUS_KEY_REQUIRED] = "run it on a terminal, or name a key with --key-file or --passphrase-fd",
-    [STATUS_WRONG_KEY] = "see which keys there are with: stepvault slot list",
     [STATUS_NO_VAULT] = "make one with: stepvault init",
     [STATUS_CORRUPT] = "keep the file as it is, and look further with: stepvault audit verify",
     [STATUS_BUSY] = "wait until it ends, or end it with: stepvault lock",

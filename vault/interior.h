@@ -24,6 +24,7 @@ struct vault_keys {
 };
 
 #define LOG_TILE_WIDTH 256u
+#define LOG_TAG_SIZE 16u
 #define LOG_LEVELS 6u /* 256^6 leaves: more than a store can number */
 
 /* Secrets of the log; in secret memory. */
@@ -83,6 +84,9 @@ void log_sign(const struct vault *vault, char note[NOTE_MAX]);
 enum status log_open_leaf(const struct vault *vault, uint64_t index, const struct store_blob *blob,
                           struct failure *failure, struct secret *ret_line,
                           uint8_t ret_hash[MERKLE_HASH_SIZE]);
+
+/* The keyed tag of the state that leaf `index` carries: of the index, the count of rows and their sum. */
+void log_tag_state(const struct vault *vault, uint64_t index, uint8_t ret_tag[LOG_TAG_SIZE]);
 
 /* Opens a kept checkpoint: when it was kept, and the note. */
 enum status log_open_checkpoint(const struct vault *vault, const struct store_blob *blob,

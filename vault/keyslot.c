@@ -70,7 +70,8 @@ static const unsigned slot_limits[] = {
     [SLOT_MACHINE] = 64,
 };
 
-/* The state remembers rows by id, and numbered rows by keys that begin so; a slot's id comes from its maker. */
+/* The state remembers rows by id, and numbered rows by keys that begin so; a slot's id comes from its maker.
+ */
 static bool id_is_random(const uint8_t id[SLOT_ID_SIZE])
 {
     static const uint8_t zeros[4];

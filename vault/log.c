@@ -231,19 +231,24 @@ static enum status keep_daily(struct vault *vault, uint64_t now_ms, struct failu
     return status;
 }
 
-/* What a leaf says of the state after the changes before it: a keyed tag, never the sum itself. NULL if
- * nothing changed since the last leaf that had one. */
-static const uint8_t *tag_state(struct vault *vault, uint64_t index, uint8_t tag[16])
+void log_tag_state(const struct vault *vault, uint64_t index, uint8_t ret_tag[LOG_TAG_SIZE])
 {
     uint8_t bytes[64];
     struct seal_input input = {.bytes = bytes, .capacity = sizeof bytes};
 
-    if (memcmp(vault->state.sum, vault->state.tagged_sum, sizeof vault->state.sum) == 0)
-        return NULL;
     seal_input_u64(&input, index);
     seal_input_u64(&input, vault->state.count);
     seal_input_bytes(&input, vault->state.sum, sizeof vault->state.sum);
-    seal_hash(tag, 16, vault->keys->tag, input.bytes, input.size);
+    seal_hash(ret_tag, LOG_TAG_SIZE, vault->keys->tag, input.bytes, input.size);
+}
+
+/* What a leaf says of the state after the changes before it: a keyed tag, never the sum itself. NULL if
+ * nothing changed since the last leaf that had one. */
+static const uint8_t *tag_change(struct vault *vault, uint64_t index, uint8_t tag[LOG_TAG_SIZE])
+{
+    if (memcmp(vault->state.sum, vault->state.tagged_sum, sizeof vault->state.sum) == 0)
+        return NULL;
+    log_tag_state(vault, index, tag);
     memcpy(vault->state.tagged_sum, vault->state.sum, sizeof vault->state.sum);
     return tag;
 }
@@ -275,12 +280,12 @@ enum status log_append(struct vault *vault, struct leaf *leaf, struct failure *f
                                      .sequence = vault->log.sequence,
                                      .previous = vault->log.sequence > 0 ? vault->log.previous : NULL,
                                      .epoch = vault->epoch};
-    uint8_t tag[16];
+    uint8_t tag[LOG_TAG_SIZE];
 
     enum status status = keep_daily(vault, position.time_ms, failure);
     if (status != STATUS_OK)
         return status;
-    position.state_tag = tag_state(vault, vault->log.edge.size, tag);
+    position.state_tag = tag_change(vault, vault->log.edge.size, tag);
     status = leaf_render(leaf, &position, failure, &line);
     if (status != STATUS_OK) {
         /* The tag above is not in any leaf now. */
@@ -508,6 +513,24 @@ static enum status load_last_position(struct vault *vault, uint64_t size, struct
     return STATUS_OK;
 }
 
+/* There must be no tile that the log did not write: each level's ends where its hashes do, and the next
+ * begins. */
+static enum status check_no_more_tiles(struct vault *vault, uint64_t size, struct failure *failure)
+{
+    for (unsigned level = 0; level < LOG_LEVELS; level++) {
+        uint64_t hashes = size >> (8 * level);
+        uint64_t end = level == 0 ? hashes / LOG_TILE_WIDTH : (hashes + LOG_TILE_WIDTH - 1) / LOG_TILE_WIDTH;
+        enum status status =
+            store_list_blobs(vault->store, STORE_TILES, tile_number(level, end), 1, failure, &vault->rows);
+        if (status != STATUS_OK)
+            return status;
+        if (vault->rows.count > 0 &&
+            (level + 1 == LOG_LEVELS || vault->rows.blobs[0].number < tile_number(level + 1, 0)))
+            return corrupt_log("there are more tiles than it wrote", failure);
+    }
+    return STATUS_OK;
+}
+
 static enum status load_edge(struct vault *vault, uint64_t size, struct failure *failure)
 {
     enum status status = load_last_leaves(vault, size, failure);
@@ -517,6 +540,8 @@ static enum status load_edge(struct vault *vault, uint64_t size, struct failure 
         if (width > 0)
             status = load_tile(vault, level, size >> (8 * (level + 1)), width, failure);
     }
+    if (status == STATUS_OK)
+        status = check_no_more_tiles(vault, size, failure);
     if (status == STATUS_OK)
         status = load_last_position(vault, size, failure);
     if (status == STATUS_OK)

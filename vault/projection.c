@@ -84,6 +84,11 @@ enum status projection_project(struct vault *vault, const struct projection_requ
     struct delivery_levels levels = {0};
     CLEANUP(delivery_freep) struct delivery *delivery = NULL;
 
+    if (json_count(request->inherited) > PROJECTION_INHERITED_MAX ||
+        json_count(request->keep) > PROJECTION_KEEP_MAX)
+        return failure_set(failure, STATUS_TOO_LARGE,
+                           "at most %u inherited names and %u to keep are looked at",
+                           PROJECTION_INHERITED_MAX, PROJECTION_KEEP_MAX);
     borrow_begin(vault);
     enum status status = collect(vault, request->step, request->own, failure, &levels);
     if (status == STATUS_OK)

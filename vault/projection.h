@@ -7,6 +7,8 @@
 #include "json/json.h"
 
 #define PROJECTION_MAX (1024u * 1024u) /* bytes of all that one projection hands out */
+#define PROJECTION_INHERITED_MAX 8192u /* names that a caller may ask about */
+#define PROJECTION_KEEP_MAX 256u
 
 struct projection_request {
     const char *step;

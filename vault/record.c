@@ -7,6 +7,7 @@
 #include "interior.h"
 
 #include <inttypes.h>
+#include <stddef.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -294,6 +295,19 @@ static enum status open_single(struct vault *vault, const struct store_rows *row
     return STATUS_OK;
 }
 
+/* An index of the file could list a row under a look-up that is not the row's own. */
+static enum status check_asked_for(const struct store_rows *rows, size_t column, const uint8_t *hash,
+                                   struct failure *failure)
+{
+    for (size_t i = 0; i < rows->count; i++)
+        if (memcmp((const uint8_t *)&rows->records[i] + column, hash, STORE_LOOKUP_SIZE) != 0)
+            return changed("its place in an index", failure);
+    return STATUS_OK;
+}
+
+#define CHECK_ASKED_FOR(vault, column, hash, failure)                                                        \
+    check_asked_for(&(vault)->rows, offsetof(struct store_record, column), hash, failure)
+
 enum status record_find(struct vault *vault, enum record_kind kind, const char *where, const char *name,
                         struct failure *failure, struct record *ret_record, bool *ret_found)
 {
@@ -301,6 +315,8 @@ enum status record_find(struct vault *vault, enum record_kind kind, const char *
 
     look_up_name(vault, kind, where, name, hash);
     enum status status = store_find_by_name(vault->store, hash, failure, &vault->rows);
+    if (status == STATUS_OK)
+        status = CHECK_ASKED_FOR(vault, name, hash, failure);
     return status == STATUS_OK ? open_single(vault, &vault->rows, failure, ret_record, ret_found) : status;
 }
 
@@ -308,6 +324,8 @@ enum status record_find_by_id(struct vault *vault, const uint8_t id[STORE_ID_SIZ
                               struct record *ret_record, bool *ret_found)
 {
     enum status status = store_find_by_id(vault->store, id, failure, &vault->rows);
+    if (status == STATUS_OK)
+        status = CHECK_ASKED_FOR(vault, id, id, failure);
     return status == STATUS_OK ? open_single(vault, &vault->rows, failure, ret_record, ret_found) : status;
 }
 
@@ -318,6 +336,8 @@ static enum status list_place(struct vault *vault, enum record_kind kind, const 
 
     look_up_place(vault, kind, where, hash);
     enum status status = store_find_by_place(vault->store, hash, failure, &vault->rows);
+    if (status == STATUS_OK)
+        status = CHECK_ASKED_FOR(vault, place, hash, failure);
     return status == STATUS_OK ? open_rows(vault, &vault->rows, failure, ret_records) : status;
 }
 
@@ -339,6 +359,8 @@ enum status record_list_linked(struct vault *vault, enum record_link link, const
 
     look_up(vault, link_words[link], target, "", hash);
     enum status status = store_find_by_link(vault->store, hash, failure, &vault->rows);
+    if (status == STATUS_OK)
+        status = CHECK_ASKED_FOR(vault, link, hash, failure);
     return status == STATUS_OK ? open_rows(vault, &vault->rows, failure, ret_records) : status;
 }
 

@@ -233,8 +233,15 @@ enum status vault_verify_rows(struct vault *vault, struct failure *failure)
     char head[NOTE_MAX];
     uint64_t size;
 
-    enum status status = scan(vault, &fresh, failure);
-    return status == STATUS_OK ? verify_state(vault, &fresh, failure, &size, head) : status;
+    enum status status = store_verify(vault->store, failure);
+    if (status == STATUS_OK)
+        status = scan(vault, &fresh, failure);
+    if (status == STATUS_OK)
+        status = verify_state(vault, &fresh, failure, &size, head);
+    if (status == STATUS_OK && (size != vault->log.head_size || strcmp(head, vault->log.head) != 0))
+        status = failure_set(failure, STATUS_CORRUPT, "the state of the vault %s is not the one last written",
+                             vault->path);
+    return status;
 }
 
 enum status vault_open(const char *path, const struct vault_key *key, unsigned wait_ms,

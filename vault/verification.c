@@ -22,6 +22,8 @@ struct log_verification {
     uint8_t (*tails)[LOG_TILE_WIDTH][MERKLE_HASH_SIZE];
     uint8_t previous[MERKLE_HASH_SIZE];
     uint64_t sequence;
+    char tag[2 * LOG_TAG_SIZE + 1]; /* what the last leaf with one says of the state */
+    uint64_t tag_index;
     struct kept *kept; /* in order of size */
     size_t kept_count;
     size_t kept_next;
@@ -118,20 +120,34 @@ static enum status check_chain(struct log_verification *verification, uint64_t i
         return wrong(index, "its writer", failure);
     if (json_member_number(json, "writer_seq", -1) != (int64_t)verification->sequence)
         return wrong(index, "its number", failure);
+    const char *tag = json_member_text(json, "state");
+    if (tag != NULL) {
+        snprintf(verification->tag, sizeof verification->tag, "%s", tag);
+        verification->tag_index = index;
+    }
     if (verification->sequence == 0 ? stated != NULL : stated == NULL || strcmp(stated, previous) != 0)
         return wrong(index, "the entry before it", failure);
     return STATUS_OK;
+}
+
+/* How many hashes the tile has by now; it may have grown since the verification began. */
+static size_t current_width(const struct vault *vault, unsigned level, uint64_t index)
+{
+    uint64_t hashes = (vault->log.edge.size >> (8 * level)) - index * LOG_TILE_WIDTH;
+
+    return hashes < LOG_TILE_WIDTH ? (size_t)hashes : LOG_TILE_WIDTH;
 }
 
 static enum status check_tile(struct log_verification *verification, unsigned level, uint64_t index,
                               size_t width, struct failure *failure)
 {
     uint64_t number = (uint64_t)level << 56 | index;
+    size_t size = current_width(verification->vault, level, index) * MERKLE_HASH_SIZE;
     struct store_rows rows = {0};
 
     enum status status = store_list_blobs(verification->vault->store, STORE_TILES, number, 1, failure, &rows);
     if (status == STATUS_OK &&
-        (rows.count != 1 || rows.blobs[0].number != number || rows.blobs[0].size < width * MERKLE_HASH_SIZE ||
+        (rows.count != 1 || rows.blobs[0].number != number || rows.blobs[0].size != size ||
          memcmp(rows.blobs[0].bytes, verification->tails[level], width * MERKLE_HASH_SIZE) != 0))
         status = failure_set(failure, STATUS_CORRUPT,
                              "tile %" PRIu64 " of level %u of the access log is not what the vault wrote",
@@ -195,6 +211,21 @@ static enum status check_leaf(struct log_verification *verification, const struc
     return check_kept(verification, failure);
 }
 
+/* The last tag in the log must be that of the rows as they are, if nothing was written since. */
+static enum status check_tag(const struct log_verification *verification, struct failure *failure)
+{
+    uint8_t tag[LOG_TAG_SIZE];
+    char expected[2 * LOG_TAG_SIZE + 1];
+
+    if (verification->vault->log.edge.size != verification->target.size)
+        return STATUS_OK;
+    log_tag_state(verification->vault, verification->tag_index, tag);
+    text_to_hex(expected, tag, sizeof tag);
+    if (strcmp(expected, verification->tag) != 0)
+        return wrong(verification->tag_index, "the state it tells of", failure);
+    return STATUS_OK;
+}
+
 /* Unfinished tiles above the leaves are stored, too; they may have grown since. */
 static enum status check_end(struct log_verification *verification, struct failure *failure)
 {
@@ -213,7 +244,8 @@ static enum status check_end(struct log_verification *verification, struct failu
     merkle_root(expected, &verification->target);
     if (memcmp(found, expected, sizeof found) != 0)
         return failure_set(failure, STATUS_CORRUPT, "the log's root differs from the signed head");
-    return vault_verify_rows(verification->vault, failure);
+    enum status status = check_tag(verification, failure);
+    return status == STATUS_OK ? vault_verify_rows(verification->vault, failure) : status;
 }
 
 enum status log_verification_continue(struct log_verification *verification, uint64_t leaves,

@@ -110,9 +110,9 @@ unlock() { stepvault unlock --passphrase-fd 3 "$@" 3< "$scratch/pass"; }
 place() { printf '%s' "$2" | stepvault env set "$1" --raw --at "${3:-/}" 2>> "$scratch/notes"; }
 # account APP LABEL JSON
 account() { printf '%s' "$3" | stepvault account add "$1" --label "$2" > /dev/null; }
-# holds NAME: the log and every row verify.
+# holds NAME [OPTION...]: the log and every row verify.
 holds() {
-    try stepvault audit verify
+    try stepvault audit verify "${@:2}"
     report "$status" "$1"
     [ "$status" = 0 ] || printf '# %s\n' "$err"
 }

@@ -458,6 +458,8 @@ home=$(getent passwd "$(id -u)" | cut -d: -f6)
 works "run without HOME" env -u HOME stepvault-manage run jobs -- sh -c 'echo "$HOME"; ulimit -c'
 is "has the home of the user database and the caller's limits" "$out" "$home
 $(ulimit -c)"
+fails "a HOME that is no absolute path is replaced once, not for ever" 125 vault \
+    env -u STEPVAULT_VAULT HOME=relative timeout 10 stepvault run jobs -- true
 works "options before run" stepvault --vault "$STEPVAULT_VAULT" run jobs -- true
 fails "a failure of run" 125 "nowhere" stepvault --vault "$STEPVAULT_VAULT" run nowhere -- true
 

@@ -320,12 +320,12 @@ is "... and leaves no agent behind" "$(agents | wc -l)" 0
 stepvault status > "$scratch/out"
 is "status of a locked vault exits 3" "$?" 3
 unlock --for 2s
-is "unlock --for locks again" "$(stepvault status --json | jq -r .state; until_true sh -c '! stepvault status > /dev/null'; stepvault status --json | jq -r .state)" "open
+is "unlock --for locks again" "$(stepvault status --json | jq -r .state; until_true sh -c '! stepvault status > /dev/null 2>&1'; stepvault status --json | jq -r .state)" "open
 locked"
 unlock --idle 2s
 sleep 1.2; stepvault env list > /dev/null; sleep 1.2
 is "--idle is put off by use" "$(stepvault status --json | jq -r .state)" open
-is "... and locks without" "$(until_true sh -c '! stepvault status > /dev/null'; stepvault status --json | jq -r .state)" locked
+is "... and locks without" "$(until_true sh -c '! stepvault status > /dev/null 2>&1'; stepvault status --json | jq -r .state)" locked
 until_true test -z "$(agents)"
 unlock
 is "the leaves say why it was locked" "$(leaves | jq -r 'select(.action == "lock") | .cause // "asked"' | tail -n 2 | tr '\n' ' ')" "lifetime idle "

@@ -1,4 +1,5 @@
-/* Any text into clock_parse: it agrees with a regular expression and timegm, and reads what clock_format writes. */
+/* Any text into clock_parse: it agrees with a regular expression and timegm, and reads what clock_format
+ * writes. */
 #include "base/clock.h"
 #include "base/text.h"
 
@@ -13,8 +14,9 @@ int LLVMFuzzerTestOneInput(const uint8_t *bytes, size_t size);
 #define NOW UINT64_C(1763803860123)
 #define LATEST UINT64_C(253402300799999)
 
-static const char grammar[] = "^([0-9]{4}-[0-9]{2}-[0-9]{2})"
-                              "(T([0-9]{2}:[0-9]{2})(:([0-9]{2})(\\.([0-9]+))?)?(Z|[+-][0-9]{2}:?[0-9]{2})?)?$";
+static const char grammar[] =
+    "^([0-9]{4}-[0-9]{2}-[0-9]{2})"
+    "(T([0-9]{2}:[0-9]{2})(:([0-9]{2})(\\.([0-9]+))?)?(Z|[+-][0-9]{2}:?[0-9]{2})?)?$";
 
 static void expect(bool right)
 {
@@ -43,7 +45,9 @@ static bool reference(const char *text, const regmatch_t *part, int64_t *ret_ms)
         time.tm_hour != given.tm_hour || time.tm_min != given.tm_min || time.tm_sec != given.tm_sec)
         return false;
     for (regoff_t i = 0; part[7].rm_so >= 0 && i < 3; i++)
-        ms += part[7].rm_so + i < part[7].rm_eo ? (text[part[7].rm_so + i] - '0') * (i == 0 ? 100 : i == 1 ? 10 : 1)
+        ms += part[7].rm_so + i < part[7].rm_eo ? (text[part[7].rm_so + i] - '0') * (i == 0   ? 100
+                                                                                     : i == 1 ? 10
+                                                                                              : 1)
                                                 : 0;
     if (part[8].rm_so >= 0 && text[part[8].rm_so] != 'Z') {
         int hours = number_at(text, part[8].rm_so + 1), minutes = number_at(text, part[8].rm_eo - 2);

@@ -1,6 +1,6 @@
-/* Any text into slot_code_to_key: a code is read if and only if another decoder, bit by bit, finds 36 digits and
- * the right checksum. An input that begins with NUL and 20 bytes is made into a good code first, written as a
- * person might. */
+/* Any text into slot_code_to_key: a code is read if and only if another decoder, bit by bit, finds 36 digits
+ * and the right checksum. An input that begins with NUL and 20 bytes is made into a good code first, written
+ * as a person might. */
 #include "base/cleanup.h"
 #include "crypto/seal.h"
 #include "crypto/slot.h"
@@ -84,7 +84,8 @@ static void try_code(const char *text)
 }
 
 /* Writes the code of these bytes; each further byte of the input changes how a digit is written. */
-static void write_code(const uint8_t code[SLOT_CODE_BYTES], const uint8_t *style, size_t styles, char text[256])
+static void write_code(const uint8_t code[SLOT_CODE_BYTES], const uint8_t *style, size_t styles,
+                       char text[256])
 {
     char bits[BITS + 1];
     size_t at = 0;

@@ -1,5 +1,5 @@
-/* Any text into the checks of names: each agrees with its regular expression, and no refusal says more than it
- * may. */
+/* Any text into the checks of names: each agrees with its regular expression, and no refusal says more than
+ * it may. */
 #include "base/name.h"
 
 #include <regex.h>
@@ -16,7 +16,7 @@ static const struct {
     const char *grammar;
     size_t maximum;
 } kinds[] = {
-    {name_check_path,     "^(/|" WORD "(/" WORD "){0,7})$",  255},
+    {name_check_path,     "^(/|" WORD "(/" WORD "){0,7})$", 255},
     {name_check_variable, "^[A-Za-z_][A-Za-z0-9_]*$",       255},
     {name_check_alias,    "^[a-z_][a-z0-9_]*$",             64 },
     {name_check_app,      "^[a-z0-9][a-z0-9_-]*$",          64 },

@@ -1,5 +1,5 @@
-/* Any bytes into each reader of text: it agrees with another implementation of the same rule, and what it wrote it
- * reads again. The first byte chooses the function. */
+/* Any bytes into each reader of text: it agrees with another implementation of the same rule, and what it
+ * wrote it reads again. The first byte chooses the function. */
 #include "base/cleanup.h"
 #include "base/text.h"
 #include "json/json.h"
@@ -23,8 +23,13 @@ static void try_base64(const char *text, size_t size)
     CLEANUP(secret_reset) struct secret written = {0};
     CLEANUP(cleanup_free) uint8_t *expected = malloc(size + 1);
     size_t expected_size = 0;
-    bool good = sodium_base642bin(expected, size + 1, text, size, NULL, &expected_size, NULL,
-                                  sodium_base64_VARIANT_ORIGINAL) == 0;
+    bool good = true;
+
+    /* libsodium 1.0.18 takes every byte above ASCII for a slash. */
+    for (size_t i = 0; i < size; i++)
+        good = good && (text[i] & 0x80) == 0;
+    good = good && sodium_base642bin(expected, size + 1, text, size, NULL, &expected_size, NULL,
+                                     sodium_base64_VARIANT_ORIGINAL) == 0;
 
     expect(secret_append_text(&read, "before"));
     expect(text_append_from_base64(&read, text, size) == good);
@@ -161,7 +166,8 @@ static void try_distance(const char *text, size_t size)
                                           : smallest(cost[i - 1][j] + 1, cost[i][j - 1] + 1,
                                                      cost[i - 1][j - 1] + (a[i - 1] != b[j - 1]));
     for (unsigned limit = 0; limit < 5; limit++)
-        expect(text_distance(a, b, limit) == (cost[a_size][b_size] <= limit ? cost[a_size][b_size] : limit + 1));
+        expect(text_distance(a, b, limit) ==
+               (cost[a_size][b_size] <= limit ? cost[a_size][b_size] : limit + 1));
 }
 
 int LLVMFuzzerTestOneInput(const uint8_t *bytes, size_t size)

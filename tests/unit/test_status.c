@@ -96,8 +96,8 @@ static void bytes_that_could_steer_a_terminal_are_replaced(void **state)
                     "x \xe2\x81\xa6y \xd8\x9cz",
                     "bidi ?x ?y ?z");
     assert_sentence("hidden \xe2\x80\x8b"
-                    "x\xef\xbb\xbf",
-                    "hidden ?x?");
+                    "x\xef\xbb\xbf\xe2\x81\xa0",
+                    "hidden ?x??");
 }
 
 static void well_formed_utf8_is_kept_and_the_rest_is_not(void **state)

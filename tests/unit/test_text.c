@@ -42,6 +42,20 @@ static void utf8_is_told_from_what_only_looks_like_it(void **state)
     assert_int_equal(text_utf8_sequence("", 0), 0);
 }
 
+static void what_is_not_plain_becomes_one_question_mark(void **state)
+{
+    char text[] = "a\x1b[2J\x7f h\xc3\xbc \xe2\x80\xae \xe2\x81\xa0 \xc2\x9b \xff\xc3";
+    char plain[] = "gr\xc3\xbc\xc3\x9f \xf0\x9f\x94\x91";
+    char empty[] = "";
+
+    (void)state;
+    assert_int_equal(text_make_plain(text), 19);
+    assert_string_equal(text, "a?[2J? h\xc3\xbc ? ? ? ??");
+    assert_int_equal(text_make_plain(plain), sizeof(plain) - 1);
+    assert_string_equal(plain, "gr\xc3\xbc\xc3\x9f \xf0\x9f\x94\x91");
+    assert_int_equal(text_make_plain(empty), 0);
+}
+
 static void hexadecimal_has_one_spelling(void **state)
 {
     const uint8_t bytes[] = {0x00, 0x0f, 0xa9, 0xff};
@@ -216,6 +230,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(utf8_is_told_from_what_only_looks_like_it),
+        cmocka_unit_test(what_is_not_plain_becomes_one_question_mark),
         cmocka_unit_test(hexadecimal_has_one_spelling),
         cmocka_unit_test(base64_has_the_vectors_of_its_specification),
         cmocka_unit_test(base64_that_is_not_canonical_is_refused_and_leaves_nothing),

@@ -43,6 +43,7 @@ struct answer {
 struct peer_description {
     pid_t parent_pid;
     size_t program_size;
+    size_t texts_size;
     char texts[];
 };
 
@@ -216,6 +217,7 @@ static void peer_take(struct peer *peer, const struct answer *answer, size_t siz
         return;
     peer->description->parent_pid = answer->parent_pid;
     peer->description->program_size = answer->program_size;
+    peer->description->texts_size = texts_size;
     memcpy(peer->description->texts, answer->texts, texts_size);
 }
 
@@ -223,6 +225,18 @@ static void reader_give_up(struct peer_reader *reader)
 {
     cleanup_close(&reader->channel);
     reader->answered = reader->asked;
+}
+
+/* The reader looks at what others chose; it is not believed beyond that. */
+static bool answer_is_sound(const struct answer *answer, ssize_t size, uint32_t number)
+{
+    size_t texts_size = (size_t)size - offsetof(struct answer, texts);
+
+    return size >= (ssize_t)offsetof(struct answer, texts) + 2 && answer->number == number &&
+           answer->program_size >= 1 && answer->program_size < texts_size &&
+           answer->program_size <= LEAF_PROGRAM_MAX &&
+           texts_size - answer->program_size <= LEAF_PROGRAM_MAX &&
+           answer->texts[answer->program_size - 1] == '\0' && answer->texts[texts_size - 1] == '\0';
 }
 
 /* Takes the next answer; false if there is none. A reader that is slow once is given up: it must not hold up
@@ -238,7 +252,7 @@ static bool reader_collect(struct peer_reader *reader, int flags)
     size = recv(reader->channel, &answer, sizeof(answer), flags);
     if (size < 0 && (flags & MSG_DONTWAIT) && errno == EAGAIN)
         return false;
-    if (size < (ssize_t)offsetof(struct answer, texts) + 2 || answer.number != reader->answered + 1) {
+    if (!answer_is_sound(&answer, size, reader->answered + 1)) {
         reader_give_up(reader);
         return false;
     }
@@ -265,6 +279,13 @@ void peer_ask(struct peer_reader *reader, struct peer *peer)
     peer->question = question.number;
 }
 
+static void programs_copy(struct leaf_caller *caller, const char *texts, size_t program_size,
+                          size_t texts_size)
+{
+    memcpy(caller->program, texts, program_size);
+    memcpy(caller->parent_program, texts + program_size, texts_size - program_size);
+}
+
 void peer_describe(struct peer_reader *reader, struct peer *peer, struct leaf_caller *ret_caller)
 {
     const struct peer_description *description;
@@ -286,8 +307,7 @@ void peer_describe(struct peer_reader *reader, struct peer *peer, struct leaf_ca
     if (description == NULL)
         return;
     ret_caller->parent_pid = description->parent_pid;
-    strcpy(ret_caller->program, description->texts);
-    strcpy(ret_caller->parent_program, description->texts + description->program_size);
+    programs_copy(ret_caller, description->texts, description->program_size, description->texts_size);
 }
 
 void peer_forget(struct peer_reader *reader, struct peer *peer)
@@ -303,10 +323,9 @@ void peer_forget(struct peer_reader *reader, struct peer *peer)
 void peer_describe_self(struct leaf_caller *ret_caller)
 {
     struct answer answer;
+    size_t size = answer_make(getpid(), &answer) - offsetof(struct answer, texts);
 
-    answer_make(getpid(), &answer);
     *ret_caller = (struct leaf_caller){
         .uid = getuid(), .gid = getgid(), .pid = getpid(), .parent_pid = answer.parent_pid};
-    strcpy(ret_caller->program, answer.texts);
-    strcpy(ret_caller->parent_program, answer.texts + answer.program_size);
+    programs_copy(ret_caller, answer.texts, answer.program_size, size);
 }

@@ -47,31 +47,25 @@ enum status serve_verify_log(struct session *session, struct request *request)
     return job_start_verifying(session, !session->unlocked, &request->failure, &request->job);
 }
 
-/* Handed-out heads are kept; where nothing can be written the head is handed out all the same. */
-static enum status keep_head(struct session *session, struct failure *failure)
-{
-    enum status status = session_begin(session, failure);
-
-    if (status != STATUS_OK)
-        return status;
-    status = log_keep_head(session->vault, failure);
-    if (status == STATUS_OK)
-        return session_commit(session, failure);
-    session_rollback(session);
-    return status;
-}
-
+/* Handed-out heads are kept, and that is logged as any change is; where nothing can be written the head is
+ * handed out all the same. */
 enum status serve_checkpoint(struct session *session, struct request *request)
 {
     char note[NOTE_MAX];
+    bool kept;
     enum status status;
 
     memcpy(note, log_head(session->vault), sizeof(note));
-    status = keep_head(session, &request->failure);
-    if (status != STATUS_OK && status != STATUS_LOG_UNWRITABLE)
+    kept = session_begin(session, &request->failure) == STATUS_OK &&
+           log_keep_head(session->vault, &request->failure) == STATUS_OK;
+    if (!kept)
+        session_rollback(session);
+    request->leaf.granted = true;
+    status = session_log(session, &request->leaf, &request->failure);
+    if (status != STATUS_OK)
         return status;
     json_add_text(&request->reply.writer, "note", note);
-    json_add_boolean(&request->reply.writer, "kept", status == STATUS_OK);
+    json_add_boolean(&request->reply.writer, "kept", kept && !session->log_failed);
     return STATUS_OK;
 }
 

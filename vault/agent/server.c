@@ -28,8 +28,12 @@
 #define END_DEADLINE_MS 1000u  /* for the last replies to be taken */
 #define LONELY_MS 30000u       /* before a socket-activated agent with nothing to hold ends */
 
+static void finish_turn(struct server *server);
+
+/* What was served before is committed and answered first: locking drops an open turn. */
 static void server_lock(struct server *server, const char *cause)
 {
+    finish_turn(server);
     session_lock(server->session, &server->session->self, cause);
     server->ending = true;
 }
@@ -270,7 +274,7 @@ static void serve_frame(struct server *server, struct connection *connection,
     turn_serve(&server->turn, &connection->exchange, &call);
     if (!connection_consume(connection, server->buffer, frame))
         connection->closing = true;
-    if (own)
+    if (own || turn_is_long(&server->turn))
         finish_turn(server);
 }
 

@@ -6,6 +6,9 @@
 
 #include <string.h>
 
+#define TURN_LONGEST_MS 20u       /* callers wait no longer for others of their turn */
+#define TURN_BYTES_MAX (4u << 20) /* nor does memory hold more of their replies */
+
 enum status turn_start(struct turn *turn, struct session *session,
                        const struct leaf_caller *(*identify)(struct exchange *exchange),
                        struct failure *failure)
@@ -247,6 +250,8 @@ void turn_serve(struct turn *turn, struct exchange *exchange, const struct call 
     exchange->job = NULL;
     exchange->in_turn = false;
     exchange->oneway = call->oneway;
+    if (turn->first == NULL)
+        turn->since_ms = clock_monotonic_ms();
     *turn->last = exchange;
     turn->last = &exchange->next;
     if (!exchange->owner) {
@@ -259,6 +264,22 @@ void turn_serve(struct turn *turn, struct exchange *exchange, const struct call 
     }
     if (exchange->oneway)
         output_drop(exchange);
+    turn->bytes += exchange->output->size - exchange->start;
+}
+
+bool turn_is_long(const struct turn *turn)
+{
+    return turn->first != NULL &&
+           (turn->bytes > TURN_BYTES_MAX || clock_monotonic_ms() - turn->since_ms > TURN_LONGEST_MS);
+}
+
+/* A call that was part of a turn which is no more must not get its reply: nothing made it durable (P2). */
+static bool turn_is_lost(const struct turn *turn)
+{
+    for (const struct exchange *exchange = turn->first; exchange != NULL; exchange = exchange->next)
+        if (exchange->in_turn)
+            return !turn->session->turn;
+    return false;
 }
 
 struct exchange *turn_finish(struct turn *turn)
@@ -266,10 +287,15 @@ struct exchange *turn_finish(struct turn *turn)
     struct exchange *first = turn->first;
     struct failure failure;
 
-    if (session_commit(turn->session, &failure) != STATUS_OK)
+    if (turn_is_lost(turn)) {
+        failure_set(&failure, STATUS_FAILED, "the agent dropped the turn of this call");
         turn_fail(turn, &failure);
+    } else if (session_commit(turn->session, &failure) != STATUS_OK) {
+        turn_fail(turn, &failure);
+    }
     session_close(turn->session);
     turn->first = NULL;
     turn->last = &turn->first;
+    turn->bytes = 0;
     return first;
 }

@@ -35,6 +35,8 @@ struct turn {
     const struct leaf_caller *(*identify)(struct exchange *exchange); /* holds until the next one */
     struct exchange *first;                                           /* served and not finished */
     struct exchange **last;
+    uint64_t since_ms; /* when its first call was served */
+    size_t bytes;      /* of replies that wait for its commit */
 };
 
 enum status turn_start(struct turn *turn, struct session *session,
@@ -48,6 +50,9 @@ bool turn_needs_own(const struct turn *turn, const struct call *call);
 /* Serves the call. exchange->output and owner are set; its reply stays invalid until
  * turn_finish. */
 void turn_serve(struct turn *turn, struct exchange *exchange, const struct call *call);
+
+/* True if the turn has held its callers long enough, or holds enough bytes, to be finished before the next call. */
+bool turn_is_long(const struct turn *turn);
 
 /* Commits. Replies of calls whose outcome could not be made durable become the error. Returns the exchanges
  * of the turn, each with its final reply, and is empty afterwards. */

@@ -72,50 +72,19 @@ const char *status_sentence(enum status status)
     return outcome_of(status)->sentence;
 }
 
-/* Besides malformed bytes: the C0 and C1 controls, and the characters that reorder or hide the text around
- * them (U+061C, U+200B..F, U+2028..E, U+2066..9, U+FEFF), with which a name could make a sentence say
- * something else. */
-static bool sequence_is_plain(const uint8_t *bytes, size_t length)
-{
-    if (length == 1)
-        return bytes[0] >= 0x20 && bytes[0] != 0x7f;
-    if (length == 2)
-        return !(bytes[0] == 0xc2 && bytes[1] < 0xa0) && !(bytes[0] == 0xd8 && bytes[1] == 0x9c);
-    if (length != 3)
-        return length == 4;
-    if (bytes[0] == 0xe2 && bytes[1] == 0x80)
-        return !(bytes[2] >= 0x8b && bytes[2] <= 0x8f) && !(bytes[2] >= 0xa8 && bytes[2] <= 0xae);
-    if (bytes[0] == 0xe2 && bytes[1] == 0x81)
-        return !(bytes[2] >= 0xa6 && bytes[2] <= 0xa9);
-    return !(bytes[0] == 0xef && bytes[1] == 0xbb && bytes[2] == 0xbf);
-}
-
-/* Copies `raw` with `?` for each sequence that is not plain, cutting between characters. */
-static void sentence_copy(char destination[FAILURE_SENTENCE_MAX], const char *raw, size_t size, bool cut)
+/* Copies the sentence, cutting between characters. */
+static void sentence_copy(char destination[FAILURE_SENTENCE_MAX], const char *plain, size_t size, bool cut)
 {
     static const char ellipsis[] = "...";
     const size_t room = FAILURE_SENTENCE_MAX - sizeof(ellipsis);
-    const uint8_t *bytes = (const uint8_t *)raw;
-    size_t written = 0;
-    size_t at = 0;
 
-    while (at < size) {
-        size_t length = text_utf8_sequence(bytes + at, size - at);
-        bool plain = sequence_is_plain(bytes + at, length);
-        size_t taken = length == 0 ? 1 : length;
-
-        if (written + (plain ? taken : 1) > room) {
-            cut = true;
-            break;
-        }
-        if (plain)
-            memcpy(destination + written, raw + at, taken);
-        else
-            destination[written] = '?';
-        written += plain ? taken : 1;
-        at += taken;
+    if (size > room) {
+        cut = true;
+        for (size = room; ((uint8_t)plain[size] & 0xc0) == 0x80; size--)
+            continue;
     }
-    memcpy(destination + written, cut ? ellipsis : "", cut ? sizeof(ellipsis) : 1);
+    memcpy(destination, plain, size);
+    memcpy(destination + size, cut ? ellipsis : "", cut ? sizeof(ellipsis) : 1);
 }
 
 static void sentence_make(struct failure *failure, int error, const char *format, va_list arguments)
@@ -138,7 +107,7 @@ static void sentence_make(struct failure *failure, int error, const char *format
 
         size += added > 0 ? strlen(raw + size) : 0;
     }
-    sentence_copy(failure->sentence, raw, size, size < (size_t)length);
+    sentence_copy(failure->sentence, raw, text_make_plain(raw), size < (size_t)length);
 }
 
 enum status failure_set(struct failure *failure, enum status status, const char *format, ...)
@@ -161,4 +130,9 @@ enum status failure_set_errno(struct failure *failure, enum status status, int e
     va_end(arguments);
     failure->status = status;
     return status;
+}
+
+enum status failure_set_no_memory(struct failure *failure)
+{
+    return failure_set(failure, STATUS_NO_MEMORY, "%s", status_sentence(STATUS_NO_MEMORY));
 }

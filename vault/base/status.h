@@ -68,4 +68,7 @@ enum status failure_set(struct failure *failure, enum status status, const char 
 enum status failure_set_errno(struct failure *failure, enum status status, int error, const char *format, ...)
     __attribute__((format(printf, 4, 5)));
 
+/* failure_set for memory that is out where there is nothing to say of what it was for. */
+enum status failure_set_no_memory(struct failure *failure);
+
 #endif

@@ -52,6 +52,57 @@ bool text_is_utf8(const void *bytes, size_t size)
     return true;
 }
 
+/* Characters of several bytes that are controls (C1), or reorder or hide the text around them: first and
+ * last.
+ */
+static const struct {
+    uint32_t first;
+    uint32_t last;
+} hostile_characters[] = {
+    {0x80,   0x9f  },
+    {0x61c,  0x61c },
+    {0x200b, 0x200f},
+    {0x2028, 0x202e},
+    {0x2060, 0x2069},
+    {0xfeff, 0xfeff},
+};
+
+/* `length` bytes of a well-formed sequence. */
+static bool sequence_is_plain(const uint8_t *bytes, size_t length)
+{
+    uint32_t character = bytes[0] & (0x7fu >> length);
+
+    if (length == 1)
+        return bytes[0] >= 0x20 && bytes[0] != 0x7f;
+    for (size_t i = 1; i < length; i++)
+        character = character << 6 | (bytes[i] & 0x3fu);
+    for (size_t i = 0; i < sizeof(hostile_characters) / sizeof(hostile_characters[0]); i++) {
+        if (character >= hostile_characters[i].first && character <= hostile_characters[i].last)
+            return false;
+    }
+    return true;
+}
+
+size_t text_make_plain(char *text)
+{
+    const size_t size = strlen(text);
+    size_t written = 0;
+
+    for (size_t at = 0; at < size;) {
+        size_t length = text_utf8_sequence(text + at, size - at);
+
+        if (length > 0 && sequence_is_plain((const uint8_t *)text + at, length)) {
+            memmove(text + written, text + at, length);
+            written += length;
+        } else {
+            text[written++] = '?';
+        }
+        at += length > 0 ? length : 1;
+    }
+    text[written] = '\0';
+    return written;
+}
+
 void text_to_hex(char *destination, const void *bytes, size_t size)
 {
     static const char digits[] = "0123456789abcdef";

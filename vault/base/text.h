@@ -14,6 +14,11 @@ bool text_is_utf8(const void *bytes, size_t size);
 /* Bytes of the well-formed UTF-8 sequence that `bytes` begin with (1 to 4); 0 if there is none. */
 size_t text_utf8_sequence(const void *bytes, size_t size);
 
+/* Puts `?` for each sequence of `text` that is not UTF-8, is a control, or reorders or hides what stands
+ * around it, in place; returns the new length. What is left can neither steer a terminal nor make a sentence
+ * say something else. */
+size_t text_make_plain(char *text);
+
 /* Lower-case hexadecimal with a final NUL: `destination` has 2 * size + 1 bytes. */
 void text_to_hex(char *destination, const void *bytes, size_t size);
 

@@ -23,7 +23,6 @@
 #define AGENT_END_MS 2000
 #define READ_SIZE 8000 /* holds most replies, and makes the secret heap give a block of 8 KiB */
 
-static const char interface_prefix[] = "io.stepvault.Agent.";
 static const char service_prefix[] = "org.varlink.service.";
 
 static void pause_ms(long ms)
@@ -116,7 +115,7 @@ enum status client_connect(const char *vault, struct failure *failure, struct cl
         return status;
     client = client_of_descriptor(descriptor);
     if (client == NULL)
-        return failure_set(failure, STATUS_NO_MEMORY, "out of memory");
+        return failure_set_no_memory(failure);
     cleanup_take_descriptor(&descriptor);
     *ret_client = client;
     return STATUS_OK;
@@ -167,9 +166,22 @@ void client_freep(struct client **client)
 
 /* ---- calling ---- */
 
+static void process_hide(struct client *client)
+{
+    if (client->undumpable && !client->hidden && prctl(PR_GET_DUMPABLE, 0, 0, 0, 0) == 1)
+        client->hidden = prctl(PR_SET_DUMPABLE, 0, 0, 0, 0) == 0;
+}
+
+static void process_show(struct client *client)
+{
+    if (client->hidden && prctl(PR_SET_DUMPABLE, 1, 0, 0, 0) == 0)
+        client->hidden = false;
+}
+
 /* After a failure nothing on the connection can be trusted to belong to what. */
 static enum status call_failed(struct client *client, enum status status)
 {
+    process_hide(client);
     cleanup_close(&client->descriptor);
     secret_reset(&client->pending);
     return status;
@@ -218,18 +230,6 @@ static enum status request_send(struct client *client, const struct secret *requ
             return status;
     }
     return STATUS_OK;
-}
-
-static void process_hide(struct client *client)
-{
-    if (client->undumpable && !client->hidden && prctl(PR_GET_DUMPABLE, 0, 0, 0, 0) == 1)
-        client->hidden = prctl(PR_SET_DUMPABLE, 0, 0, 0, 0) == 0;
-}
-
-static void process_show(struct client *client)
-{
-    if (client->hidden && prctl(PR_SET_DUMPABLE, 1, 0, 0, 0) == 0)
-        client->hidden = false;
 }
 
 static enum status pending_read(struct client *client, uint64_t deadline, struct failure *failure)
@@ -344,9 +344,9 @@ static enum status error_status(const char *name, const struct secret *reply, st
     if (strncmp(name, service_prefix, strlen(service_prefix)) == 0)
         return failure_set(failure, STATUS_PROTOCOL, "the agent is older than this program, it answered %s",
                            name);
-    if (strncmp(name, interface_prefix, strlen(interface_prefix)) != 0)
+    if (strncmp(name, CLIENT_INTERFACE, strlen(CLIENT_INTERFACE)) != 0)
         return failure_set(failure, STATUS_PROTOCOL, "the agent answered with the unknown error %s", name);
-    status = status_from_wire_name(name + strlen(interface_prefix));
+    status = status_from_wire_name(name + strlen(CLIENT_INTERFACE));
     if (wire_member(root, "parameters", &parameters) && wire_member(parameters, "message", &text) &&
         wire_text(text, &message) && message.size > 0)
         return failure_set(failure, status, "%s", secret_text(&message));

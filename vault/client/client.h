@@ -10,6 +10,7 @@
 #include <stdbool.h>
 #include <sys/types.h>
 
+#define CLIENT_INTERFACE "io.stepvault.Agent." /* and the name of a method or error */
 #define CLIENT_REQUEST_MAX (256u * 1024u)
 #define CLIENT_REPLY_MAX (8u * 1024u * 1024u)
 
@@ -22,7 +23,7 @@ struct client {
      * next request is sent: the agent looks at /proc/<pid>/exe of its peer while it handles a request. For
      * our own programs, never for the host of the library. */
     bool undumpable;
-    bool hidden; /* it was done, and is undone before the next request */
+    bool hidden; /* it was done, by this client or before it, and is undone before the next request */
 };
 
 /* Connects to the agent's socket (file_socket_path of the canonical `vault`). The socket's folder must be
@@ -35,7 +36,7 @@ struct client *client_of_descriptor(int descriptor);
 
 /* How an agent is started. */
 struct client_agent {
-    const char *program; /* path of stepvault-agent */
+    const char *program; /* path of stepvault-agent; NULL: where client_find_program finds it */
     const char *vault;   /* canonical path */
     const char *socket;  /* socket to go on serving after this client; NULL: the agent of one command */
 };

@@ -197,7 +197,7 @@ static enum status agent_spawn(const struct client_agent *agent, struct client *
     pid_t child;
 
     if (environment == NULL)
-        return failure_set(failure, STATUS_NO_MEMORY, "out of memory");
+        return failure_set_no_memory(failure);
     if (pipe2(ends, O_CLOEXEC) != 0) {
         error = errno;
         free(environment);
@@ -227,18 +227,26 @@ enum status client_start_agent(const struct client_agent *agent, struct failure 
 {
     CLEANUP(client_freep) struct client *client = NULL;
     CLEANUP(cleanup_close) int connection = -1;
-    enum status status;
+    struct client_agent found = *agent;
+    char program[PATH_MAX];
+    enum status status = STATUS_OK;
     int ends[2];
 
+    if (agent->program == NULL) {
+        status = client_find_program("stepvault-agent", failure, program);
+        found.program = program;
+    }
+    if (status != STATUS_OK)
+        return status;
     if (socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, ends) != 0)
         return failure_set_errno(failure, STATUS_FAILED, errno, "cannot make a pair of sockets");
     connection = ends[1];
     client = client_of_descriptor(ends[0]);
     if (client == NULL) {
         close(ends[0]);
-        return failure_set(failure, STATUS_NO_MEMORY, "out of memory");
+        return failure_set_no_memory(failure);
     }
-    status = agent_spawn(agent, client, connection, failure);
+    status = agent_spawn(&found, client, connection, failure);
     if (status != STATUS_OK)
         return status;
     *ret_client = TAKE(client);

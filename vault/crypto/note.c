@@ -120,9 +120,14 @@ void note_sign_checkpoint(char destination[NOTE_MAX], const struct note_key *key
     snprintf(destination + length, NOTE_MAX - length, "\n%s%s %s\n", signature_mark, key->origin, base64);
 }
 
-/* Decodes canonical base64. With no end pointer libsodium refuses what follows it too. */
+/* Decodes canonical base64. With no end pointer libsodium refuses what follows it too; but it takes every
+ * byte above ASCII for a `/` (1.0.18), so that one signature would have many spellings. */
 static bool base64_read(uint8_t *destination, size_t capacity, struct span base64, size_t *ret_size)
 {
+    for (size_t at = 0; at < base64.size; at++) {
+        if ((uint8_t)base64.text[at] > 0x7f)
+            return false;
+    }
     return sodium_base642bin(destination, capacity, base64.text, base64.size, NULL, ret_size, NULL,
                              sodium_base64_VARIANT_ORIGINAL) == 0;
 }
