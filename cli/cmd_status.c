@@ -1,6 +1,7 @@
 /* status: what there is to know of a vault and its agent without opening or starting anything. */
 #include "base/cleanup.h"
 #include "command.h"
+#include "crypto/kdf.h"
 #include "exchange.h"
 #include "output.h"
 
@@ -47,6 +48,17 @@ static void add_protections(struct output_table *table, const struct json *prote
     }
 }
 
+/* Of the programs that ask for a passphrase, this one among them; the agent derives nothing. */
+#define DERIVATION "derivation"
+
+static void add_derivation(struct output_table *table)
+{
+    output_table_add(table, DERIVATION);
+    output_table_add(table, kdf_can_lock()
+                                ? "held"
+                                : "not held, its memory is over what this process may lock (ulimit -l)");
+}
+
 static void add_open(struct output_table *table, const struct json *agent)
 {
     const char *log = json_member_text(agent, "log");
@@ -74,6 +86,7 @@ static enum status print_table(const struct exchange *exchange, const struct rep
     output_table_add(&table, "agent");
     if (agent == NULL) {
         output_table_add(&table, "no agent");
+        add_derivation(&table);
         return output_table_print(&table, failure);
     }
     output_table_add_format(&table, "pid %lld, version %s", (long long)json_member_number(agent, "pid", 0),
@@ -85,6 +98,7 @@ static enum status print_table(const struct exchange *exchange, const struct rep
     output_table_add(&table, "waiting refusals");
     output_table_add_format(&table, "%lld", (long long)json_member_number(agent, "waiting_refusals", 0));
     add_protections(&table, json_member(agent, "protections"));
+    add_derivation(&table);
     return output_table_print(&table, failure);
 }
 
@@ -103,6 +117,7 @@ static enum status print_document(const struct exchange *exchange, const struct 
     json_add_text(&writer, "vault", exchange->vault);
     json_add_text(&writer, "state", report->state);
     json_add_boolean(&writer, "agent", report->agent != NULL);
+    json_add_boolean(&writer, "derivation_locked", kdf_can_lock());
     while (json_next(report->agent, &iterator, &name, &value)) {
         if (strcmp(name, "vault") != 0 && strcmp(name, "state") != 0 && strcmp(name, "agent") != 0)
             json_add_value(&writer, name, value);

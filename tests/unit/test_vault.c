@@ -42,7 +42,7 @@ static int start(void **state)
 
     (void)state;
     memset(&world, 0, sizeof world);
-    strcpy(world.folder, "/tmp/stepvault-vault-XXXXXX");
+    snprintf(world.folder, sizeof world.folder, "/tmp/stepvault-vault-XXXXXX");
     if (mkdtemp(world.folder) == NULL || seal_start(&failure) != STATUS_OK)
         return -1;
     snprintf(world.path, sizeof world.path, "%s/vault.db", world.folder);

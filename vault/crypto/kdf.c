@@ -221,3 +221,17 @@ enum status kdf_derive(const struct secret *passphrase, const struct slot_kdf *k
         *ret_locked = arena_locked;
     return status;
 }
+
+bool kdf_can_lock(void)
+{
+    size_t size = (size_t)KDF_MEMORY_FLOOR_KIB * 1024;
+    void *pages =
+        mmap(NULL, size, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
+    bool locked;
+
+    if (pages == MAP_FAILED)
+        return false;
+    locked = mlock2(pages, size, MLOCK_ONFAULT) == 0;
+    munmap(pages, size);
+    return locked;
+}

@@ -12,8 +12,9 @@
 #define KDF_LANES 4u
 #define KDF_MEMORY_FLOOR_KIB (64u * 1024u) /* RFC 9106's second choice: 64 MiB, t = 3 */
 #define KDF_PASSES_FLOOR 3u
-#define KDF_MEMORY_CEILING_KIB (4u * 1024u * 1024u) /* a hostile header must not take the machine's memory   \
-                                                     */
+#define KDF_MEMORY_CEILING_KIB                                                                               \
+    (4u * 1024u * 1024u) /* a hostile header must not take the machine's memory                              \
+                          */
 #define KDF_PASSES_CEILING 64u
 
 /* STATUS_CORRUPT if the parameters are below the floor or above the ceiling, whoever wrote them. */
@@ -29,5 +30,9 @@ enum status kdf_calibrate(unsigned target_ms, struct failure *failure, struct sl
  * `*ret_locked` (may be NULL) says whether it could be locked. STATUS_INVALID for an empty passphrase. */
 enum status kdf_derive(const struct secret *passphrase, const struct slot_kdf *kdf, struct failure *failure,
                        uint8_t ret_key[SLOT_KEY_SIZE], bool *ret_locked);
+
+/* True if this process may lock the arena of the smallest derivation (RLIMIT_MEMLOCK is mostly 8 MiB, the
+ * floor 64 MiB); tried, without taking the memory. */
+bool kdf_can_lock(void);
 
 #endif
