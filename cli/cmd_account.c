@@ -115,14 +115,9 @@ static enum status add_one_property(struct question *question, const struct invo
 static enum status begin(struct invocation *invocation, struct failure *failure, struct exchange *exchange,
                          struct question *question)
 {
-    enum status status =
-        exchange_start(invocation, option_text(&invocation->options, "key-file"), failure, exchange);
+    enum status status = exchange_begin(invocation, failure, exchange, question);
 
-    if (status == STATUS_OK)
-        status = exchange_ready(exchange, failure);
-    exchange_question(question, invocation->command->method);
-    exchange_add_members(question, invocation);
-    return status;
+    return status == STATUS_OK ? exchange_ready(exchange, failure) : status;
 }
 
 /* ---- commands ---- */

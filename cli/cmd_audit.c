@@ -222,10 +222,8 @@ enum status cmd_audit_verify(struct invocation *invocation, struct failure *fail
     CLEANUP(exchange_reset) struct exchange exchange = {0};
     CLEANUP(exchange_question_reset) struct question question = {0};
     CLEANUP(exchange_answer_reset) struct answer answer = {0};
-    enum status status =
-        exchange_start(invocation, option_text(&invocation->options, "key-file"), failure, &exchange);
+    enum status status = exchange_begin(invocation, failure, &exchange, &question);
 
-    exchange_question(&question, invocation->command->method);
     question.ask.more = true;
     if (status == STATUS_OK)
         status = exchange_ask(&exchange, &question, failure, &answer);

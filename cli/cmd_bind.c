@@ -60,13 +60,9 @@ enum status cmd_bind(struct invocation *invocation, struct failure *failure)
     CLEANUP(exchange_reset) struct exchange exchange = {0};
     CLEANUP(exchange_question_reset) struct question question = {0};
     CLEANUP(exchange_answer_reset) struct answer answer = {0};
-    enum status status =
-        exchange_start(invocation, option_text(&invocation->options, "key-file"), failure, &exchange);
+    enum status status = exchange_begin(invocation, failure, &exchange, &question);
 
-    if (status != STATUS_OK)
-        return status;
-    exchange_question(&question, invocation->command->method);
-    exchange_add_members(&question, invocation);
-    status = add_renamings(&question, invocation, failure);
+    if (status == STATUS_OK)
+        status = add_renamings(&question, invocation, failure);
     return status == STATUS_OK ? exchange_ask(&exchange, &question, failure, &answer) : status;
 }

@@ -34,15 +34,13 @@ enum status cmd_env_set(struct invocation *invocation, struct failure *failure)
     enum status status = check_words(invocation, path, failure);
 
     if (status == STATUS_OK)
-        status = exchange_start(invocation, option_text(options, "key-file"), failure, &exchange);
+        status = exchange_begin(invocation, failure, &exchange, &question);
     if (status == STATUS_OK)
         status = exchange_ready(&exchange, failure);
     if (status == STATUS_OK)
         status = prompt_value(name, option_flag(options, "raw"), failure, &value);
     if (status != STATUS_OK)
         return status;
-    exchange_question(&question, invocation->command->method);
-    exchange_add_members(&question, invocation);
     json_add_base64(&question.writer, "value_base64", value.bytes, value.size);
     status = exchange_ask(&exchange, &question, failure, &answer);
     if (status == STATUS_OK && strcmp(path, "/") == 0)
@@ -102,10 +100,9 @@ enum status cmd_env_list(struct invocation *invocation, struct failure *failure)
 
     if (option_flag(options, "all") && option_flag(options, "at"))
         return failure_set(failure, STATUS_USAGE, "--all and --at exclude each other");
-    status = exchange_start(invocation, option_text(options, "key-file"), failure, &exchange);
+    status = exchange_begin(invocation, failure, &exchange, &question);
     if (status != STATUS_OK)
         return status;
-    exchange_question(&question, invocation->command->method);
     if (!option_flag(options, "all"))
         json_add_text(&question.writer, "path",
                       option_flag(options, "at") ? option_text(options, "at") : "/");

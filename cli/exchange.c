@@ -231,19 +231,27 @@ enum status exchange_lock(struct exchange *exchange, struct failure *failure, bo
     return STATUS_OK;
 }
 
+enum status exchange_begin(const struct invocation *invocation, struct failure *failure,
+                           struct exchange *ret_exchange, struct question *ret_question)
+{
+    enum status status =
+        exchange_start(invocation, option_text(&invocation->options, "key-file"), failure, ret_exchange);
+
+    if (status != STATUS_OK)
+        return status;
+    exchange_question(ret_question, invocation->command->method);
+    exchange_add_members(ret_question, invocation);
+    return STATUS_OK;
+}
+
 enum status exchange_command(struct invocation *invocation, struct failure *failure,
                              struct answer *ret_answer)
 {
     CLEANUP(exchange_reset) struct exchange exchange = {0};
     CLEANUP(exchange_question_reset) struct question question = {0};
-    enum status status =
-        exchange_start(invocation, option_text(&invocation->options, "key-file"), failure, &exchange);
+    enum status status = exchange_begin(invocation, failure, &exchange, &question);
 
-    if (status != STATUS_OK)
-        return status;
-    exchange_question(&question, invocation->command->method);
-    exchange_add_members(&question, invocation);
-    return exchange_ask(&exchange, &question, failure, ret_answer);
+    return status == STATUS_OK ? exchange_ask(&exchange, &question, failure, ret_answer) : status;
 }
 
 enum status command_call(struct invocation *invocation, struct failure *failure)

@@ -81,6 +81,10 @@ enum status exchange_list_slots(struct exchange *exchange, struct failure *failu
  * `ret_was_open` may be NULL. */
 enum status exchange_lock(struct exchange *exchange, struct failure *failure, bool *ret_was_open);
 
+/* exchange_start with the option --key-file, and the question that the command line makes. */
+enum status exchange_begin(const struct invocation *invocation, struct failure *failure,
+                           struct exchange *ret_exchange, struct question *ret_question);
+
 /* All of exchange_ask for a command with a row of members: exchange, call and answer. */
 enum status exchange_command(struct invocation *invocation, struct failure *failure,
                              struct answer *ret_answer);

@@ -397,7 +397,7 @@ enum status binding_bind(struct vault *vault, const struct binding_change *chang
     fill_draft(&draft, change, leaf->account);
     struct record binding = preview(&draft);
     if (draft.failed)
-        return failure_set(failure, STATUS_NO_MEMORY, "%s", status_sentence(STATUS_NO_MEMORY));
+        return failure_set_no_memory(failure);
     status = check_names(vault, &binding, &account, &placed, failure);
     if (status != STATUS_OK)
         return status;

@@ -66,7 +66,7 @@ static enum status keep(struct vault *vault, const char *path, const uint8_t *id
 
     if (borrow == NULL) {
         records_reset(records);
-        return failure_set(failure, STATUS_NO_MEMORY, "%s", status_sentence(STATUS_NO_MEMORY));
+        return failure_set_no_memory(failure);
     }
     snprintf(borrow->path, sizeof borrow->path, "%s", path);
     if (id != NULL)
@@ -108,7 +108,7 @@ enum status borrow_by_id(struct vault *vault, const uint8_t id[STORE_ID_SIZE], s
     if (borrow == NULL) {
         records.items = calloc(1, sizeof *records.items);
         if (records.items == NULL)
-            return failure_set(failure, STATUS_NO_MEMORY, "%s", status_sentence(STATUS_NO_MEMORY));
+            return failure_set_no_memory(failure);
         enum status status = record_find_by_id(vault, id, failure, records.items, &found);
         if (status == STATUS_OK) {
             records.count = found ? 1 : 0;

@@ -31,11 +31,6 @@ void delivery_freep(struct delivery **delivery)
     *delivery = NULL;
 }
 
-static enum status no_memory(struct failure *failure)
-{
-    return failure_set(failure, STATUS_NO_MEMORY, "%s", status_sentence(STATUS_NO_MEMORY));
-}
-
 static uint32_t *index_find(const struct delivery *delivery, const char *name)
 {
     size_t mask = delivery->index_capacity - 1;
@@ -84,7 +79,7 @@ static enum status add(struct delivery *delivery, const struct delivery_variable
 
     if (name == NULL || !make_room(delivery)) {
         free(name);
-        return no_memory(failure);
+        return failure_set_no_memory(failure);
     }
     delivery->variables[delivery->count] = *variable;
     delivery->variables[delivery->count].name = name;
@@ -181,7 +176,7 @@ static enum status choose_binding(const struct choice *choice, const struct reco
     if (nearer != NULL)
         return STATUS_OK;
     if (!make_account_room(delivery))
-        return no_memory(choice->failure);
+        return failure_set_no_memory(choice->failure);
     struct delivery_account *account = &delivery->accounts[delivery->account_count];
     enum status status = binding_account_id(binding, id)
                              ? borrow_by_id(choice->vault, id, choice->failure, &record)
@@ -292,7 +287,7 @@ enum status delivery_choose(struct vault *vault, const struct delivery_levels *l
     enum status status = STATUS_OK;
 
     if (delivery == NULL)
-        return no_memory(failure);
+        return failure_set_no_memory(failure);
     struct choice choice = {
         .vault = vault, .delivery = delivery, .observe = observe, .context = context, .failure = failure};
     for (unsigned level = 0; status == STATUS_OK && level < levels->count; level++) {

@@ -80,6 +80,9 @@ enum status log_reload(struct vault *vault, struct failure *failure);
 /* Signs the edge into `note`. */
 void log_sign(const struct vault *vault, char note[NOTE_MAX]);
 
+/* STATUS_CORRUPT: leaf `index` is not what the vault wrote, as `what` of it shows. */
+enum status log_corrupt_leaf(uint64_t index, const char *what, struct failure *failure);
+
 /* Opens the sealed body of leaf `index` into `ret_line` and hashes it. */
 enum status log_open_leaf(const struct vault *vault, uint64_t index, const struct store_blob *blob,
                           struct failure *failure, struct secret *ret_line,

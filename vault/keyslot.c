@@ -7,11 +7,6 @@
 #include <stdlib.h>
 #include <string.h>
 
-static enum status no_memory(struct failure *failure)
-{
-    return failure_set(failure, STATUS_NO_MEMORY, "%s", status_sentence(STATUS_NO_MEMORY));
-}
-
 static void slot_from_row(const struct store_slot *row, struct slot *ret_slot)
 {
     *ret_slot = (struct slot){
@@ -111,7 +106,7 @@ enum status keyslot_put(struct vault *vault, const struct vault_new_slot *new_sl
     state_term_slot(vault->keys->accumulator, &row, term);
     enum status status = state_change(&vault->state, row.id, term)
                              ? store_put_slot(vault->store, &row, failure)
-                             : no_memory(failure);
+                             : failure_set_no_memory(failure);
     if (status != STATUS_OK)
         vault->broken = true;
     return status;
@@ -145,7 +140,7 @@ static enum status headers_from_rows(const struct store_slot *rows, size_t count
     struct slot slot;
 
     if (headers == NULL)
-        return no_memory(failure);
+        return failure_set_no_memory(failure);
     for (size_t i = 0; i < count; i++) {
         slot_from_row(&rows[i], &slot);
         headers[i] = slot.header;
@@ -196,7 +191,8 @@ enum status vault_check_key(struct vault *vault, const struct vault_key *key, st
     uint8_t *vault_key = secret_allocate(SEAL_KEY_SIZE);
     size_t count;
 
-    enum status status = vault_key == NULL ? no_memory(failure) : list_slots(vault, failure, &rows, &count);
+    enum status status =
+        vault_key == NULL ? failure_set_no_memory(failure) : list_slots(vault, failure, &rows, &count);
     if (status == STATUS_OK)
         status = keyslot_unwrap(vault, rows, count, key, failure, vault_key);
     if (status == STATUS_OK && !secret_equal(vault_key, vault->keys->vault, SEAL_KEY_SIZE))
@@ -230,7 +226,7 @@ enum status vault_add_slot(struct vault *vault, const struct vault_new_slot *slo
 static enum status drop_slot(struct vault *vault, const uint8_t id[SLOT_ID_SIZE], struct failure *failure)
 {
     enum status status = state_change(&vault->state, id, NULL) ? store_remove_slot(vault->store, id, failure)
-                                                               : no_memory(failure);
+                                                               : failure_set_no_memory(failure);
 
     if (status != STATUS_OK)
         vault->broken = true;

@@ -17,11 +17,6 @@
 #define KEY_READING "log-reading"
 #define KEY_SIGNING "log-signing"
 
-static enum status no_memory(struct failure *failure)
-{
-    return failure_set(failure, STATUS_NO_MEMORY, "%s", status_sentence(STATUS_NO_MEMORY));
-}
-
 void log_close(struct vault *vault)
 {
     secret_free(vault->log.keys);
@@ -68,7 +63,7 @@ static void associate(const struct vault *vault, const char *purpose, uint64_t f
     seal_input_u64(input, second);
 }
 
-static enum status corrupt_leaf(uint64_t index, const char *what, struct failure *failure)
+enum status log_corrupt_leaf(uint64_t index, const char *what, struct failure *failure)
 {
     return failure_set(failure, STATUS_CORRUPT,
                        "entry %" PRIu64 " of the access log is not what the vault wrote (%s)", index, what);
@@ -82,20 +77,19 @@ enum status log_open_leaf(const struct vault *vault, uint64_t index, const struc
     struct seal_input input = {.bytes = bytes, .capacity = sizeof bytes};
 
     if (blob->number != index)
-        return corrupt_leaf(index, "it is missing", failure);
+        return log_corrupt_leaf(index, "it is missing", failure);
     if (blob->size < SEAL_OVERHEAD + LINE_HEAD_SIZE || blob->size > LINE_SEALED_MAX)
-        return corrupt_leaf(index, "its size", failure);
+        return log_corrupt_leaf(index, "its size", failure);
     size_t padded = blob->size - SEAL_OVERHEAD;
     secret_clear(line);
     if (!secret_reserve(line, padded))
-        return no_memory(failure);
+        return failure_set_no_memory(failure);
     associate(vault, "stepvault/v1/leaf", index, vault->log.segment_first, &input);
     if (!seal_open(line->bytes, vault->log.keys->segment, blob->bytes, blob->size, input.bytes, input.size))
-        return corrupt_leaf(index, "its seal", failure);
-    size_t size = (size_t)line->bytes[0] << 24 | (size_t)line->bytes[1] << 16 | (size_t)line->bytes[2] << 8 |
-                  line->bytes[3];
+        return log_corrupt_leaf(index, "its seal", failure);
+    size_t size = seal_load_u32(line->bytes);
     if (size > padded - LINE_HEAD_SIZE || size > LEAF_LINE_MAX)
-        return corrupt_leaf(index, "its length", failure);
+        return log_corrupt_leaf(index, "its length", failure);
     memmove(line->bytes, line->bytes + LINE_HEAD_SIZE, size);
     line->size = size;
     line->bytes[size] = 0;
@@ -111,7 +105,7 @@ enum status log_read(struct vault *vault, uint64_t index, struct failure *failur
     if (status != STATUS_OK)
         return status;
     if (vault->rows.count != 1)
-        return corrupt_leaf(index, "it is missing", failure);
+        return log_corrupt_leaf(index, "it is missing", failure);
     return log_open_leaf(vault, index, &vault->rows.blobs[0], failure, ret_line, ret_hash);
 }
 
@@ -123,12 +117,12 @@ static enum status seal_body(struct vault *vault, uint64_t index, const struct s
     uint8_t bytes[96];
     struct seal_input input = {.bytes = bytes, .capacity = sizeof bytes};
     size_t padded = seal_padded_size(LINE_HEAD_SIZE + line->size);
-    uint8_t head[LINE_HEAD_SIZE] = {(uint8_t)(line->size >> 24), (uint8_t)(line->size >> 16),
-                                    (uint8_t)(line->size >> 8), (uint8_t)line->size};
+    uint8_t head[LINE_HEAD_SIZE];
 
+    seal_store_u32(head, (uint32_t)line->size);
     if (!secret_reserve(&plain, padded) || !secret_append(&plain, head, sizeof head) ||
         !secret_append(&plain, line->bytes, line->size) || !secret_reserve(&body, padded + SEAL_OVERHEAD))
-        return no_memory(failure);
+        return failure_set_no_memory(failure);
     memset(plain.bytes + plain.size, 0, padded - plain.size);
     associate(vault, "stepvault/v1/leaf", index, vault->log.segment_first, &input);
     seal_close(body.bytes, vault->log.keys->segment, plain.bytes, padded, input.bytes, input.size);
@@ -182,7 +176,7 @@ static enum status put_checkpoint(struct vault *vault, struct failure *failure)
     enum status status =
         state_change(&vault->state, key, term)
             ? store_put_blob(vault->store, STORE_CHECKPOINTS, size, sealed, sizeof sealed, failure)
-            : no_memory(failure);
+            : failure_set_no_memory(failure);
     if (status != STATUS_OK)
         vault->broken = true;
     return status;
@@ -201,9 +195,7 @@ enum status log_open_checkpoint(const struct vault *vault, const struct store_bl
         return failure_set(failure, STATUS_CORRUPT,
                            "the kept checkpoint of size %" PRIu64 " is not what the vault wrote",
                            blob->number);
-    *ret_time_ms = 0;
-    for (unsigned i = 0; i < 8; i++)
-        *ret_time_ms = *ret_time_ms << 8 | plain[i];
+    *ret_time_ms = seal_load_u64(plain);
     memcpy(ret_note, plain + 8, NOTE_MAX);
     return STATUS_OK;
 }
@@ -310,7 +302,7 @@ static enum status put_segment(struct vault *vault, struct failure *failure)
     state_blob_key(STORE_SEGMENTS, first, key);
     state_term_blob(vault->keys->accumulator, STORE_SEGMENTS, first, sealed, sizeof sealed, term);
     if (!state_change(&vault->state, key, term))
-        return no_memory(failure);
+        return failure_set_no_memory(failure);
     return store_put_blob(vault->store, STORE_SEGMENTS, first, sealed, sizeof sealed, failure);
 }
 
@@ -341,7 +333,7 @@ enum status log_create(struct vault *vault, struct failure *failure)
     uint8_t instance[8], *seed = secret_allocate(NOTE_SEED_SIZE);
 
     if (seed == NULL)
-        return no_memory(failure);
+        return failure_set_no_memory(failure);
     seal_random(instance, sizeof instance);
     text_to_hex(vault->log.instance, instance, sizeof instance);
     seal_random(seed, NOTE_SEED_SIZE);

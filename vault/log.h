@@ -26,7 +26,7 @@ enum status log_read(struct vault *vault, uint64_t index, struct failure *failur
 /* The signed head of the last commit, as text; "" before the first. */
 const char *log_head(const struct vault *vault);
 
-/* Keeps a copy of the head among the checkpoints (a change of the turn). */
+/* Keeps a copy of the head among the checkpoints: a change of the turn, which needs a leaf after it. */
 enum status log_keep_head(struct vault *vault, struct failure *failure);
 
 /* The verifier key of the signatures. */

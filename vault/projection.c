@@ -59,7 +59,7 @@ static enum status describe(const struct delivery *delivery, const struct projec
     delivery_write_leaf(delivery, request->deliver_env, request->deliver_auths, &writer);
     json_close_object(&writer);
     if (writer.failed || !secret_append(&leaf->details, object.bytes + 1, object.size - 2))
-        return failure_set(failure, STATUS_NO_MEMORY, "%s", status_sentence(STATUS_NO_MEMORY));
+        return failure_set_no_memory(failure);
     return STATUS_OK;
 }
 
@@ -104,7 +104,7 @@ enum status projection_project(struct vault *vault, const struct projection_requ
         return status;
     render(vault, delivery, request, writer);
     if (writer->failed)
-        return failure_set(failure, STATUS_NO_MEMORY, "%s", status_sentence(STATUS_NO_MEMORY));
+        return failure_set_no_memory(failure);
     leaf->granted = true;
     return log_append(vault, leaf, failure);
 }
@@ -135,7 +135,7 @@ enum status projection_get_variable(struct vault *vault, const char *path, const
     else
         json_add_base64(writer, "value_base64", value, size);
     if (writer->failed)
-        return failure_set(failure, STATUS_NO_MEMORY, "%s", status_sentence(STATUS_NO_MEMORY));
+        return failure_set_no_memory(failure);
     leaf->granted = true;
     return log_append(vault, leaf, failure);
 }

@@ -93,8 +93,7 @@ static bool field_read(const uint8_t *bytes, size_t size, size_t *position, cons
         return false;
     const uint8_t *name = bytes + at + 2;
     const uint8_t *length = name + name_size + 1;
-    size_t value_size =
-        (size_t)length[0] << 24 | (size_t)length[1] << 16 | (size_t)length[2] << 8 | length[3];
+    size_t value_size = seal_load_u32(length);
     if (size - at - RECORD_FIELD_OVERHEAD - name_size < value_size)
         return false;
     const uint8_t *value = length + 4;
@@ -241,12 +240,11 @@ static enum status record_open(struct vault *vault, const struct store_record *r
         return changed("its size", failure);
     record.document = secret_allocate(size);
     if (record.document == NULL || !associate_all(vault, row, &associated))
-        return failure_set(failure, STATUS_NO_MEMORY, "%s", status_sentence(STATUS_NO_MEMORY));
+        return failure_set_no_memory(failure);
     if (!seal_open(record.document, vault->keys->record, row->body, row->body_size, associated.bytes,
                    associated.size))
         return changed("its seal", failure);
-    const uint8_t *head = record.document;
-    record.size = (size_t)head[0] << 24 | (size_t)head[1] << 16 | (size_t)head[2] << 8 | head[3];
+    record.size = seal_load_u32(record.document);
     if (record.size > size - RECORD_HEAD_SIZE)
         return changed("its length", failure);
     memmove(record.document, record.document + RECORD_HEAD_SIZE, record.size);
@@ -267,7 +265,7 @@ static enum status open_rows(struct vault *vault, const struct store_rows *rows,
     if (rows->count > 0) {
         records.items = calloc(rows->count, sizeof *records.items);
         if (records.items == NULL)
-            return failure_set(failure, STATUS_NO_MEMORY, "%s", status_sentence(STATUS_NO_MEMORY));
+            return failure_set_no_memory(failure);
         records.capacity = rows->count;
     }
     for (size_t i = 0; i < rows->count; i++) {
@@ -368,9 +366,9 @@ void record_draft_add(struct record_draft *draft, const char *field, const void 
 {
     size_t name_size = strlen(field);
     uint8_t name_head[2] = {(uint8_t)(name_size >> 8), (uint8_t)name_size};
-    uint8_t value_head[4] = {(uint8_t)(size >> 24), (uint8_t)(size >> 16), (uint8_t)(size >> 8),
-                             (uint8_t)size};
+    uint8_t value_head[4];
 
+    seal_store_u32(value_head, (uint32_t)size);
     if (!secret_append(&draft->fields, name_head, sizeof name_head) ||
         !secret_append(&draft->fields, field, name_size + 1) ||
         !secret_append(&draft->fields, value_head, sizeof value_head) ||
@@ -435,11 +433,6 @@ void record_draft_reset(struct record_draft *draft)
     secret_reset(&draft->finals);
 }
 
-static enum status no_memory(struct failure *failure)
-{
-    return failure_set(failure, STATUS_NO_MEMORY, "%s", status_sentence(STATUS_NO_MEMORY));
-}
-
 /* The row's new term goes into the sum, its old names out and its new ones in. */
 static enum status account_for(struct vault *vault, const struct store_record *row, struct failure *failure)
 {
@@ -452,10 +445,10 @@ static enum status account_for(struct vault *vault, const struct store_record *r
     for (size_t i = 0; i < vault->rows.count; i++)
         if (!state_remove_names(&vault->state, vault->rows.records[i].finals,
                                 vault->rows.records[i].finals_size))
-            return no_memory(failure);
+            return failure_set_no_memory(failure);
     if (!state_add_names(&vault->state, row->finals, row->finals_size) ||
         !state_change(&vault->state, row->id, term))
-        return no_memory(failure);
+        return failure_set_no_memory(failure);
     return STATUS_OK;
 }
 
@@ -468,11 +461,11 @@ static enum status seal_and_put(struct vault *vault, const struct record_draft *
     struct store_record row = {.version = draft->version + 1, .epoch = vault->epoch};
     size_t size = draft->fields.size;
     size_t padded = seal_padded_size(RECORD_HEAD_SIZE + size);
-    uint8_t head[RECORD_HEAD_SIZE] = {(uint8_t)(size >> 24), (uint8_t)(size >> 16), (uint8_t)(size >> 8),
-                                      (uint8_t)size};
+    uint8_t head[RECORD_HEAD_SIZE];
 
     if (padded + SEAL_OVERHEAD > RECORD_BODY_MAX)
         return failure_set(failure, STATUS_TOO_LARGE, "the record is over %u bytes", RECORD_BODY_MAX);
+    seal_store_u32(head, (uint32_t)size);
     memcpy(row.id, draft->id, sizeof row.id);
     look_up_place(vault, draft->kind, draft->where, row.place);
     look_up_name(vault, draft->kind, draft->where, draft->name, row.name);
@@ -482,7 +475,7 @@ static enum status seal_and_put(struct vault *vault, const struct record_draft *
     if (draft->failed || !secret_reserve(&plain, padded) || !secret_append(&plain, head, sizeof head) ||
         !secret_append(&plain, draft->fields.bytes, size) || !associate_all(vault, &row, &associated) ||
         !secret_reserve(&body, padded + SEAL_OVERHEAD))
-        return no_memory(failure);
+        return failure_set_no_memory(failure);
     memset(plain.bytes + plain.size, 0, padded - plain.size);
     seal_close(body.bytes, vault->keys->record, plain.bytes, padded, associated.bytes, associated.size);
     row.body = body.bytes;
@@ -514,7 +507,7 @@ enum status record_remove(struct vault *vault, const struct record *record, stru
         (!state_remove_names(&vault->state, vault->rows.records[0].finals,
                              vault->rows.records[0].finals_size) ||
          !state_change(&vault->state, record->id, NULL)))
-        status = no_memory(failure);
+        status = failure_set_no_memory(failure);
     if (status == STATUS_OK)
         status = store_remove_record(vault->store, record->id, failure);
     if (status != STATUS_OK)

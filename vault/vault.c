@@ -1,8 +1,9 @@
 /* Making, opening and closing a vault, and its turns. */
-#include "interior.h"
+#include "vault.h"
 
 #include "base/cleanup.h"
 #include "base/clock.h"
+#include "interior.h"
 #include "keyslot.h"
 #include "log.h"
 #include "placement.h"
@@ -13,11 +14,6 @@
 #define STATE_HEAD_SIZE 48u /* sum, count, log size */
 #define STATE_PLAIN_SIZE (STATE_HEAD_SIZE + NOTE_MAX)
 #define SCAN_ROWS 512u
-
-static enum status no_memory(struct failure *failure)
-{
-    return failure_set(failure, STATUS_NO_MEMORY, "%s", status_sentence(STATUS_NO_MEMORY));
-}
 
 void vault_freep(struct vault **vault)
 {
@@ -78,13 +74,13 @@ static enum status vault_allocate(const char *path, struct failure *failure, str
     CLEANUP(vault_freep) struct vault *vault = calloc(1, sizeof *vault);
 
     if (vault == NULL)
-        return no_memory(failure);
+        return failure_set_no_memory(failure);
     vault->keys = secret_allocate(sizeof *vault->keys);
     vault->log.keys = secret_allocate(sizeof *vault->log.keys);
     vault->log.tails = calloc(LOG_LEVELS, sizeof *vault->log.tails);
     if (vault->keys == NULL || vault->log.keys == NULL || vault->log.tails == NULL ||
         strlen(path) >= sizeof vault->path)
-        return no_memory(failure);
+        return failure_set_no_memory(failure);
     strncpy(vault->path, path, sizeof vault->path - 1);
     *ret_vault = TAKE(vault);
     return STATUS_OK;
@@ -119,7 +115,7 @@ static enum status scan_slots(struct vault *vault, struct state *state, struct f
     for (size_t i = 0; status == STATUS_OK && i < count; i++) {
         state_term_slot(vault->keys->accumulator, &rows[i], term);
         if (!state_change(state, rows[i].id, term))
-            status = no_memory(failure);
+            status = failure_set_no_memory(failure);
     }
     return status;
 }
@@ -139,7 +135,7 @@ static enum status scan_blobs(struct vault *vault, struct state *state, enum sto
             state_blob_key(table, blob->number, key);
             state_term_blob(vault->keys->accumulator, table, blob->number, blob->bytes, blob->size, term);
             if (!state_change(state, key, term))
-                return no_memory(failure);
+                return failure_set_no_memory(failure);
         }
         next = vault->rows.blobs[vault->rows.count - 1].number + 1;
         state_keep(state);
@@ -160,7 +156,7 @@ static enum status scan_records(struct vault *vault, struct state *state, struct
             const struct store_record *row = &vault->rows.records[i];
             state_term_record(vault->keys->accumulator, row, term);
             if (!state_change(state, row->id, term) || !state_add_names(state, row->finals, row->finals_size))
-                return no_memory(failure);
+                return failure_set_no_memory(failure);
         }
         memcpy(after, vault->rows.records[vault->rows.count - 1].id, sizeof after);
         first = false;

@@ -43,12 +43,6 @@ void log_verification_freep(struct log_verification **verification)
     *verification = NULL;
 }
 
-static enum status wrong(uint64_t index, const char *what, struct failure *failure)
-{
-    return failure_set(failure, STATUS_CORRUPT,
-                       "entry %" PRIu64 " of the access log is not what the vault wrote (%s)", index, what);
-}
-
 /* Every kept checkpoint must carry our signature; its root is compared when the reading gets there. */
 static enum status load_checkpoints(struct log_verification *verification, struct failure *failure)
 {
@@ -64,7 +58,7 @@ static enum status load_checkpoints(struct log_verification *verification, struc
         struct kept *kept = reallocarray(verification->kept,
                                          verification->kept_count + verification->rows.count, sizeof *kept);
         if (kept == NULL)
-            return failure_set(failure, STATUS_NO_MEMORY, "%s", status_sentence(STATUS_NO_MEMORY));
+            return failure_set_no_memory(failure);
         verification->kept = kept;
         for (size_t i = 0; i < verification->rows.count; i++) {
             const struct store_blob *blob = &verification->rows.blobs[i];
@@ -91,12 +85,12 @@ enum status log_verification_start(struct vault *vault, struct failure *failure,
     CLEANUP(log_verification_freep) struct log_verification *verification = calloc(1, sizeof *verification);
 
     if (verification == NULL)
-        return failure_set(failure, STATUS_NO_MEMORY, "%s", status_sentence(STATUS_NO_MEMORY));
+        return failure_set_no_memory(failure);
     verification->vault = vault;
     verification->target = vault->log.edge;
     verification->tails = calloc(LOG_LEVELS, sizeof *verification->tails);
     if (verification->tails == NULL)
-        return failure_set(failure, STATUS_NO_MEMORY, "%s", status_sentence(STATUS_NO_MEMORY));
+        return failure_set_no_memory(failure);
     enum status status = load_checkpoints(verification, failure);
     if (status == STATUS_OK)
         *ret_verification = TAKE(verification);
@@ -117,16 +111,16 @@ static enum status check_chain(struct log_verification *verification, uint64_t i
     const char *stated = json_member_text(json, "prev");
     text_to_hex(previous, verification->previous, sizeof verification->previous);
     if (writer == NULL || strcmp(writer, verification->vault->log.instance) != 0)
-        return wrong(index, "its writer", failure);
+        return log_corrupt_leaf(index, "its writer", failure);
     if (json_member_number(json, "writer_seq", -1) != (int64_t)verification->sequence)
-        return wrong(index, "its number", failure);
+        return log_corrupt_leaf(index, "its number", failure);
     const char *tag = json_member_text(json, "state");
     if (tag != NULL) {
         snprintf(verification->tag, sizeof verification->tag, "%s", tag);
         verification->tag_index = index;
     }
     if (verification->sequence == 0 ? stated != NULL : stated == NULL || strcmp(stated, previous) != 0)
-        return wrong(index, "the entry before it", failure);
+        return log_corrupt_leaf(index, "the entry before it", failure);
     return STATUS_OK;
 }
 
@@ -222,7 +216,7 @@ static enum status check_tag(const struct log_verification *verification, struct
     log_tag_state(verification->vault, verification->tag_index, tag);
     text_to_hex(expected, tag, sizeof tag);
     if (strcmp(expected, verification->tag) != 0)
-        return wrong(verification->tag_index, "the state it tells of", failure);
+        return log_corrupt_leaf(verification->tag_index, "the state it tells of", failure);
     return STATUS_OK;
 }
 
@@ -259,13 +253,13 @@ enum status log_verification_continue(struct log_verification *verification, uin
                                               verification->edge.size, batch, failure, &verification->rows);
         if (status != STATUS_OK)
             return status;
-        if (verification->rows.count != batch)
-            return wrong(verification->edge.size + verification->rows.count, "it is missing", failure);
-        for (size_t i = 0; i < batch; i++) {
+        for (size_t i = 0; i < verification->rows.count; i++) {
             status = check_leaf(verification, &verification->rows.blobs[i], failure);
             if (status != STATUS_OK)
                 return status;
         }
+        if (verification->rows.count != batch)
+            return log_corrupt_leaf(verification->edge.size, "it is missing", failure);
         left -= batch;
         leaves -= leaves < batch ? leaves : batch;
     }

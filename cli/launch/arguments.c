@@ -248,7 +248,7 @@ enum status arguments_parse(enum arguments_command command, int argc, char **arg
     *ret_arguments = (struct arguments){0};
     ret_arguments->keep = calloc((size_t)argc, sizeof(*ret_arguments->keep));
     if (ret_arguments->keep == NULL)
-        return failure_set(failure, STATUS_NO_MEMORY, "out of memory");
+        return failure_set_no_memory(failure);
     status = words_read(&parser, failure);
     if (status != STATUS_OK || ret_arguments->help)
         return status;

@@ -57,7 +57,7 @@ static enum status plan_prepare(struct run *run, struct failure *failure)
     run->plan.pristine = arguments->pristine;
     for (size_t i = 0; done && i < arguments->keep_count; i++)
         done = nameset_add(&run->plan.keep, arguments->keep[i], strlen(arguments->keep[i]));
-    return done ? STATUS_OK : failure_set(failure, STATUS_NO_MEMORY, "out of memory");
+    return done ? STATUS_OK : failure_set_no_memory(failure);
 }
 
 static void outer_close(struct run *run)

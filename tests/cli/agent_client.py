@@ -15,16 +15,20 @@ def program():
     return os.path.join(os.environ["BUILD"], "bin/stepvault-agent")
 
 
+def slot_id(number):
+    return f"{number:02x}" * 16
+
+
 def machine_slot(key, number=1):
     """A NewSlot of a key file."""
-    return {"id": f"{number:032x}", "kind": "machine", "memory_kib": 0, "passes": 0, "lanes": 0, "salt": "00" * 16,
+    return {"id": slot_id(number), "kind": "machine", "memory_kib": 0, "passes": 0, "lanes": 0, "salt": "00" * 16,
             "created": "2026-01-02T03:04:05.000Z", "key": base64.b64encode(key).decode()}
 
 
 def slot_key(key, number=None):
     value = {"key": base64.b64encode(key).decode()}
     if number is not None:
-        value["slot"] = f"{number:032x}"
+        value["slot"] = slot_id(number)
     return value
 
 

@@ -14,15 +14,15 @@ import tempfile
 import time
 import traceback
 
-from agent_client import Agent, Client, Closed, connected, error, machine_slot, program, slot_key
+from agent_client import Agent, Client, Closed, connected, error, machine_slot, program, slot_id, slot_key
 
 KEY = bytes(range(32))
 OTHER_KEY = bytes(range(1, 33))
 PASSPHRASE_SLOT = {**machine_slot(OTHER_KEY, 3), "kind": "passphrase", "memory_kib": 65536, "passes": 3, "lanes": 4}
 # The parameters of a call that would succeed on the vault of `furnished`; in this order each finds what it needs.
 CALLS = {
-    "Status": {}, "ListSlots": {}, "AddSlot": {"new_slot": machine_slot(OTHER_KEY, 2)}, "RemoveSlot": {"slot": f"{2:032x}"},
-    "ReplacePassphrase": {"new_slot": {**PASSPHRASE_SLOT, "id": f"{4:032x}"}},
+    "Status": {}, "ListSlots": {}, "AddSlot": {"new_slot": machine_slot(OTHER_KEY, 2)}, "RemoveSlot": {"slot": slot_id(2)},
+    "ReplacePassphrase": {"new_slot": {**PASSPHRASE_SLOT, "id": slot_id(4)}},
     "AddAccount": {"app": "slack", "properties": {"token": "xoxb"}}, "ListAccounts": {}, "ShowAccount": {"account": "slack"},
     "SetAccount": {"account": "slack", "properties": {"more": "1"}}, "RenameAccount": {"account": "slack", "label": "work"},
     "Bind": {"path": "billing/notify", "account": "slack"}, "Unbind": {"path": "billing/notify", "alias": "slack"},
@@ -36,7 +36,12 @@ FRESH = {"AddSlot", "RemoveSlot", "ReplacePassphrase"}
 MANY = {"ReadLog", "VerifyLog"}
 ANYTIME = {"Status", "ListSlots"}
 LOGGED = {"AddSlot", "RemoveSlot", "ReplacePassphrase", "AddAccount", "SetAccount", "RenameAccount", "RemoveAccount", "SetVariable",
-          "GetVariable", "UnsetVariable", "BlockVariable", "Bind", "Unbind", "AddStep", "RemoveStep", "Project"}
+          "GetVariable", "UnsetVariable", "BlockVariable", "Bind", "Unbind", "AddStep", "RemoveStep", "Project", "Checkpoint"}
+
+
+# As systemd does: the descriptor becomes 3, then the agent.
+HAND_OVER = "import os,sys; os.dup2(int(sys.argv[1]),3,inheritable=True); " \
+    "os.environ.update(LISTEN_PID=str(os.getpid()),LISTEN_FDS='1'); os.execv(sys.argv[2],sys.argv[2:])"
 
 
 def is_(actual, expected):
@@ -427,6 +432,24 @@ def test_command_line_errors():
     is_(subprocess.run([program(), "--version"], capture_output=True, check=False).returncode, 0)
 
 
+def test_root_is_refused_by_the_agent_of_another_user():
+    if os.geteuid() != 0:
+        return "needs root"
+    home = tempfile.mkdtemp(prefix="agent-", dir="/tmp")
+    try:
+        shutil.copy(program(), home)
+        os.chown(home, 65534, 65534)
+        with running(home, prefix=["setpriv", "--reuid=65534", "--regid=65534", "--clear-groups", "sh", "-c", "shift; exec \"$0\" \"$@\"",
+                                   os.path.join(home, "stepvault-agent")]) as agent:
+            client = agent.connect()
+            for method in ("Status", "Initialize", "Nonsense", "org.varlink.service.GetInfo"):
+                reply = client.call(method)
+                is_((reply.get("error"), reply["parameters"]), ("org.varlink.service.PermissionDenied", {}))
+    finally:
+        shutil.rmtree(home, ignore_errors=True)
+    return None
+
+
 # ---- how it ends ----
 
 def ends_and_locks(end):
@@ -584,9 +607,7 @@ def test_a_socket_handed_over_is_served_and_left_alone():
         listener = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
         listener.bind(path)
         listener.listen()
-        script = "import os,sys; os.dup2(int(sys.argv[1]),3,inheritable=True); " \
-            "os.environ.update(LISTEN_PID=str(os.getpid()),LISTEN_FDS='1'); os.execv(sys.argv[2],sys.argv[2:])"
-        process = subprocess.Popen([sys.executable, "-c", script, str(listener.fileno()), program(), "--vault", agent.vault],
+        process = subprocess.Popen([sys.executable, "-c", HAND_OVER, str(listener.fileno()), program(), "--vault", agent.vault],
                                    pass_fds=[listener.fileno()])
         stream = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
         stream.connect(path)
@@ -595,6 +616,20 @@ def test_a_socket_handed_over_is_served_and_left_alone():
         is_(one.call("Lock")["parameters"], {"was_open": True})
         is_(process.wait(20), 0)
         check(os.path.exists(path), "the socket was removed")
+
+
+def test_a_connection_handed_over_is_served_and_ends_the_agent():
+    with furnished() as (agent, client):
+        client.call("Lock")
+        agent.wait()
+        ours, theirs = socket.socketpair()
+        process = subprocess.Popen([sys.executable, "-c", HAND_OVER, str(theirs.fileno()), program(), "--vault", agent.vault],
+                                   pass_fds=[theirs.fileno()])
+        theirs.close()
+        one = Client(ours, agent.vault)
+        is_(one.call("Project", step="billing/notify", slot_key=slot_key(KEY))["parameters"]["variables"], {"STRIPE_KEY": "sk_live_1"})
+        one.close()
+        is_(process.wait(20), 0)
 
 
 # ---- the log ----
@@ -692,8 +727,8 @@ def test_locking_ends_a_reading_with_locked():
 
 
 def test_one_sync_serves_many_calls_and_comes_before_their_replies():
-    if shutil.which("strace") is None or "sanitize" in os.environ["BUILD"]:
-        return "strace cannot follow this build"
+    if shutil.which("strace") is None or "sanitize" in os.environ["BUILD"] or os.geteuid() != 0:
+        return "strace must be there, and root to read what an undumpable process sends"
     with scratch() as folder:
         trace = os.path.join(folder, "trace")
         with running(folder, prefix=["strace", "-f", "-s", "400", "-o", trace, "-e", "trace=fdatasync,sendto,recvfrom"]) as agent:

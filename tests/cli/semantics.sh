@@ -299,6 +299,7 @@ is "... and has it" "$(leaves | jq -r 'select(.action == "replace-passphrase") |
 succeeds "slot remove with the passphrase" stepvault slot remove machine --passphrase-fd 3 3< "$scratch/pass"
 stepvault lock
 fails "a key file whose slot was removed is dead" 4 "no machine slot" stepvault unlock --key-file "$scratch/new.key"
+fails "a recovery code with a typing error is told so" 1 "" stepvault unlock --recovery-code-fd 3 3<<< "0000-${code#*-}"
 printf '%s' "$code" > "$scratch/code"
 succeeds "the recovery code unlocks" stepvault unlock --recovery-code-fd 3 3< "$scratch/code"
 is "... without its hyphens and in small letters, too" "$(stepvault lock; tr -d '-' < "$scratch/code" | tr '[:upper:]' '[:lower:]' > "$scratch/code2"; stepvault unlock --recovery-code-fd 3 3< "$scratch/code2"; echo $?)" 0

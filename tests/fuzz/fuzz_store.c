@@ -15,9 +15,14 @@ static struct failure failure;
 static void put_rows(struct store *store, uint8_t number)
 {
     uint8_t body[600];
-    struct store_record record = {
-        .finals = body, .finals_size = 32, .version = number, .epoch = 1, .body = body, .body_size = sizeof body};
-    struct store_slot slot = {.kind = number, .memory_kib = 65536, .passes = 3, .lanes = 4, .created_ms = number};
+    struct store_record record = {.finals = body,
+                                  .finals_size = 32,
+                                  .version = number,
+                                  .epoch = 1,
+                                  .body = body,
+                                  .body_size = sizeof body};
+    struct store_slot slot = {
+        .kind = number, .memory_kib = 65536, .passes = 3, .lanes = 4, .created_ms = number};
 
     memset(body, number, sizeof body);
     memset(record.id, number, sizeof record.id);
@@ -27,7 +32,8 @@ static void put_rows(struct store *store, uint8_t number)
     expect(store_put_record(store, &record, &failure) == STATUS_OK);
     expect(store_put_slot(store, &slot, &failure) == STATUS_OK);
     for (int table = 0; table < STORE_TABLE_COUNT; table++)
-        expect(store_put_blob(store, (enum store_table)table, number, body, sizeof body, &failure) == STATUS_OK);
+        expect(store_put_blob(store, (enum store_table)table, number, body, sizeof body, &failure) ==
+               STATUS_OK);
     expect(store_put_state(store, number, number, body, 100, &failure) == STATUS_OK);
     expect(store_commit(store, &failure) == STATUS_OK);
 }

@@ -1,5 +1,5 @@
-/* A vault's file and its write-ahead log with bytes edited, cut, copied and swapped: it is refused with a sentence, or
- * it opens as one of the states the vault had, whole. */
+/* A vault's file and its write-ahead log with bytes edited, cut, copied and swapped: it is refused with a
+ * sentence, or it opens as one of the states the vault had, whole. */
 #include "image.h"
 
 #include "base/cleanup.h"
@@ -45,7 +45,9 @@ static enum status set(struct vault *vault, unsigned number)
 /* A vault after some commits, its file and log copied while they are open. */
 static void start(void)
 {
-    struct vault_new_slot slot = {.header = {.kind = SLOT_MACHINE, .id = "sixteen bytes id"}};
+    struct vault_new_slot slot = {
+        .header = {.kind = SLOT_MACHINE, .id = "sixteen bytes id"}
+    };
     struct vault_key key = {.has_slot = false};
     CLEANUP(vault_freep) struct vault *vault = NULL;
     CLEANUP(secret_reset) struct secret line = {0};

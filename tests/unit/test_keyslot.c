@@ -5,7 +5,9 @@
 
 static struct vault_new_slot slot_of(enum slot_kind kind, uint8_t number)
 {
-    struct vault_new_slot slot = {.header = {.kind = kind, .created_ms = 5}};
+    struct vault_new_slot slot = {
+        .header = {.kind = kind, .created_ms = 5}
+    };
 
     if (kind == SLOT_PASSPHRASE || kind == SLOT_LOGIN)
         slot.header.kdf = (struct slot_kdf){.memory_kib = 65536, .passes = 3, .lanes = 4};
@@ -282,13 +284,15 @@ static void a_change_of_any_column_of_a_slot_is_noticed_at_open(void **state)
         "UPDATE slots SET wrapped = randomblob(72)",
         "UPDATE slots SET id = randomblob(16)",
         "DELETE FROM slots",
-        "INSERT INTO slots SELECT randomblob(16), kind, memory_kib, passes, lanes, salt, created_ms, commitment,"
+        "INSERT INTO slots SELECT randomblob(16), kind, memory_kib, passes, lanes, salt, created_ms, "
+        "commitment,"
         " wrapped FROM slots LIMIT 1",
     };
     static const uint8_t others[] = {7, 1};
 
     (void)state;
-    /* Once of the slot that opens, where its key or the state notices; once of another, where the state does. */
+    /* Once of the slot that opens, where its key or the state notices; once of another, where the state does.
+     */
     for (size_t i = 0; i < sizeof edits / sizeof edits[0]; i++) {
         for (size_t j = 0; j < sizeof others; j++) {
             char sql[256];
@@ -296,8 +300,9 @@ static void a_change_of_any_column_of_a_slot_is_noticed_at_open(void **state)
             bool insert = edits[i][0] == 'I';
             assert_int_equal(add(SLOT_PASSPHRASE, 1), STATUS_OK);
             world_close();
-            snprintf(sql, sizeof sql, "%s%s%02x%02x%s", edits[i], insert ? " -- " : " WHERE substr(id, 1, 2) = x'",
-                     others[j], others[j], insert ? "" : "'");
+            snprintf(sql, sizeof sql, "%s%s%02x%02x%s", edits[i],
+                     insert ? " -- " : " WHERE substr(id, 1, 2) = x'", others[j], others[j],
+                     insert ? "" : "'");
             world_edit(sql);
             enum status status = world_try_open();
             if (status != STATUS_CORRUPT && (others[j] != 7 || status != STATUS_WRONG_KEY))
@@ -322,7 +327,8 @@ static void a_replaced_slot_that_is_put_back_is_noticed(void **state)
     world_reopen();
     assert_int_equal(replace(2), STATUS_OK);
     world_close();
-    snprintf(sql, sizeof sql, "ATTACH '%s' AS copy; INSERT OR IGNORE INTO slots SELECT * FROM copy.slots", copy);
+    snprintf(sql, sizeof sql, "ATTACH '%s' AS copy; INSERT OR IGNORE INTO slots SELECT * FROM copy.slots",
+             copy);
     world_edit(sql);
     unlink(copy);
     assert_int_equal(open_by(1), STATUS_CORRUPT);

@@ -16,8 +16,12 @@
 
 static const uint8_t previous[32] = {0xab, 0xcd};
 static const uint8_t tag[16] = {0x12, 0x34};
-static const struct leaf_caller full_caller = {
-    .uid = 1000, .gid = 100, .pid = 42, .program = "/usr/bin/a", .parent_pid = 7, .parent_program = "/bin/sh"};
+static const struct leaf_caller full_caller = {.uid = 1000,
+                                               .gid = 100,
+                                               .pid = 42,
+                                               .program = "/usr/bin/a",
+                                               .parent_pid = 7,
+                                               .parent_program = "/bin/sh"};
 static const struct leaf_caller bare_caller = {.uid = 0, .gid = 0, .pid = 1};
 
 static const struct leaf_position first = {.time_ms = TIME_MS, .writer = "0011223344556677", .epoch = 1};
@@ -63,15 +67,25 @@ static void assert_members(const struct json *object, const char *const *keys, s
 
 static void a_full_leaf_has_its_members_in_the_order_of_the_format(void **state)
 {
-    static const char *const keys[] = {"v",       "salt",  "time",     "writer", "writer_seq", "prev",
-                                       "epoch",   "state", "action",   "outcome", "why",        "step",
-                                       "path",    "variable", "alias", "account", "app",        "label",
-                                       "who",     "claimed", "deliver"};
+    static const char *const keys[] = {"v",     "salt",     "time",   "writer",  "writer_seq", "prev",
+                                       "epoch", "state",    "action", "outcome", "why",        "step",
+                                       "path",  "variable", "alias",  "account", "app",        "label",
+                                       "who",   "claimed",  "deliver"};
     static const char *const who[] = {"uid", "gid", "pid", "exe", "parent"};
     static const char *const claims[] = {"purpose", "command", "reason"};
-    struct leaf leaf = {.action = "project", .why = STATUS_DENIED, .caller = &full_caller, .purpose = "p",
-                        .command = "c", .reason = "r", .step = "a/b", .path = "a", .variable = "V",
-                        .alias = "slack", .account = "00", .app = "slack", .label = "main"};
+    struct leaf leaf = {.action = "project",
+                        .why = STATUS_DENIED,
+                        .caller = &full_caller,
+                        .purpose = "p",
+                        .command = "c",
+                        .reason = "r",
+                        .step = "a/b",
+                        .path = "a",
+                        .variable = "V",
+                        .alias = "slack",
+                        .account = "00",
+                        .app = "slack",
+                        .label = "main"};
     struct json *json;
 
     (void)state;
@@ -113,9 +127,14 @@ static void a_bare_leaf_leaves_out_what_does_not_apply(void **state)
 
 static void text_that_is_not_utf8_is_left_out_and_the_rest_is_escaped(void **state)
 {
-    struct leaf_caller strange = {.pid = 1, .program = "/tmp/\xff", .parent_pid = 2, .parent_program = "\xc3"};
-    struct leaf leaf = {.action = "x", .granted = true, .caller = &strange, .purpose = "\xed\xa0\x80",
-                        .command = "line\nquote\"\x1b[2J", .path = "caf\xc3\xa9"};
+    struct leaf_caller strange = {
+        .pid = 1, .program = "/tmp/\xff", .parent_pid = 2, .parent_program = "\xc3"};
+    struct leaf leaf = {.action = "x",
+                        .granted = true,
+                        .caller = &strange,
+                        .purpose = "\xed\xa0\x80",
+                        .command = "line\nquote\"\x1b[2J",
+                        .path = "caf\xc3\xa9"};
     struct json *json;
 
     (void)state;

@@ -8,8 +8,8 @@ static enum status put(const char *name, const void *value, size_t size, const c
     CLEANUP(record_draft_reset) struct record_draft draft = {0};
     bool found = false;
 
-    assert_int_equal(
-        record_find(world.vault, RECORD_VARIABLE, "x", name, &world.failure, &previous, &found), STATUS_OK);
+    assert_int_equal(record_find(world.vault, RECORD_VARIABLE, "x", name, &world.failure, &previous, &found),
+                     STATUS_OK);
     record_draft_start(&draft, RECORD_VARIABLE, "x", name, name, found ? &previous : NULL);
     record_draft_add(&draft, "value", value, size);
     if (final != NULL)
@@ -414,9 +414,11 @@ static void a_change_of_the_closed_file_is_noticed_at_open(void **state)
         "UPDATE records SET name = randomblob(16) WHERE id = (SELECT min(id) FROM records)",
         "UPDATE records SET link = randomblob(16) WHERE id = (SELECT min(id) FROM records)",
         "UPDATE records SET id = randomblob(16) WHERE id = (SELECT min(id) FROM records)",
-        "UPDATE records SET finals = CAST(finals || randomblob(16) AS BLOB) WHERE id = (SELECT min(id) FROM records)",
+        "UPDATE records SET finals = CAST(finals || randomblob(16) AS BLOB) WHERE id = (SELECT min(id) FROM "
+        "records)",
         "UPDATE records SET finals = x'00' WHERE id = (SELECT min(id) FROM records)",
-        "UPDATE records SET body = substr(body, 1, length(body) - 1) WHERE id = (SELECT min(id) FROM records)",
+        "UPDATE records SET body = substr(body, 1, length(body) - 1) WHERE id = (SELECT min(id) FROM "
+        "records)",
         "UPDATE records SET body = x'' WHERE id = (SELECT min(id) FROM records)",
         "UPDATE records SET body = zeroblob(2000000) WHERE id = (SELECT min(id) FROM records)",
         "DELETE FROM records WHERE id = (SELECT min(id) FROM records)",

@@ -155,8 +155,8 @@ static inline enum status world_add(const char *app, const char *properties)
 
     world_parse(properties, &json);
     world_begin("add-account");
-    enum status status = world_end(
-        account_add(world.vault, app, NULL, json, &world.leaf, &world.failure, &world.writer));
+    enum status status =
+        world_end(account_add(world.vault, app, NULL, json, &world.leaf, &world.failure, &world.writer));
     json_freep(&json);
     return status;
 }
@@ -190,6 +190,8 @@ static inline enum status world_verify(void)
     while (status == STATUS_OK && !done)
         status = log_verification_continue(verification, 100, &world.failure, &done);
     log_verification_freep(&verification);
+    if (status != STATUS_OK)
+        print_message("%s\n", world.failure.sentence);
     return status;
 }
 
@@ -200,7 +202,8 @@ static inline void world_edit(const char *sql)
     char *error = NULL;
 
     assert_int_equal(sqlite3_open(world.path, &handle), SQLITE_OK);
-    assert_int_equal(sqlite3_exec(handle, "PRAGMA ignore_check_constraints = ON", NULL, NULL, NULL), SQLITE_OK);
+    assert_int_equal(sqlite3_exec(handle, "PRAGMA ignore_check_constraints = ON", NULL, NULL, NULL),
+                     SQLITE_OK);
     if (sqlite3_exec(handle, sql, NULL, NULL, &error) != SQLITE_OK)
         fail_msg("%s: %s", sql, error);
     assert_int_equal(sqlite3_close(handle), SQLITE_OK);

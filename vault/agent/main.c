@@ -2,6 +2,7 @@
  *
  * Order matters: memory is made private first; the peer reader is forked while there is nothing to keep from
  * it; sockets, signals and timers are made; then the sandbox closes, and only then may a key arrive. */
+#include "agent/call.h"
 #include "agent/journal.h"
 #include "agent/listener.h"
 #include "agent/peer.h"
@@ -22,6 +23,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/resource.h>
+#include <sys/socket.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
@@ -197,6 +199,20 @@ static enum status prepare(const struct options *options, struct server *server,
     return status == STATUS_OK ? confine(server, session, failure) : status;
 }
 
+/* Whoever started us waits at the connection, and has a better place to say it than our stderr. */
+static void say_failure(const struct options *options, const struct failure *failure)
+{
+    CLEANUP(secret_reset) struct secret reply = {0};
+
+    if (options->connection >= 0) {
+        reply_failure(&reply, failure);
+        if (send(options->connection, reply.bytes, reply.size, MSG_DONTWAIT | MSG_NOSIGNAL) ==
+            (ssize_t)reply.size)
+            return;
+    }
+    fprintf(stderr, "stepvault-agent: %s\n", failure->sentence);
+}
+
 int main(int argc, char *argv[])
 {
     static struct session session;
@@ -217,6 +233,6 @@ int main(int argc, char *argv[])
     else
         listener_close(&listener);
     if (status != STATUS_OK)
-        fprintf(stderr, "stepvault-agent: %s\n", failure.sentence);
+        say_failure(&options, &failure);
     return status == STATUS_OK ? 0 : status_exit(status);
 }

@@ -51,7 +51,8 @@ bool turn_needs_own(const struct turn *turn, const struct call *call);
  * turn_finish. */
 void turn_serve(struct turn *turn, struct exchange *exchange, const struct call *call);
 
-/* True if the turn has held its callers long enough, or holds enough bytes, to be finished before the next call. */
+/* True if the turn has held its callers long enough, or holds enough bytes, to be finished before the next
+ * call. */
 bool turn_is_long(const struct turn *turn);
 
 /* Commits. Replies of calls whose outcome could not be made durable become the error. Returns the exchanges

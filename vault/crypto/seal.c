@@ -22,10 +22,20 @@ void seal_random(void *destination, size_t size)
     randombytes_buf(destination, size);
 }
 
-static void store_u32(uint8_t destination[4], uint32_t number)
+void seal_store_u32(uint8_t destination[4], uint32_t number)
 {
     for (unsigned at = 0; at < 4; at++)
         destination[at] = (uint8_t)(number >> (24 - 8 * at));
+}
+
+uint32_t seal_load_u32(const uint8_t source[4])
+{
+    return (uint32_t)source[0] << 24 | (uint32_t)source[1] << 16 | (uint32_t)source[2] << 8 | source[3];
+}
+
+uint64_t seal_load_u64(const uint8_t source[8])
+{
+    return (uint64_t)seal_load_u32(source) << 32 | seal_load_u32(source + 4);
 }
 
 void seal_derive_key(uint8_t destination[SEAL_KEY_SIZE], const uint8_t root[SEAL_KEY_SIZE],
@@ -35,7 +45,7 @@ void seal_derive_key(uint8_t destination[SEAL_KEY_SIZE], const uint8_t root[SEAL
     struct seal_hasher hasher;
     uint8_t epoch_bytes[4];
 
-    store_u32(epoch_bytes, epoch);
+    seal_store_u32(epoch_bytes, epoch);
     seal_hasher_start(&hasher, SEAL_KEY_SIZE, root);
     seal_hasher_add(&hasher, prefix, sizeof(prefix) - 1);
     seal_hasher_add(&hasher, purpose, strlen(purpose) + 1);
@@ -81,7 +91,7 @@ void seal_input_u32(struct seal_input *input, uint32_t number)
 {
     uint8_t bytes[4];
 
-    store_u32(bytes, number);
+    seal_store_u32(bytes, number);
     seal_input_bytes(input, bytes, sizeof(bytes));
 }
 
@@ -89,8 +99,8 @@ void seal_input_u64(struct seal_input *input, uint64_t number)
 {
     uint8_t bytes[8];
 
-    store_u32(bytes, (uint32_t)(number >> 32));
-    store_u32(bytes + 4, (uint32_t)number);
+    seal_store_u32(bytes, (uint32_t)(number >> 32));
+    seal_store_u32(bytes + 4, (uint32_t)number);
     seal_input_bytes(input, bytes, sizeof(bytes));
 }
 

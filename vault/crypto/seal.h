@@ -43,6 +43,11 @@ void seal_input_u8(struct seal_input *input, uint8_t number);
 void seal_input_u32(struct seal_input *input, uint32_t number);
 void seal_input_u64(struct seal_input *input, uint64_t number);
 
+/* The same numbers outside of such a buffer: what a plaintext begins with. */
+void seal_store_u32(uint8_t destination[4], uint32_t number);
+uint32_t seal_load_u32(const uint8_t source[4]);
+uint64_t seal_load_u64(const uint8_t source[8]);
+
 /* Seals `plaintext` into `destination` (SEAL_OVERHEAD + size bytes): random nonce, ciphertext, tag. */
 void seal_close(uint8_t *destination, const uint8_t key[SEAL_KEY_SIZE], const void *plaintext, size_t size,
                 const void *associated, size_t associated_size);

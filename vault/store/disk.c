@@ -41,9 +41,8 @@ static const uint32_t remote_magics[] = {
 bool disk_is_remote(uint64_t magic)
 {
     for (size_t i = 0; i < sizeof(remote_magics) / sizeof(remote_magics[0]); i++) {
-        if (remote_magics[i] == (uint32_t)magic) {
+        if (remote_magics[i] == (uint32_t)magic)
             return true;
-        }
     }
     return false;
 }
@@ -56,46 +55,38 @@ static enum status write_status(int error)
 
 static enum status check_length(const char *path, struct failure *failure)
 {
-    if (path[0] != '/') {
+    if (path[0] != '/')
         return failure_set(failure, STATUS_INVALID, "the vault's path %s is not absolute", path);
-    }
-    if (strlen(path) > DISK_PATH_MAX) {
+    if (strlen(path) > DISK_PATH_MAX)
         return failure_set(failure, STATUS_INVALID, "the vault's path is longer than %d bytes: %s",
                            DISK_PATH_MAX, path);
-    }
     return STATUS_OK;
 }
 
 static enum status check_trusted(const char *path, const struct stat *facts, struct failure *failure)
 {
-    if (!S_ISREG(facts->st_mode)) {
+    if (!S_ISREG(facts->st_mode))
         return failure_set(failure, STATUS_FOREIGN, "%s is %s, not a regular file", path,
                            S_ISLNK(facts->st_mode) ? "a symbolic link" : "something special");
-    }
-    if (facts->st_uid != geteuid()) {
+    if (facts->st_uid != geteuid())
         return failure_set(failure, STATUS_FOREIGN, "%s belongs to uid %u, not to uid %u", path,
                            facts->st_uid, geteuid());
-    }
-    if ((facts->st_mode & 077) != 0) {
+    if ((facts->st_mode & 077) != 0)
         return failure_set(failure, STATUS_FOREIGN, "%s is open to group or others (mode %04o)", path,
                            facts->st_mode & 07777);
-    }
-    if (facts->st_nlink != 1) {
+    if (facts->st_nlink != 1)
         return failure_set(failure, STATUS_FOREIGN, "%s has %u names (hard links) instead of one", path,
                            (unsigned)facts->st_nlink);
-    }
     return STATUS_OK;
 }
 
 static enum status check_local(int descriptor, const char *path, struct failure *failure)
 {
     struct statfs system;
-    if (fstatfs(descriptor, &system) != 0) {
+    if (fstatfs(descriptor, &system) != 0)
         return failure_set_errno(failure, STATUS_FAILED, errno, "the file system of %s cannot be read", path);
-    }
-    if (disk_is_remote((uint64_t)system.f_type)) {
+    if (disk_is_remote((uint64_t)system.f_type))
         return failure_set(failure, STATUS_FOREIGN, "%s is on a network or user-space file system", path);
-    }
     return STATUS_OK;
 }
 
@@ -116,15 +107,13 @@ static enum status check_companions(const char *path, struct failure *failure, b
         struct stat facts;
         (void)snprintf(companion, sizeof(companion), "%s%s", path, companions[i]);
         if (lstat(companion, &facts) != 0) {
-            if (errno == ENOENT) {
+            if (errno == ENOENT)
                 continue;
-            }
             return failure_set_errno(failure, STATUS_FAILED, errno, "%s cannot be looked at", companion);
         }
         enum status status = check_trusted(companion, &facts, failure);
-        if (status != STATUS_OK) {
+        if (status != STATUS_OK)
             return status;
-        }
         unrecovered = unrecovered || facts.st_size > 0;
     }
     *ret_unrecovered = unrecovered;
@@ -134,31 +123,25 @@ static enum status check_companions(const char *path, struct failure *failure, b
 enum status disk_check(const char *path, struct failure *failure, struct disk_file *ret_file)
 {
     enum status status = check_length(path, failure);
-    if (status != STATUS_OK) {
+    if (status != STATUS_OK)
         return status;
-    }
     CLEANUP(cleanup_close) int descriptor = open(path, O_PATH | O_NOFOLLOW | O_CLOEXEC);
     struct stat facts;
     if (descriptor < 0 || fstat(descriptor, &facts) != 0) {
-        if (errno == ENOENT || errno == ENOTDIR) {
+        if (errno == ENOENT || errno == ENOTDIR)
             return failure_set(failure, STATUS_NO_VAULT, "there is no vault at %s", path);
-        }
         return failure_set_errno(failure, STATUS_FAILED, errno, "the vault %s cannot be opened", path);
     }
     status = check_trusted(path, &facts, failure);
-    if (status == STATUS_OK) {
+    if (status == STATUS_OK)
         status = check_local(descriptor, path, failure);
-    }
-    if (status == STATUS_OK && facts.st_size == 0) {
+    if (status == STATUS_OK && facts.st_size == 0)
         status = failure_set(failure, STATUS_FOREIGN, "%s is empty, not a stepvault vault", path);
-    }
     bool unrecovered = false;
-    if (status == STATUS_OK) {
+    if (status == STATUS_OK)
         status = check_companions(path, failure, &unrecovered);
-    }
-    if (status != STATUS_OK) {
+    if (status != STATUS_OK)
         return status;
-    }
     *ret_file = (struct disk_file){
         .device = facts.st_dev,
         .inode = facts.st_ino,
@@ -171,10 +154,9 @@ enum status disk_check(const char *path, struct failure *failure, struct disk_fi
 enum status disk_check_same(const char *path, const struct disk_file *file, struct failure *failure)
 {
     struct stat facts;
-    if (lstat(path, &facts) != 0 || facts.st_dev != file->device || facts.st_ino != file->inode) {
+    if (lstat(path, &facts) != 0 || facts.st_dev != file->device || facts.st_ino != file->inode)
         return failure_set(failure, STATUS_FOREIGN, "%s was replaced by another file while it was opened",
                            path);
-    }
     return STATUS_OK;
 }
 
@@ -206,21 +188,17 @@ static enum status lock_folder(const char *path, struct failure *failure, int *r
     const char *slash = strrchr(path, '/');
     (void)snprintf(folder, sizeof(folder), "%.*s", slash == path ? 1 : (int)(slash - path), path);
     enum status status = file_make_folder(folder, failure);
-    if (status != STATUS_OK) {
+    if (status != STATUS_OK)
         return status;
-    }
     CLEANUP(cleanup_close) int descriptor = open(folder, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-    if (descriptor < 0) {
+    if (descriptor < 0)
         return failure_set_errno(failure, STATUS_FAILED, errno, "the folder %s cannot be opened", folder);
-    }
     status = check_local(descriptor, folder, failure);
-    if (status != STATUS_OK) {
+    if (status != STATUS_OK)
         return status;
-    }
     if (flock(descriptor, LOCK_EX | LOCK_NB) != 0) {
-        if (errno == EWOULDBLOCK) {
+        if (errno == EWOULDBLOCK)
             return failure_set(failure, STATUS_BUSY, "another process is making a vault in %s", folder);
-        }
         return failure_set_errno(failure, STATUS_FAILED, errno, "the folder %s cannot be locked", folder);
     }
     *ret_descriptor = cleanup_take_descriptor(&descriptor);
@@ -230,22 +208,19 @@ static enum status lock_folder(const char *path, struct failure *failure, int *r
 enum status disk_draft_begin(const char *path, struct failure *failure, struct disk_draft *ret_draft)
 {
     enum status status = check_length(path, failure);
-    if (status != STATUS_OK) {
+    if (status != STATUS_OK)
         return status;
-    }
     CLEANUP(disk_draft_drop) struct disk_draft draft = {.folder = -1};
     (void)snprintf(draft.path, sizeof(draft.path), "%s.new", path);
     status = lock_folder(path, failure, &draft.folder);
-    if (status != STATUS_OK) {
+    if (status != STATUS_OK)
         return status;
-    }
     disk_remove(draft.path);
     CLEANUP(cleanup_close)
     int descriptor = open(draft.path, O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC, 0600);
     /* The umask may have taken bits of ours away. */
-    if (descriptor < 0 || fchmod(descriptor, 0600) != 0) {
+    if (descriptor < 0 || fchmod(descriptor, 0600) != 0)
         return failure_set_errno(failure, write_status(errno), errno, "the vault %s cannot be made", path);
-    }
     *ret_draft = draft;
     draft.folder = -1;
     return STATUS_OK;
@@ -270,10 +245,9 @@ static int rename_new(const char *from, const char *to)
 static enum status sync_draft(const char *path, struct failure *failure)
 {
     CLEANUP(cleanup_close) int descriptor = open(path, O_RDONLY | O_NOFOLLOW | O_CLOEXEC);
-    if (descriptor < 0 || fsync(descriptor) != 0) {
+    if (descriptor < 0 || fsync(descriptor) != 0)
         return failure_set_errno(failure, write_status(errno), errno, "the new vault %s cannot be synced",
                                  path);
-    }
     return STATUS_OK;
 }
 
@@ -283,24 +257,20 @@ enum status disk_draft_publish(struct disk_draft *draft, const char *path, struc
         char companion[COMPANION_SIZE];
         struct stat facts;
         (void)snprintf(companion, sizeof(companion), "%s%s", draft->path, companions[i]);
-        if (lstat(companion, &facts) == 0) {
+        if (lstat(companion, &facts) == 0)
             return failure_set(failure, STATUS_FAILED, "the new vault %s was not closed cleanly",
                                draft->path);
-        }
         /* SQLite would play what a removed vault left there into the new one. */
         (void)snprintf(companion, sizeof(companion), "%s%s", path, companions[i]);
-        if (lstat(companion, &facts) == 0) {
+        if (lstat(companion, &facts) == 0)
             return failure_set(failure, STATUS_EXISTS, "%s is left of an earlier vault", companion);
-        }
     }
     enum status status = sync_draft(draft->path, failure);
-    if (status != STATUS_OK) {
+    if (status != STATUS_OK)
         return status;
-    }
     if (rename_new(draft->path, path) != 0) {
-        if (errno == EEXIST) {
+        if (errno == EEXIST)
             return failure_set(failure, STATUS_EXISTS, "there is a file at %s already", path);
-        }
         return failure_set_errno(failure, write_status(errno), errno, "the vault %s cannot be made", path);
     }
     if (fsync(draft->folder) != 0) {

@@ -69,14 +69,12 @@ void store_rows_reset(struct store_rows *rows)
 /* Room for one more element in an array that has `*allocated`. */
 static bool grow_array(void **array, size_t *allocated, size_t count, size_t element)
 {
-    if (count < *allocated) {
+    if (count < *allocated)
         return true;
-    }
     size_t wanted = *allocated == 0 ? 16 : 2 * *allocated;
     void *grown = reallocarray(*array, wanted, element);
-    if (grown == NULL) {
+    if (grown == NULL)
         return false;
-    }
     *array = grown;
     *allocated = wanted;
     return true;
@@ -91,24 +89,19 @@ static const uint8_t *moved(const uint8_t *pointer, const uint8_t *old, const ui
 /* Room for `extra` more bytes of content; the rows follow when it moves. */
 static enum status reserve(struct store_rows *rows, bool blobs, size_t extra, struct failure *failure)
 {
-    if (extra <= rows->capacity - rows->used) {
+    if (extra <= rows->capacity - rows->used)
         return STATUS_OK;
-    }
-    if (extra > MEMORY_MAX - rows->used) {
+    if (extra > MEMORY_MAX - rows->used)
         return failure_set(failure, STATUS_TOO_LARGE, "the rows asked for are larger than %u MiB together",
                            MEMORY_MAX >> 20);
-    }
     size_t wanted = rows->capacity == 0 ? MEMORY_FIRST : rows->capacity;
-    while (wanted < rows->used + extra) {
+    while (wanted < rows->used + extra)
         wanted *= 2;
-    }
     uint8_t *grown = malloc(wanted);
-    if (grown == NULL) {
+    if (grown == NULL)
         return failure_set(failure, STATUS_NO_MEMORY, "out of memory for rows of the vault");
-    }
-    if (rows->used > 0) {
+    if (rows->used > 0)
         memcpy(grown, rows->memory, rows->used);
-    }
     for (size_t i = 0; i < rows->count; i++) {
         if (blobs) {
             rows->blobs[i].bytes = moved(rows->blobs[i].bytes, rows->memory, grown);
@@ -126,9 +119,8 @@ static enum status reserve(struct store_rows *rows, bool blobs, size_t extra, st
 /* Copies into reserved room. */
 static const uint8_t *copy_in(struct store_rows *rows, const uint8_t *bytes, size_t size)
 {
-    if (size == 0) {
+    if (size == 0)
         return NULL;
-    }
     uint8_t *place = rows->memory + rows->used;
     memcpy(place, bytes, size);
     rows->used += size;
@@ -140,13 +132,11 @@ static enum status add_record(struct store_rows *rows, const struct store_record
                               struct failure *failure)
 {
     enum status status = reserve(rows, false, record->finals_size + record->body_size, failure);
-    if (status != STATUS_OK) {
+    if (status != STATUS_OK)
         return status;
-    }
     void *records = rows->records;
-    if (!grow_array(&records, &rows->records_allocated, rows->count, sizeof(*rows->records))) {
+    if (!grow_array(&records, &rows->records_allocated, rows->count, sizeof(*rows->records)))
         return failure_set(failure, STATUS_NO_MEMORY, "out of memory for rows of the vault");
-    }
     rows->records = records;
     struct store_record *copy = &rows->records[rows->count];
     *copy = *record;
@@ -159,13 +149,11 @@ static enum status add_record(struct store_rows *rows, const struct store_record
 static enum status add_blob(struct store_rows *rows, const struct store_blob *blob, struct failure *failure)
 {
     enum status status = reserve(rows, true, blob->size, failure);
-    if (status != STATUS_OK) {
+    if (status != STATUS_OK)
         return status;
-    }
     void *blobs = rows->blobs;
-    if (!grow_array(&blobs, &rows->blobs_allocated, rows->count, sizeof(*rows->blobs))) {
+    if (!grow_array(&blobs, &rows->blobs_allocated, rows->count, sizeof(*rows->blobs)))
         return failure_set(failure, STATUS_NO_MEMORY, "out of memory for rows of the vault");
-    }
     rows->blobs = blobs;
     struct store_blob *copy = &rows->blobs[rows->count];
     *copy = (struct store_blob){.number = blob->number, .size = blob->size};
@@ -197,12 +185,10 @@ static bool read_record(const struct row *row, struct store_record *ret_record)
 static enum status take_record(const struct row *row, struct store_rows *rows)
 {
     struct store_record record;
-    if (!read_record(row, &record)) {
+    if (!read_record(row, &record))
         return STATUS_CORRUPT;
-    }
-    if (rows->count > 0 && memcmp(rows->records[rows->count - 1].id, record.id, STORE_ID_SIZE) >= 0) {
+    if (rows->count > 0 && memcmp(rows->records[rows->count - 1].id, record.id, STORE_ID_SIZE) >= 0)
         return row_fail(row, 0);
-    }
     return add_record(rows, &record, row->failure);
 }
 
@@ -210,13 +196,11 @@ static enum status take_blob(const struct row *row, struct store_rows *rows)
 {
     struct store_blob blob;
     const void *bytes = NULL;
-    if (!row_number(row, 0, INT64_MAX, &blob.number) || !row_blob(row, 1, 1, false, &bytes, &blob.size)) {
+    if (!row_number(row, 0, INT64_MAX, &blob.number) || !row_blob(row, 1, 1, false, &bytes, &blob.size))
         return STATUS_CORRUPT;
-    }
     blob.bytes = bytes;
-    if (rows->count > 0 && rows->blobs[rows->count - 1].number >= blob.number) {
+    if (rows->count > 0 && rows->blobs[rows->count - 1].number >= blob.number)
         return row_fail(row, 0);
-    }
     return add_blob(rows, &blob, row->failure);
 }
 
@@ -228,16 +212,13 @@ static enum status collect(const struct row *row,
     int code = SQLITE_DONE;
     enum status status = STATUS_OK;
     clear(rows);
-    while (status == STATUS_OK && (code = sqlite3_step(row->statement)) == SQLITE_ROW) {
+    while (status == STATUS_OK && (code = sqlite3_step(row->statement)) == SQLITE_ROW)
         status = take(row, rows);
-    }
-    if (status == STATUS_OK && code != SQLITE_DONE) {
+    if (status == STATUS_OK && code != SQLITE_DONE)
         status = sqlite_fail(row->sqlite, code, row->failure);
-    }
     sqlite_finish(row->statement);
-    if (status != STATUS_OK) {
+    if (status != STATUS_OK)
         clear(rows);
-    }
     return status;
 }
 

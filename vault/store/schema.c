@@ -124,15 +124,20 @@ const char *const schema_statements[SCHEMA_STATEMENT_COUNT] = {
         "INSERT OR REPLACE INTO state (id, log_size, record_count, sealed) VALUES (0, ?1, ?2, ?3)",
     [SCHEMA_GET_STATE] = "SELECT log_size, record_count, sealed FROM state WHERE id = 0",
     [SCHEMA_VERIFY] = "PRAGMA integrity_check(records)",
+    /* Rows that the CHECKs forbid, but that whoever edits the file can write. */
+    [SCHEMA_HAS_STRANGERS] = "SELECT (SELECT count(*) FROM header) <> 1 OR (SELECT count(*) FROM state) > 1"
+                             " OR EXISTS (SELECT 1 FROM leaves WHERE number < 0)"
+                             " OR EXISTS (SELECT 1 FROM tiles WHERE number < 0)"
+                             " OR EXISTS (SELECT 1 FROM segments WHERE number < 0)"
+                             " OR EXISTS (SELECT 1 FROM checkpoints WHERE number < 0)",
 };
 
 int schema_create(sqlite3 *handle)
 {
     int code = SQLITE_OK;
     for (size_t i = 0; i < LENGTH_OF(migrations); i++) {
-        for (size_t j = 0; j < migrations[i].count && code == SQLITE_OK; j++) {
+        for (size_t j = 0; j < migrations[i].count && code == SQLITE_OK; j++)
             code = sqlite3_exec(handle, migrations[i].objects[j].sql, NULL, NULL, NULL);
-        }
     }
     if (code == SQLITE_OK) {
         char marks[96];
@@ -157,9 +162,8 @@ static size_t find_object(sqlite3_stmt *row)
     size_t i = 0;
     while (i < LENGTH_OF(format_1) &&
            !(is_text(row, 0, format_1[i].type) && is_text(row, 1, format_1[i].name) &&
-             is_text(row, 2, format_1[i].table) && is_text(row, 3, format_1[i].sql))) {
+             is_text(row, 2, format_1[i].table) && is_text(row, 3, format_1[i].sql)))
         i++;
-    }
     return i;
 }
 
@@ -168,9 +172,8 @@ int schema_compare(sqlite3 *handle, bool *ret_same)
     sqlite3_stmt *statement = NULL;
     int code = sqlite3_prepare_v2(handle, "SELECT type, name, tbl_name, sql FROM sqlite_schema", -1,
                                   &statement, NULL);
-    if (code != SQLITE_OK) {
+    if (code != SQLITE_OK)
         return code;
-    }
     bool seen[LENGTH_OF(format_1)] = {false};
     size_t count = 0;
     bool same = true;
@@ -183,9 +186,8 @@ int schema_compare(sqlite3 *handle, bool *ret_same)
         }
     }
     (void)sqlite3_finalize(statement);
-    if (same && code != SQLITE_DONE) {
+    if (same && code != SQLITE_DONE)
         return code;
-    }
     *ret_same = same && count == LENGTH_OF(format_1);
     return SQLITE_OK;
 }

@@ -2,7 +2,7 @@
  *
  * Nothing is stored that the vault does not authenticate, so every table is WITHOUT ROWID or has an INTEGER
  * PRIMARY KEY that means something. The CHECKs keep our own mistakes out; a hostile file may have any type
- * anywhere, so who reads looks at types and lengths again (store.c). */
+ * anywhere, so who reads looks at types and lengths again (row.c). */
 #ifndef STEPVAULT_STORE_SCHEMA_H
 #define STEPVAULT_STORE_SCHEMA_H
 
@@ -45,6 +45,7 @@ enum schema_statement {
     SCHEMA_PUT_STATE,
     SCHEMA_GET_STATE,
     SCHEMA_VERIFY,
+    SCHEMA_HAS_STRANGERS,
     SCHEMA_STATEMENT_COUNT
 };
 

@@ -82,16 +82,14 @@ static const struct {
 
 enum status sqlite_fail(const struct sqlite *sqlite, int code, struct failure *failure)
 {
-    if (code == SQLITE_NOTADB && !sqlite->identified) {
+    if (code == SQLITE_NOTADB && !sqlite->identified)
         return failure_set(failure, STATUS_FOREIGN, "%s is not a stepvault vault", sqlite->path);
-    }
     const int spellings[] = {code, code & 0xff};
     for (size_t i = 0; i < sizeof(spellings) / sizeof(spellings[0]); i++) {
         for (size_t j = 0; j < sizeof(outcomes) / sizeof(outcomes[0]); j++) {
-            if (outcomes[j].code == spellings[i]) {
+            if (outcomes[j].code == spellings[i])
                 return failure_set(failure, outcomes[j].status, "the vault %s %s", sqlite->path,
                                    outcomes[j].what);
-            }
         }
     }
     return failure_set(failure, STATUS_FAILED, "the vault %s cannot be used: %s", sqlite->path,
@@ -120,9 +118,8 @@ static int open_handle(struct sqlite *sqlite)
 {
     const int flags =
         SQLITE_OPEN_NOFOLLOW | SQLITE_OPEN_PRIVATECACHE | SQLITE_OPEN_NOMUTEX | SQLITE_OPEN_EXRESCODE;
-    if (!sqlite->immutable) {
+    if (!sqlite->immutable)
         return sqlite3_open_v2(sqlite->path, &sqlite->handle, flags | SQLITE_OPEN_READWRITE, NULL);
-    }
     char uri[3 * DISK_PATH_MAX + 32];
     format_uri(uri, sqlite->path);
     return sqlite3_open_v2(uri, &sqlite->handle, flags | SQLITE_OPEN_READONLY | SQLITE_OPEN_URI, NULL);
@@ -131,9 +128,8 @@ static int open_handle(struct sqlite *sqlite)
 static int apply(sqlite3 *handle, const char *const *list, size_t count)
 {
     int code = SQLITE_OK;
-    for (size_t i = 0; i < count && code == SQLITE_OK; i++) {
+    for (size_t i = 0; i < count && code == SQLITE_OK; i++)
         code = sqlite3_exec(handle, list[i], NULL, NULL, NULL);
-    }
     return code;
 }
 
@@ -141,30 +137,23 @@ enum status sqlite_connect(const char *path, bool immutable, struct failure *fai
                            struct sqlite **ret_sqlite)
 {
     CLEANUP(sqlite_freep) struct sqlite *sqlite = calloc(1, sizeof(*sqlite));
-    if (sqlite == NULL || (sqlite->path = strdup(path)) == NULL) {
+    if (sqlite == NULL || (sqlite->path = strdup(path)) == NULL)
         return failure_set(failure, STATUS_NO_MEMORY, "out of memory for the vault %s", path);
-    }
     sqlite->immutable = immutable;
     int code = open_handle(sqlite);
-    if (code == SQLITE_CANTOPEN && sqlite->handle != NULL) {
+    if (code == SQLITE_CANTOPEN && sqlite->handle != NULL)
         return failure_set_errno(failure, STATUS_FAILED, sqlite3_system_errno(sqlite->handle),
                                  "the vault %s cannot be opened", path);
-    }
-    for (size_t i = 0; i < sizeof(switches) / sizeof(switches[0]) && code == SQLITE_OK; i++) {
+    for (size_t i = 0; i < sizeof(switches) / sizeof(switches[0]) && code == SQLITE_OK; i++)
         code = sqlite3_db_config(sqlite->handle, switches[i].option, switches[i].value, NULL);
-    }
-    for (size_t i = 0; i < sizeof(limits) / sizeof(limits[0]) && code == SQLITE_OK; i++) {
+    for (size_t i = 0; i < sizeof(limits) / sizeof(limits[0]) && code == SQLITE_OK; i++)
         (void)sqlite3_limit(sqlite->handle, limits[i].limit, limits[i].value);
-    }
-    if (code == SQLITE_OK) {
+    if (code == SQLITE_OK)
         code = sqlite3_wal_autocheckpoint(sqlite->handle, FOLD_PAGES);
-    }
-    if (code == SQLITE_OK) {
+    if (code == SQLITE_OK)
         code = apply(sqlite->handle, first_settings, sizeof(first_settings) / sizeof(first_settings[0]));
-    }
-    if (code != SQLITE_OK) {
+    if (code != SQLITE_OK)
         return sqlite_fail(sqlite, code, failure);
-    }
     *ret_sqlite = TAKE(sqlite);
     return STATUS_OK;
 }
@@ -174,9 +163,8 @@ static int read_number(sqlite3 *handle, const char *sql, int64_t *ret_number)
 {
     sqlite3_stmt *statement = NULL;
     int code = sqlite3_prepare_v2(handle, sql, -1, &statement, NULL);
-    if (code == SQLITE_OK) {
+    if (code == SQLITE_OK)
         code = sqlite3_step(statement);
-    }
     if (code == SQLITE_ROW) {
         *ret_number = sqlite3_column_int64(statement, 0);
         code = SQLITE_OK;
@@ -190,9 +178,8 @@ static int set_wal(sqlite3 *handle, bool *ret_wal)
 {
     sqlite3_stmt *statement = NULL;
     int code = sqlite3_prepare_v2(handle, "PRAGMA journal_mode = WAL", -1, &statement, NULL);
-    if (code == SQLITE_OK) {
+    if (code == SQLITE_OK)
         code = sqlite3_step(statement);
-    }
     if (code == SQLITE_ROW) {
         *ret_wal = strcmp((const char *)sqlite3_column_text(statement, 0), "wal") == 0;
         code = SQLITE_OK;
@@ -205,19 +192,15 @@ enum status sqlite_take(struct sqlite *sqlite, struct failure *failure)
 {
     int code = SQLITE_OK;
     bool wal = true;
-    if (!sqlite->immutable) {
+    if (!sqlite->immutable)
         code = set_wal(sqlite->handle, &wal);
-    }
-    if (code == SQLITE_OK) {
+    if (code == SQLITE_OK)
         code = apply(sqlite->handle, settings, sizeof(settings) / sizeof(settings[0]));
-    }
-    if (code != SQLITE_OK) {
+    if (code != SQLITE_OK)
         return sqlite_fail(sqlite, code, failure);
-    }
-    if (!wal) {
+    if (!wal)
         return failure_set(failure, STATUS_FAILED, "the vault %s cannot have a write-ahead log",
                            sqlite->path);
-    }
     return STATUS_OK;
 }
 
@@ -227,34 +210,29 @@ enum status sqlite_identify(struct sqlite *sqlite, struct failure *failure)
     int64_t format = 0;
     bool same = false;
     int code = read_number(sqlite->handle, "PRAGMA application_id", &application);
-    if (code == SQLITE_OK && application != SCHEMA_APPLICATION_ID) {
+    if (code == SQLITE_OK && application != SCHEMA_APPLICATION_ID)
         return failure_set(failure, STATUS_FOREIGN, "%s is not a stepvault vault", sqlite->path);
-    }
     if (code == SQLITE_OK) {
         sqlite->identified = true;
         code = read_number(sqlite->handle, "PRAGMA user_version", &format);
     }
-    if (code == SQLITE_OK && format != STORE_FORMAT) {
+    if (code == SQLITE_OK && format != STORE_FORMAT)
         return failure_set(failure, STATUS_FORMAT,
                            "the vault %s has format %lld; this program reads format %u", sqlite->path,
                            (long long)format, STORE_FORMAT);
-    }
-    if (code == SQLITE_OK) {
+    if (code == SQLITE_OK)
         code = schema_compare(sqlite->handle, &same);
-    }
-    if (code == SQLITE_ERROR || (code == SQLITE_OK && !same)) {
+    if (code == SQLITE_ERROR || (code == SQLITE_OK && !same))
         return failure_set(failure, STATUS_CORRUPT, "the vault %s is damaged: its schema was changed",
                            sqlite->path);
-    }
     return code == SQLITE_OK ? STATUS_OK : sqlite_fail(sqlite, code, failure);
 }
 
 enum status sqlite_create_schema(struct sqlite *sqlite, struct failure *failure)
 {
     int code = schema_create(sqlite->handle);
-    if (code != SQLITE_OK) {
+    if (code != SQLITE_OK)
         return sqlite_fail(sqlite, code, failure);
-    }
     sqlite->identified = true;
     return STATUS_OK;
 }
@@ -273,9 +251,8 @@ void sqlite_reserve(struct sqlite *sqlite)
     if (sqlite->immutable ||
         sqlite3_file_control(sqlite->handle, "main", SQLITE_FCNTL_JOURNAL_POINTER, (void *)&log) !=
             SQLITE_OK ||
-        log->pMethods == NULL || log->pMethods->xFileSize(log, &size) != SQLITE_OK) {
+        log->pMethods == NULL || log->pMethods->xFileSize(log, &size) != SQLITE_OK)
         return;
-    }
     /* Behind its end SQLite sees frames that do not carry the log's salt, and so no frames. */
     int code = SQLITE_OK;
     while (code == SQLITE_OK && size < RESERVE_SIZE) {
@@ -287,12 +264,10 @@ void sqlite_reserve(struct sqlite *sqlite)
 
 void sqlite_freep(struct sqlite **sqlite)
 {
-    if (*sqlite == NULL) {
+    if (*sqlite == NULL)
         return;
-    }
-    for (size_t i = 0; i < SCHEMA_STATEMENT_COUNT; i++) {
+    for (size_t i = 0; i < SCHEMA_STATEMENT_COUNT; i++)
         (void)sqlite3_finalize((*sqlite)->statements[i]);
-    }
     (void)sqlite3_close((*sqlite)->handle);
     free((*sqlite)->path);
     free(*sqlite);
@@ -305,9 +280,8 @@ enum status sqlite_statement(struct sqlite *sqlite, enum schema_statement which,
     if (sqlite->statements[which] == NULL) {
         int code = sqlite3_prepare_v3(sqlite->handle, schema_statements[which], -1, SQLITE_PREPARE_PERSISTENT,
                                       &sqlite->statements[which], NULL);
-        if (code != SQLITE_OK) {
+        if (code != SQLITE_OK)
             return sqlite_fail(sqlite, code, failure);
-        }
     }
     *ret_statement = sqlite->statements[which];
     return STATUS_OK;

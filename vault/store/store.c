@@ -1,11 +1,10 @@
-/* store.h on SQLite. */
+/* store.h on SQLite: the file and its batches. What is in its tables is read and written in tables.c. */
 #include "store/store.h"
 
 #include "base/cleanup.h"
 #include "base/clock.h"
-#include "store/disk.h"
+#include "store/interior.h"
 #include "store/row.h"
-#include "store/sqlite.h"
 
 #include <stdlib.h>
 #include <string.h>
@@ -15,32 +14,13 @@
 #define POLL_NS 2000000L        /* between two looks at another process's lock, at least */
 #define POLL_SPREAD_NS 6000000L /* and at most so much more, or two that look at once would do so again */
 
-_Static_assert(SCHEMA_REMOVE_LEAF - SCHEMA_PUT_LEAF == STORE_TABLE_COUNT &&
-                   SCHEMA_LIST_LEAVES - SCHEMA_REMOVE_LEAF == STORE_TABLE_COUNT,
-               "one statement of each kind for each table of blobs");
-
-struct store {
-    struct sqlite *sqlite;
-    bool in_batch;
-    char *path;              /* of a vault in the making, whose file has another name until it is published */
-    struct disk_draft draft; /* its folder is -1 for a vault that is there already */
-};
-
-static const char *const blob_tables[STORE_TABLE_COUNT] = {
-    [STORE_LEAVES] = "leaves",
-    [STORE_TILES] = "tiles",
-    [STORE_SEGMENTS] = "segments",
-    [STORE_CHECKPOINTS] = "checkpoints",
-};
-
 /* ---- Opening and making ---- */
 
 static struct store *store_allocate(void)
 {
     struct store *store = calloc(1, sizeof(*store));
-    if (store != NULL) {
+    if (store != NULL)
         store->draft.folder = -1;
-    }
     return store;
 }
 
@@ -48,22 +28,17 @@ static enum status open_checked(const char *path, bool immutable, const struct d
                                 struct failure *failure, struct store **ret_store)
 {
     CLEANUP(store_freep) struct store *store = store_allocate();
-    if (store == NULL) {
+    if (store == NULL)
         return failure_set(failure, STATUS_NO_MEMORY, "out of memory for the vault %s", path);
-    }
     enum status status = sqlite_connect(path, immutable, failure, &store->sqlite);
-    if (status == STATUS_OK) {
+    if (status == STATUS_OK)
         status = disk_check_same(path, file, failure);
-    }
-    if (status == STATUS_OK) {
+    if (status == STATUS_OK)
         status = sqlite_identify(store->sqlite, failure);
-    }
-    if (status == STATUS_OK) {
+    if (status == STATUS_OK)
         status = sqlite_take(store->sqlite, failure);
-    }
-    if (status == STATUS_OK) {
+    if (status == STATUS_OK)
         *ret_store = TAKE(store);
-    }
     return status;
 }
 
@@ -91,30 +66,26 @@ enum status store_open(const char *path, unsigned wait_ms, struct failure *failu
 {
     struct disk_file file;
     enum status status = disk_check(path, failure, &file);
-    if (status != STATUS_OK) {
+    if (status != STATUS_OK)
         return status;
-    }
     if (file.writable) {
         status = open_waiting(path, &file, wait_ms, failure, ret_store);
-        if (status != STATUS_LOG_UNWRITABLE) {
+        if (status != STATUS_LOG_UNWRITABLE)
             return status;
-        }
     }
     /* A read-only disk, or one so full that it has no room for a write-ahead log: what is there can still be
      * read. */
-    if (file.unrecovered) {
+    if (file.unrecovered)
         return failure_set(failure, STATUS_LOG_UNWRITABLE,
                            "the vault %s was not closed cleanly and cannot be recovered: it is read-only",
                            path);
-    }
     return open_checked(path, true, &file, failure, ret_store);
 }
 
 void store_freep(struct store **store)
 {
-    if (*store == NULL) {
+    if (*store == NULL)
         return;
-    }
     sqlite_freep(&(*store)->sqlite);
     disk_draft_drop(&(*store)->draft);
     free((*store)->path);
@@ -127,9 +98,8 @@ static enum status put_header(struct sqlite *sqlite, const struct store_header *
 {
     sqlite3_stmt *statement = NULL;
     enum status status = sqlite_statement(sqlite, SCHEMA_PUT_HEADER, failure, &statement);
-    if (status != STATUS_OK) {
+    if (status != STATUS_OK)
         return status;
-    }
     (void)sqlite3_bind_blob(statement, 1, header->vault_id, sizeof(header->vault_id), SQLITE_STATIC);
     (void)sqlite3_bind_int64(statement, 2, header->epoch);
     return sqlite_run(sqlite, statement, failure);
@@ -139,21 +109,16 @@ static enum status put_header(struct sqlite *sqlite, const struct store_header *
 static enum status fill_draft(struct store *store, const struct store_header *header, struct failure *failure)
 {
     enum status status = sqlite_connect(store->draft.path, false, failure, &store->sqlite);
-    if (status == STATUS_OK) {
+    if (status == STATUS_OK)
         status = sqlite_take(store->sqlite, failure);
-    }
-    if (status == STATUS_OK) {
+    if (status == STATUS_OK)
         status = store_begin(store, failure);
-    }
-    if (status == STATUS_OK) {
+    if (status == STATUS_OK)
         status = sqlite_create_schema(store->sqlite, failure);
-    }
-    if (status == STATUS_OK) {
+    if (status == STATUS_OK)
         status = put_header(store->sqlite, header, failure);
-    }
-    if (status == STATUS_OK) {
+    if (status == STATUS_OK)
         status = store_commit(store, failure);
-    }
     return status;
 }
 
@@ -161,24 +126,20 @@ enum status store_create(const char *path, const struct store_header *header, st
                          struct store **ret_store)
 {
     CLEANUP(store_freep) struct store *store = store_allocate();
-    if (store == NULL || (store->path = strdup(path)) == NULL) {
+    if (store == NULL || (store->path = strdup(path)) == NULL)
         return failure_set(failure, STATUS_NO_MEMORY, "out of memory for the vault %s", path);
-    }
     enum status status = disk_draft_begin(path, failure, &store->draft);
-    if (status != STATUS_OK) {
+    if (status != STATUS_OK)
         return status;
-    }
     bool empty = false;
     if (disk_exists(path, &empty)) {
-        if (!empty) {
+        if (!empty)
             return failure_set(failure, STATUS_EXISTS, "there is a file at %s already", path);
-        }
         disk_remove(path);
     }
     status = fill_draft(store, header, failure);
-    if (status == STATUS_OK) {
+    if (status == STATUS_OK)
         *ret_store = TAKE(store);
-    }
     return status;
 }
 
@@ -186,17 +147,14 @@ enum status store_publish(struct store *store, struct failure *failure)
 {
     CLEANUP(store_freep) struct store *published = NULL;
     enum status status = sqlite_fold(store->sqlite, failure);
-    if (status != STATUS_OK) {
+    if (status != STATUS_OK)
         return status;
-    }
     sqlite_freep(&store->sqlite);
     status = disk_draft_publish(&store->draft, store->path, failure);
-    if (status == STATUS_OK) {
+    if (status == STATUS_OK)
         status = store_open(store->path, REOPEN_WAIT_MS, failure, &published);
-    }
-    if (status != STATUS_OK) {
+    if (status != STATUS_OK)
         return status;
-    }
     disk_draft_drop(&store->draft);
     store->sqlite = TAKE(published->sqlite);
     return STATUS_OK;
@@ -209,21 +167,17 @@ enum status store_read_slots(const char *path, unsigned wait_ms, struct failure 
     CLEANUP(store_freep) struct store *store = NULL;
     struct store_header header;
     enum status status = store_open(path, wait_ms, failure, &store);
-    if (status == STATUS_OK) {
+    if (status == STATUS_OK)
         status = store_get_header(store, failure, &header);
-    }
-    if (status == STATUS_OK) {
+    if (status == STATUS_OK)
         status = store_list_slots(store, failure, ret_slots, ret_count);
-    }
-    if (status == STATUS_OK) {
+    if (status == STATUS_OK)
         *ret_header = header;
-    }
     return status;
 }
 
-/* Steps to the first row of a statement that has at most one; false at its end or on an error. */
-static bool step_once(struct store *store, sqlite3_stmt *statement, struct failure *failure,
-                      enum status *ret_status)
+bool store_step_once(struct store *store, sqlite3_stmt *statement, struct failure *failure,
+                     enum status *ret_status)
 {
     int code = sqlite3_step(statement);
     *ret_status =
@@ -235,12 +189,11 @@ enum status store_get_header(struct store *store, struct failure *failure, struc
 {
     struct row row = {.sqlite = store->sqlite, .table = "header", .failure = failure};
     enum status status = sqlite_statement(store->sqlite, SCHEMA_GET_HEADER, failure, &row.statement);
-    if (status != STATUS_OK) {
+    if (status != STATUS_OK)
         return status;
-    }
     struct store_header header;
     uint64_t epoch = 0;
-    if (step_once(store, row.statement, failure, &status)) {
+    if (store_step_once(store, row.statement, failure, &status)) {
         if (row_fixed(&row, 0, sizeof(header.vault_id), header.vault_id) &&
             row_number(&row, 1, UINT32_MAX, &epoch)) {
             header.epoch = (uint32_t)epoch;
@@ -256,23 +209,35 @@ enum status store_get_header(struct store *store, struct failure *failure, struc
     return status;
 }
 
+/* Rows that no look-up of ours would ever meet. */
+static enum status check_strangers(struct store *store, struct failure *failure)
+{
+    sqlite3_stmt *statement = NULL;
+    enum status status = sqlite_statement(store->sqlite, SCHEMA_HAS_STRANGERS, failure, &statement);
+    if (status != STATUS_OK)
+        return status;
+    if (store_step_once(store, statement, failure, &status) && sqlite3_column_int(statement, 0) != 0)
+        status = failure_set(failure, STATUS_CORRUPT, "the vault %s has rows that no vault has",
+                             store->sqlite->path);
+    sqlite_finish(statement);
+    return status;
+}
+
 enum status store_verify(struct store *store, struct failure *failure)
 {
     sqlite3_stmt *statement = NULL;
     enum status status = sqlite_statement(store->sqlite, SCHEMA_VERIFY, failure, &statement);
-    if (status != STATUS_OK) {
+    if (status != STATUS_OK)
         return status;
-    }
-    if (step_once(store, statement, failure, &status)) {
+    if (store_step_once(store, statement, failure, &status)) {
         const char *verdict = (const char *)sqlite3_column_text(statement, 0);
-        if (verdict == NULL || strcmp(verdict, "ok") != 0) {
+        if (verdict == NULL || strcmp(verdict, "ok") != 0)
             status =
                 failure_set(failure, STATUS_CORRUPT,
                             "the vault %s is damaged: its tables and indices disagree", store->sqlite->path);
-        }
     }
     sqlite_finish(statement);
-    return status;
+    return status == STATUS_OK ? check_strangers(store, failure) : status;
 }
 
 void store_reserve(struct store *store)
@@ -291,41 +256,35 @@ static enum status run_plain(struct store *store, enum schema_statement which, s
 
 enum status store_begin(struct store *store, struct failure *failure)
 {
-    if (store->sqlite->immutable) {
+    if (store->sqlite->immutable)
         return failure_set(failure, STATUS_LOG_UNWRITABLE, "the vault %s cannot be written: it is read-only",
                            store->sqlite->path);
-    }
-    if (store->in_batch) {
+    if (store->in_batch)
         return failure_set(failure, STATUS_FAILED, "a batch is open on the vault %s already",
                            store->sqlite->path);
-    }
     enum status status = run_plain(store, SCHEMA_BEGIN, failure);
     store->in_batch = status == STATUS_OK;
     return status;
 }
 
-/* The statement of something that writes. SQLite ends the transaction by itself after some errors; what came
- * later would then be committed alone. */
-static enum status writing_statement(struct store *store, enum schema_statement which,
-                                     struct failure *failure, sqlite3_stmt **ret_statement)
+/* SQLite ends the transaction by itself after some errors; what came later would then be committed alone. */
+enum status store_writing_statement(struct store *store, enum schema_statement which, struct failure *failure,
+                                    sqlite3_stmt **ret_statement)
 {
-    if (!store->in_batch || sqlite3_get_autocommit(store->sqlite->handle) != 0) {
+    if (!store->in_batch || sqlite3_get_autocommit(store->sqlite->handle) != 0)
         return failure_set(failure, STATUS_FAILED, "the vault %s has no batch open to write in",
                            store->sqlite->path);
-    }
     return sqlite_statement(store->sqlite, which, failure, ret_statement);
 }
 
 enum status store_commit(struct store *store, struct failure *failure)
 {
     sqlite3_stmt *statement = NULL;
-    enum status status = writing_statement(store, SCHEMA_COMMIT, failure, &statement);
-    if (status == STATUS_OK) {
+    enum status status = store_writing_statement(store, SCHEMA_COMMIT, failure, &statement);
+    if (status == STATUS_OK)
         status = sqlite_run(store->sqlite, statement, failure);
-    }
-    if (status != STATUS_OK) {
+    if (status != STATUS_OK)
         store_rollback(store);
-    }
     store->in_batch = false;
     return status;
 }
@@ -333,328 +292,7 @@ enum status store_commit(struct store *store, struct failure *failure)
 void store_rollback(struct store *store)
 {
     struct failure ignored;
-    if (store->in_batch && sqlite3_get_autocommit(store->sqlite->handle) == 0) {
+    if (store->in_batch && sqlite3_get_autocommit(store->sqlite->handle) == 0)
         (void)run_plain(store, SCHEMA_ROLLBACK, &ignored);
-    }
     store->in_batch = false;
-}
-
-/* ---- Binding ---- */
-
-/* Remembers the first thing that could not be bound. */
-struct binder {
-    sqlite3_stmt *statement;
-    int code;
-};
-
-static void bind_blob(struct binder *binder, int position, const void *bytes, size_t size)
-{
-    int code = sqlite3_bind_blob64(binder->statement, position, size == 0 ? "" : bytes, size, SQLITE_STATIC);
-    binder->code = binder->code == SQLITE_OK ? code : binder->code;
-}
-
-static void bind_number(struct binder *binder, int position, uint64_t number)
-{
-    int code = number > INT64_MAX ? SQLITE_CONSTRAINT
-                                  : sqlite3_bind_int64(binder->statement, position, (int64_t)number);
-    binder->code = binder->code == SQLITE_OK ? code : binder->code;
-}
-
-static enum status run_bound(struct store *store, const struct binder *binder, struct failure *failure)
-{
-    if (binder->code != SQLITE_OK) {
-        sqlite_finish(binder->statement);
-        return sqlite_fail(store->sqlite, binder->code, failure);
-    }
-    return sqlite_run(store->sqlite, binder->statement, failure);
-}
-
-static enum status remove_by_id(struct store *store, enum schema_statement which,
-                                const uint8_t id[STORE_ID_SIZE], struct failure *failure)
-{
-    struct binder binder = {0};
-    enum status status = writing_statement(store, which, failure, &binder.statement);
-    if (status != STATUS_OK) {
-        return status;
-    }
-    bind_blob(&binder, 1, id, STORE_ID_SIZE);
-    return run_bound(store, &binder, failure);
-}
-
-/* ---- Records ---- */
-
-enum status store_put_record(struct store *store, const struct store_record *record, struct failure *failure)
-{
-    struct binder binder = {0};
-    enum status status = writing_statement(store, SCHEMA_PUT_RECORD, failure, &binder.statement);
-    if (status != STATUS_OK) {
-        return status;
-    }
-    bind_blob(&binder, 1, record->id, sizeof(record->id));
-    bind_blob(&binder, 2, record->place, sizeof(record->place));
-    bind_blob(&binder, 3, record->name, sizeof(record->name));
-    bind_blob(&binder, 4, record->link, sizeof(record->link));
-    bind_blob(&binder, 5, record->finals, record->finals_size);
-    bind_number(&binder, 6, record->version);
-    bind_number(&binder, 7, record->epoch);
-    bind_blob(&binder, 8, record->body, record->body_size);
-    return run_bound(store, &binder, failure);
-}
-
-enum status store_remove_record(struct store *store, const uint8_t id[STORE_ID_SIZE], struct failure *failure)
-{
-    return remove_by_id(store, SCHEMA_REMOVE_RECORD, id, failure);
-}
-
-static enum status find(struct store *store, enum schema_statement which, const uint8_t key[16],
-                        struct failure *failure, struct store_rows *rows)
-{
-    struct row row = {.sqlite = store->sqlite, .table = "records", .failure = failure};
-    enum status status = sqlite_statement(store->sqlite, which, failure, &row.statement);
-    if (status != STATUS_OK) {
-        return status;
-    }
-    (void)sqlite3_bind_blob(row.statement, 1, key, 16, SQLITE_STATIC);
-    return row_collect_records(&row, rows);
-}
-
-enum status store_find_by_id(struct store *store, const uint8_t id[STORE_ID_SIZE], struct failure *failure,
-                             struct store_rows *rows)
-{
-    return find(store, SCHEMA_FIND_BY_ID, id, failure, rows);
-}
-
-enum status store_find_by_name(struct store *store, const uint8_t name[STORE_LOOKUP_SIZE],
-                               struct failure *failure, struct store_rows *rows)
-{
-    return find(store, SCHEMA_FIND_BY_NAME, name, failure, rows);
-}
-
-enum status store_find_by_place(struct store *store, const uint8_t place[STORE_LOOKUP_SIZE],
-                                struct failure *failure, struct store_rows *rows)
-{
-    return find(store, SCHEMA_FIND_BY_PLACE, place, failure, rows);
-}
-
-enum status store_find_by_link(struct store *store, const uint8_t link[STORE_LOOKUP_SIZE],
-                               struct failure *failure, struct store_rows *rows)
-{
-    return find(store, SCHEMA_FIND_BY_LINK, link, failure, rows);
-}
-
-static void bind_limit(sqlite3_stmt *statement, int position, size_t limit)
-{
-    (void)sqlite3_bind_int64(statement, position, limit > INT64_MAX ? INT64_MAX : (int64_t)limit);
-}
-
-enum status store_scan_records(struct store *store, const uint8_t *after, size_t limit,
-                               struct failure *failure, struct store_rows *rows)
-{
-    struct row row = {.sqlite = store->sqlite, .table = "records", .failure = failure};
-    enum status status = sqlite_statement(store->sqlite, SCHEMA_SCAN_RECORDS, failure, &row.statement);
-    if (status != STATUS_OK) {
-        return status;
-    }
-    /* Every id is greater than the empty one. */
-    (void)sqlite3_bind_blob(row.statement, 1, after == NULL ? (const void *)"" : after,
-                            after == NULL ? 0 : (int)STORE_ID_SIZE, SQLITE_STATIC);
-    bind_limit(row.statement, 2, limit);
-    return row_collect_records(&row, rows);
-}
-
-/* ---- Slots ---- */
-
-/* STATUS_TOO_LARGE if there is no room for this slot: what could not be listed must not be put. */
-static enum status check_slot_fits(struct store *store, const struct store_slot *slot,
-                                   struct failure *failure)
-{
-    sqlite3_stmt *statement = NULL;
-    enum status status = sqlite_statement(store->sqlite, SCHEMA_COUNT_OTHER_SLOTS, failure, &statement);
-    if (status != STATUS_OK) {
-        return status;
-    }
-    (void)sqlite3_bind_blob(statement, 1, slot->id, sizeof(slot->id), SQLITE_STATIC);
-    if (step_once(store, statement, failure, &status) &&
-        sqlite3_column_int64(statement, 0) >= STORE_SLOTS_MAX) {
-        status = failure_set(failure, STATUS_TOO_LARGE, "the vault %s has %u slots already",
-                             store->sqlite->path, STORE_SLOTS_MAX);
-    }
-    sqlite_finish(statement);
-    return status;
-}
-
-enum status store_put_slot(struct store *store, const struct store_slot *slot, struct failure *failure)
-{
-    struct binder binder = {0};
-    enum status status = check_slot_fits(store, slot, failure);
-    if (status == STATUS_OK) {
-        status = writing_statement(store, SCHEMA_PUT_SLOT, failure, &binder.statement);
-    }
-    if (status != STATUS_OK) {
-        return status;
-    }
-    bind_blob(&binder, 1, slot->id, sizeof(slot->id));
-    bind_number(&binder, 2, slot->kind);
-    bind_number(&binder, 3, slot->memory_kib);
-    bind_number(&binder, 4, slot->passes);
-    bind_number(&binder, 5, slot->lanes);
-    bind_blob(&binder, 6, slot->salt, sizeof(slot->salt));
-    bind_number(&binder, 7, slot->created_ms);
-    bind_blob(&binder, 8, slot->commitment, sizeof(slot->commitment));
-    bind_blob(&binder, 9, slot->wrapped, sizeof(slot->wrapped));
-    return run_bound(store, &binder, failure);
-}
-
-enum status store_remove_slot(struct store *store, const uint8_t id[STORE_ID_SIZE], struct failure *failure)
-{
-    return remove_by_id(store, SCHEMA_REMOVE_SLOT, id, failure);
-}
-
-static bool read_slot(const struct row *row, struct store_slot *ret_slot)
-{
-    uint32_t *const words[] = {&ret_slot->kind, &ret_slot->memory_kib, &ret_slot->passes, &ret_slot->lanes};
-    for (int i = 0; i < 4; i++) {
-        uint64_t number = 0;
-        if (!row_number(row, 1 + i, UINT32_MAX, &number)) {
-            return false;
-        }
-        *words[i] = (uint32_t)number;
-    }
-    return row_fixed(row, 0, sizeof(ret_slot->id), ret_slot->id) &&
-           row_fixed(row, 5, sizeof(ret_slot->salt), ret_slot->salt) &&
-           row_number(row, 6, INT64_MAX, &ret_slot->created_ms) &&
-           row_fixed(row, 7, sizeof(ret_slot->commitment), ret_slot->commitment) &&
-           row_fixed(row, 8, sizeof(ret_slot->wrapped), ret_slot->wrapped);
-}
-
-enum status store_list_slots(struct store *store, struct failure *failure, struct store_slot **ret_slots,
-                             size_t *ret_count)
-{
-    struct row row = {.sqlite = store->sqlite, .table = "slots", .failure = failure};
-    enum status status = sqlite_statement(store->sqlite, SCHEMA_LIST_SLOTS, failure, &row.statement);
-    if (status != STATUS_OK) {
-        return status;
-    }
-    CLEANUP(cleanup_free) struct store_slot *slots = calloc(STORE_SLOTS_MAX, sizeof(*slots));
-    if (slots == NULL) {
-        return failure_set(failure, STATUS_NO_MEMORY, "out of memory for the slots of the vault");
-    }
-    size_t count = 0;
-    int code = SQLITE_DONE;
-    while (status == STATUS_OK && (code = sqlite3_step(row.statement)) == SQLITE_ROW) {
-        if (count == STORE_SLOTS_MAX) {
-            status =
-                failure_set(failure, STATUS_CORRUPT, "the vault %s is damaged: it has more than %u slots",
-                            store->sqlite->path, STORE_SLOTS_MAX);
-        } else {
-            status = read_slot(&row, &slots[count]) ? STATUS_OK : STATUS_CORRUPT;
-            count++;
-        }
-    }
-    if (status == STATUS_OK && code != SQLITE_DONE) {
-        status = sqlite_fail(store->sqlite, code, failure);
-    }
-    sqlite_finish(row.statement);
-    if (status == STATUS_OK) {
-        *ret_slots = TAKE(slots);
-        *ret_count = count;
-    }
-    return status;
-}
-
-/* ---- Numbered blobs ---- */
-
-enum status store_put_blob(struct store *store, enum store_table table, uint64_t number, const void *bytes,
-                           size_t size, struct failure *failure)
-{
-    struct binder binder = {0};
-    enum status status = writing_statement(store, SCHEMA_PUT_LEAF + table, failure, &binder.statement);
-    if (status != STATUS_OK) {
-        return status;
-    }
-    bind_number(&binder, 1, number);
-    bind_blob(&binder, 2, bytes, size);
-    return run_bound(store, &binder, failure);
-}
-
-enum status store_remove_blob(struct store *store, enum store_table table, uint64_t number,
-                              struct failure *failure)
-{
-    struct binder binder = {0};
-    enum status status = writing_statement(store, SCHEMA_REMOVE_LEAF + table, failure, &binder.statement);
-    if (status != STATUS_OK) {
-        return status;
-    }
-    bind_number(&binder, 1, number);
-    return run_bound(store, &binder, failure);
-}
-
-enum status store_list_blobs(struct store *store, enum store_table table, uint64_t first, size_t limit,
-                             struct failure *failure, struct store_rows *rows)
-{
-    struct row row = {.sqlite = store->sqlite, .table = blob_tables[table], .failure = failure};
-    enum status status = sqlite_statement(store->sqlite, SCHEMA_LIST_LEAVES + table, failure, &row.statement);
-    if (status != STATUS_OK) {
-        return status;
-    }
-    /* No number is above INT64_MAX: from there on nothing is asked for. */
-    (void)sqlite3_bind_int64(row.statement, 1, first > INT64_MAX ? INT64_MAX : (int64_t)first);
-    bind_limit(row.statement, 2, first > INT64_MAX ? 0 : limit);
-    return row_collect_blobs(&row, rows);
-}
-
-/* ---- State ---- */
-
-enum status store_put_state(struct store *store, uint64_t log_size, uint64_t record_count, const void *sealed,
-                            size_t size, struct failure *failure)
-{
-    struct binder binder = {0};
-    enum status status = writing_statement(store, SCHEMA_PUT_STATE, failure, &binder.statement);
-    if (status != STATUS_OK) {
-        return status;
-    }
-    bind_number(&binder, 1, log_size);
-    bind_number(&binder, 2, record_count);
-    bind_blob(&binder, 3, sealed, size);
-    return run_bound(store, &binder, failure);
-}
-
-/* Reads the state row. */
-static enum status read_state(const struct row *row, uint64_t *ret_log_size, uint64_t *ret_record_count,
-                              uint8_t **ret_sealed, size_t *ret_size)
-{
-    uint64_t log_size = 0;
-    uint64_t record_count = 0;
-    const void *sealed = NULL;
-    size_t size = 0;
-    if (!row_number(row, 0, INT64_MAX, &log_size) || !row_number(row, 1, INT64_MAX, &record_count) ||
-        !row_blob(row, 2, 1, false, &sealed, &size)) {
-        return STATUS_CORRUPT;
-    }
-    uint8_t *copy = malloc(size);
-    if (copy == NULL) {
-        return failure_set(row->failure, STATUS_NO_MEMORY, "out of memory for the state of the vault");
-    }
-    *ret_log_size = log_size;
-    *ret_record_count = record_count;
-    *ret_sealed = memcpy(copy, sealed, size);
-    *ret_size = size;
-    return STATUS_OK;
-}
-
-enum status store_get_state(struct store *store, struct failure *failure, uint64_t *ret_log_size,
-                            uint64_t *ret_record_count, uint8_t **ret_sealed, size_t *ret_size)
-{
-    struct row row = {.sqlite = store->sqlite, .table = "state", .failure = failure};
-    enum status status = sqlite_statement(store->sqlite, SCHEMA_GET_STATE, failure, &row.statement);
-    if (status != STATUS_OK) {
-        return status;
-    }
-    if (step_once(store, row.statement, failure, &status)) {
-        status = read_state(&row, ret_log_size, ret_record_count, ret_sealed, ret_size);
-    } else if (status == STATUS_OK) {
-        status = failure_set(failure, STATUS_NOT_FOUND, "the vault %s has no state", store->sqlite->path);
-    }
-    sqlite_finish(row.statement);
-    return status;
 }

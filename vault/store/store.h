@@ -77,9 +77,10 @@ struct store_rows {
 };
 void store_rows_reset(struct store_rows *rows);
 
-/* Makes a new vault file for `path` (canonical; 0600, its folder is made) with the schema and header; it is open
- * and locked, but has a name of its own until store_publish; store_freep before that removes it. STATUS_EXISTS if
- * there is a file, unless it is empty. STATUS_BUSY while another process makes a vault in the same folder. */
+/* Makes a new vault file for `path` (canonical; 0600, its folder is made) with the schema and header; it is
+ * open and locked, but has a name of its own until store_publish; store_freep before that removes it.
+ * STATUS_EXISTS if there is a file, unless it is empty. STATUS_BUSY while another process makes a vault in
+ * the same folder. */
 enum status store_create(const char *path, const struct store_header *header, struct failure *failure,
                          struct store **ret_store);
 
@@ -108,9 +109,10 @@ enum status store_read_slots(const char *path, unsigned wait_ms, struct failure 
 
 enum status store_get_header(struct store *store, struct failure *failure, struct store_header *ret_header);
 
-/* STATUS_CORRUPT unless the indices list exactly what is in the table of records. Look-ups trust the indices,
- * and no seal covers them: without this, whoever edits the file could hide a record from look-ups that a scan
- * still finds. For unlock; 2 to 9 µs a record (10 000 to 100 000), independent of the log. */
+/* STATUS_CORRUPT unless the indices list exactly what is in the table of records, and no table has a row that
+ * the schema forbids. Look-ups trust the indices, and no seal covers them: without this, whoever edits the
+ * file could hide a record from look-ups that a scan still finds. For unlock; 2 to 9 µs a record (10 000 to
+ * 100 000), independent of the log. */
 enum status store_verify(struct store *store, struct failure *failure);
 
 /* Writes out the room that commits need (4.5 MiB beside the file, until it is closed), so that they overwrite

@@ -1,0 +1,26 @@
+/* What the files that implement store.h share. */
+#ifndef STEPVAULT_STORE_INTERIOR_H
+#define STEPVAULT_STORE_INTERIOR_H
+
+#include "store/disk.h"
+#include "store/sqlite.h"
+#include "store/store.h"
+
+#include <stdbool.h>
+
+struct store {
+    struct sqlite *sqlite;
+    bool in_batch;
+    char *path;              /* of a vault in the making, whose file has another name until it is published */
+    struct disk_draft draft; /* its folder is -1 for a vault that is there already */
+};
+
+/* Steps to the first row of a statement that has at most one; false at its end or on an error. */
+bool store_step_once(struct store *store, sqlite3_stmt *statement, struct failure *failure,
+                     enum status *ret_status);
+
+/* The statement of something that writes, which is STATUS_FAILED outside a batch. */
+enum status store_writing_statement(struct store *store, enum schema_statement which, struct failure *failure,
+                                    sqlite3_stmt **ret_statement);
+
+#endif
