@@ -12,6 +12,7 @@
 #include <fcntl.h>
 #include <stdio.h>
 #include <string.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 _Static_assert(FILE_KEY_SIZE == SLOT_KEY_SIZE, "a key file holds a slot key");
@@ -67,28 +68,48 @@ static bool sync_folder_of(const char *path)
     return descriptor != -1 && fsync(descriptor) == 0;
 }
 
-enum status key_make_file(const char *path, struct failure *failure, struct key *ret_key)
+static bool write_new(const char *path, const struct secret *bytes)
 {
     CLEANUP(cleanup_close)
     int descriptor = open(path, O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC, 0600);
+
+    return descriptor != -1 && file_write_all(descriptor, bytes->bytes, bytes->size) &&
+           fsync(descriptor) == 0;
+}
+
+/* Never replaces a file; not every file system can rename so. */
+static bool give_name(const char *from, const char *to)
+{
+    return renameat2(AT_FDCWD, from, AT_FDCWD, to, RENAME_NOREPLACE) == 0 ||
+           (errno == EINVAL && link(from, to) == 0);
+}
+
+/* The file gets its name when it is whole: half a key would be in the way of a second try. */
+enum status key_make_file(const char *path, struct failure *failure, struct key *ret_key)
+{
+    char draft[PATH_MAX];
+    struct stat facts;
+    int error;
     enum status status;
 
-    if (descriptor == -1 && errno == EEXIST)
+    if (lstat(path, &facts) == 0)
         return key_read_file(path, failure, ret_key);
-    if (descriptor == -1)
-        return failure_set_errno(failure, STATUS_FAILED, errno, "cannot make the key file %s", path);
+    if (snprintf(draft, sizeof(draft), "%s.%ld.new", path, (long)getpid()) >= (int)sizeof(draft))
+        return failure_set(failure, STATUS_INVALID, "the path of the key file is too long");
     status = key_begin(ret_key, failure);
-    if (status == STATUS_OK) {
-        seal_random(ret_key->bytes.bytes, ret_key->bytes.size);
-        if (!file_write_all(descriptor, ret_key->bytes.bytes, ret_key->bytes.size) ||
-            fsync(descriptor) != 0 || !sync_folder_of(path))
-            status = failure_set_errno(failure, STATUS_FAILED, errno, "cannot write the key file %s", path);
-    }
-    if (status == STATUS_OK)
+    if (status != STATUS_OK)
+        return status;
+    seal_random(ret_key->bytes.bytes, ret_key->bytes.size);
+    if (write_new(draft, &ret_key->bytes) && give_name(draft, path) && sync_folder_of(path)) {
+        unlink(draft);
         return STATUS_OK;
-    /* Half a key would be refused by whoever reads it, and be in the way of a second try. */
-    unlink(path);
-    return key_fail(ret_key, status);
+    }
+    error = errno;
+    unlink(draft);
+    if (error == EEXIST)
+        return key_read_file(path, failure, ret_key);
+    return key_fail(ret_key,
+                    failure_set_errno(failure, STATUS_FAILED, error, "cannot make the key file %s", path));
 }
 
 enum status key_from_passphrase(const struct secret *passphrase, const struct slot_header *header,

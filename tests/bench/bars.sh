@@ -43,7 +43,8 @@ agent_pid() {
 }
 
 ratio_of() {
-    sed 's/ratio \([0-9.]*\).*/\1/' <<<"$1"
+    local figure=${1#ratio }
+    echo "${figure%% *}"
 }
 
 gcc -O2 -D_GNU_SOURCE -o "$folder/pair" "$top/tests/bench/pair.c"

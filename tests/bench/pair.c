@@ -68,7 +68,8 @@ int main(int argc, char *argv[])
         }
     if (count == 0 || second == NULL || *first == NULL || *second == NULL)
         errx(2, "usage: pair COUNT A [ARG...] :: B [ARG...]");
-    double *a = calloc(count, sizeof(*a)), *b = calloc(count, sizeof(*b)), *ratio = calloc(count, sizeof(*ratio));
+    double *a = calloc(count, sizeof(*a)), *b = calloc(count, sizeof(*b)),
+           *ratio = calloc(count, sizeof(*ratio));
     if (a == NULL || b == NULL || ratio == NULL)
         err(1, "calloc");
     for (size_t i = 0; i < WARM_UP; i++) {
@@ -81,7 +82,7 @@ int main(int argc, char *argv[])
         ratio[i] = a[i] / b[i];
     }
     double middle = median(ratio, count);
-    printf("ratio %.3f (quartiles %.3f to %.3f), medians %.0f and %.0f us, %zu pairs\n", middle, ratio[count / 4],
-           ratio[3 * count / 4], median(a, count), median(b, count), count);
+    printf("ratio %.3f (quartiles %.3f to %.3f), medians %.0f and %.0f us, %zu pairs\n", middle,
+           ratio[count / 4], ratio[3 * count / 4], median(a, count), median(b, count), count);
     return 0;
 }

@@ -12,7 +12,7 @@ SERVICE = "org.varlink.service."
 
 
 def program():
-    return os.path.join(os.environ["BUILD"], "bin/stepvault-agent")
+    return os.path.join(os.path.abspath(os.environ.get("BUILD", "build")), "bin/stepvault-agent")
 
 
 def slot_id(number):

@@ -261,7 +261,8 @@ is "... by a time of a leaf, inclusive" "$(leaves --since "$(last_leaf | jq -r .
 is "filters are combined" "$(leaves --step walled --outcome refused | wc -l)" 0
 fails "a filter that cannot be is an error" 2 "" stepvault audit log --outcome maybe
 holds "audit verify holds over all of it"
-is "audit checkpoint is a signed note of the log's size" "$(stepvault audit checkpoint | sed -n 2p)" "$(leaves | wc -l)"
+is "audit checkpoint is a signed note of the log's size before it" "$(stepvault audit checkpoint | sed -n 2p)" "$(($(leaves | wc -l) - 1))"
+is "... and is logged itself" "$(last_leaf | jq -r .action)" checkpoint
 has "audit key is its verifier key" "$(stepvault audit key)" "stepvault/v1/"
 
 # ---- which vault, which agent ----

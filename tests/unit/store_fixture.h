@@ -70,8 +70,8 @@ static inline const char *fixture_beside(const struct fixture *fixture, const ch
 }
 
 /* Makes and publishes a vault. */
-static inline enum status fixture_make(const char *path, const struct store_header *header, struct failure *failure,
-                                       struct store **ret_store)
+static inline enum status fixture_make(const char *path, const struct store_header *header,
+                                       struct failure *failure, struct store **ret_store)
 {
     struct store *store = NULL;
     enum status status = store_create(path, header, failure, &store);

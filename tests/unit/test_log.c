@@ -235,6 +235,25 @@ static void the_head_is_signed_for_size_and_root(void **state)
     assert_memory_equal(checkpoint.root, root, sizeof root);
 }
 
+/* libsodium's decoder takes bytes above ASCII for slashes: two of them for one character of two bytes. */
+static void a_signature_has_one_spelling(void **state)
+{
+    const uint8_t root[MERKLE_HASH_SIZE] = {1};
+    char verifier[NOTE_VERIFIER_MAX], note[NOTE_MAX];
+    struct note_checkpoint checkpoint;
+    char *slashes = NULL;
+
+    (void)state;
+    log_verifier(world.vault, verifier);
+    for (uint64_t size = 0; slashes == NULL; size++) {
+        note_sign_checkpoint(note, &world.vault->log.keys->signer, size, root);
+        slashes = strstr(strstr(note, "\n\n"), "//");
+    }
+    assert_int_equal(note_verify_checkpoint(note, verifier, &world.failure, &checkpoint), STATUS_OK);
+    memcpy(slashes, "\xc3\xa9", 2);
+    assert_int_equal(note_verify_checkpoint(note, verifier, &world.failure, &checkpoint), STATUS_CORRUPT);
+}
+
 static void there_is_no_leaf_beyond_the_last(void **state)
 {
     CLEANUP(secret_reset) struct secret line = {0};
@@ -368,6 +387,7 @@ int main(void)
         ON_THE_FIRST_DAY(a_daily_checkpoint_that_was_rolled_back_is_kept_by_the_next_leaf),
         ON_THE_FIRST_DAY(a_head_that_is_kept_twice_is_kept_once),
         ON_THE_FIRST_DAY(the_head_is_signed_for_size_and_root),
+        ON_THE_FIRST_DAY(a_signature_has_one_spelling),
         ON_THE_FIRST_DAY(there_is_no_leaf_beyond_the_last),
         ON_THE_FIRST_DAY(lines_of_every_padding_are_kept_byte_for_byte_up_to_the_largest),
         ON_THE_FIRST_DAY(a_leaf_too_large_for_a_change_breaks_the_turn),

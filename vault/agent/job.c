@@ -31,18 +31,13 @@ struct job {
     uint64_t replied_at_ms;
 };
 
-static enum status no_memory(struct failure *failure)
-{
-    return failure_set(failure, STATUS_NO_MEMORY, "not enough memory to read the log");
-}
-
 static enum status job_start(struct session *session, bool borrows, struct failure *failure,
                              struct job **ret_job)
 {
     struct job *job = calloc(1, sizeof(*job));
 
     if (job == NULL)
-        return no_memory(failure);
+        return failure_set_no_memory(failure);
     job->session = session;
     job->borrows = borrows;
     job->total = log_size(session->vault);
@@ -80,7 +75,7 @@ enum status job_start_reading(struct session *session, const struct job_filter *
     if (status != STATUS_OK)
         return status;
     if (!filter_copy(job, filter))
-        return no_memory(failure);
+        return failure_set_no_memory(failure);
     *ret_job = TAKE(job);
     return STATUS_OK;
 }

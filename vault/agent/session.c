@@ -36,23 +36,12 @@ static void session_note_failure(struct session *session, const struct failure *
     session->log_failure = *failure;
 }
 
-/* A turn that failed leaves the vault with the log's edge as the turn had it, until the next turn begins.
- * Readers of the log must not see leaves that are not there. */
-static void session_read_edge(struct session *session)
-{
-    struct failure failure;
-
-    if (vault_begin(session->vault, &failure) == STATUS_OK)
-        vault_rollback(session->vault);
-}
-
 void session_rollback(struct session *session)
 {
     if (!session->turn)
         return;
     vault_rollback(session->vault);
     session->turn = false;
-    session_read_edge(session);
     backlog_settle(&session->backlog, false);
 }
 
@@ -86,7 +75,6 @@ enum status session_commit(struct session *session, struct failure *failure)
     session->log_failed = session->log_failed && status != STATUS_OK;
     if (status != STATUS_OK) {
         session_note_failure(session, failure);
-        session_read_edge(session);
     }
     return status;
 }
