@@ -336,6 +336,10 @@ enum status account_set(struct vault *vault, const char *account, const struct j
         if (json_member(properties, name) == NULL && !array_has(unset, name))
             add_property(vault, &draft, name, value, size);
     status = add_properties(vault, &draft, properties, failure);
+    if (status == STATUS_OK) {
+        struct record next = record_draft_preview(&draft);
+        status = binding_check_names(vault, &next, failure);
+    }
     return status == STATUS_OK ? write_and_answer(vault, &draft, leaf, writer, failure) : status;
 }
 

@@ -239,16 +239,6 @@ static void fill_draft(struct record_draft *draft, const struct binding_change *
         record_draft_add_text(draft, FIELD_ALLOWED, "");
 }
 
-/* A draft seen as a record, so that its names can be walked before it is written. */
-static struct record preview(const struct record_draft *draft)
-{
-    return (struct record){.kind = RECORD_BINDING,
-                           .where = draft->where,
-                           .name = draft->name,
-                           .document = draft->fields.bytes,
-                           .size = draft->fields.size};
-}
-
 /* Two sources of one final name at one path are an error that names both. */
 static enum status check_collision(struct vault *vault, const struct record *binding,
                                    const struct binding_walk *mine, const struct records *placed,
@@ -312,7 +302,7 @@ static enum status check_names(struct vault *vault, const struct record *binding
 static bool is_same(const struct record *previous, const struct record_draft *draft)
 {
     static const char *const prefixes[] = {FIELD_ACCOUNT, ONLY_PREFIX, RENAME_PREFIX, FIELD_ALLOWED};
-    struct record next = preview(draft);
+    struct record next = record_draft_preview(draft);
 
     for (size_t i = 0; i < sizeof prefixes / sizeof prefixes[0]; i++) {
         size_t before = 0, after = 0, before_size = 0, after_size = 0;
@@ -343,7 +333,7 @@ static enum status write_binding(struct vault *vault, struct record_draft *draft
                                  const struct record *account, struct json_writer *writer,
                                  struct failure *failure)
 {
-    struct record binding = preview(draft);
+    struct record binding = record_draft_preview(draft);
 
     enum status status = placement_use(vault, draft->where, failure);
     if (status != STATUS_OK)
@@ -395,7 +385,7 @@ enum status binding_bind(struct vault *vault, const struct binding_change *chang
                            change->path, leaf->alias, account.where, account.name);
     record_draft_start(&draft, RECORD_BINDING, change->path, leaf->alias, leaf->account, previous);
     fill_draft(&draft, change, leaf->account);
-    struct record binding = preview(&draft);
+    struct record binding = record_draft_preview(&draft);
     if (draft.failed)
         return failure_set_no_memory(failure);
     status = check_names(vault, &binding, &account, &placed, failure);
@@ -407,6 +397,20 @@ enum status binding_bind(struct vault *vault, const struct binding_change *chang
     else
         binding_write(previous, &account, "binding", writer);
     json_add_boolean(writer, "changed", changed);
+    return status;
+}
+
+enum status binding_check_names(struct vault *vault, const struct record *account, struct failure *failure)
+{
+    CLEANUP(records_reset) struct records bindings = {0};
+
+    enum status status = binding_list_of(vault, account, failure, &bindings);
+    for (size_t i = 0; status == STATUS_OK && i < bindings.count; i++) {
+        CLEANUP(records_reset) struct records placed = {0};
+        status = record_list_placed(vault, bindings.items[i].where, failure, &placed);
+        if (status == STATUS_OK)
+            status = check_names(vault, &bindings.items[i], account, &placed, failure);
+    }
     return status;
 }
 

@@ -28,6 +28,10 @@ enum status binding_unbind(struct vault *vault, const char *path, const char *al
 enum status binding_list_of(struct vault *vault, const struct record *account, struct failure *failure,
                             struct records *ret_bindings);
 
+/* STATUS_OK if the names that the bindings of `account` would give, with the properties it has here, break no
+ * rule and clash with nothing: for an account about to be written. */
+enum status binding_check_names(struct vault *vault, const struct record *account, struct failure *failure);
+
 /* Recomputes the final names of every binding of an account whose properties changed. */
 enum status binding_renew_names(struct vault *vault, const struct record *account, struct failure *failure);
 

@@ -95,6 +95,11 @@ enum status projection_project(struct vault *vault, const struct projection_requ
         status = delivery_choose(vault, &levels, request->deliver_env, NULL, NULL, failure, &delivery);
     if (status != STATUS_OK)
         return status;
+    if (request->deliver_auths && delivery->account_count == 0)
+        return failure_set(failure, STATUS_NOT_FOUND,
+                           "no account is bound at %s or above it, so there is no auths document to deliver "
+                           "(stepvault bind %s ACCOUNT binds one)",
+                           request->step, request->step);
     size_t size = delivery_size(delivery, true, request->deliver_auths);
     if (size > PROJECTION_MAX)
         return failure_set(failure, STATUS_TOO_LARGE, "the step %s would get %zu bytes, and %u is the most",

@@ -427,6 +427,19 @@ void record_draft_start(struct record_draft *draft, enum record_kind kind, const
     draft_add_time(draft, "updated", now);
 }
 
+struct record record_draft_preview(const struct record_draft *draft)
+{
+    struct record record = {.kind = draft->kind,
+                            .version = draft->version,
+                            .where = draft->where,
+                            .name = draft->name,
+                            .document = draft->fields.bytes,
+                            .size = draft->fields.size};
+
+    memcpy(record.id, draft->id, sizeof record.id);
+    return record;
+}
+
 void record_draft_reset(struct record_draft *draft)
 {
     secret_reset(&draft->fields);

@@ -101,6 +101,9 @@ void record_draft_add_text(struct record_draft *draft, const char *field, const 
 void record_draft_copy(struct record_draft *draft, const struct record *record, const char *prefix);
 /* One more final environment name of the record. */
 void record_draft_add_final(struct vault *vault, struct record_draft *draft, const char *name);
+/* The draft seen as a record, so that its fields can be walked before it is written; valid until the draft
+ * changes. */
+struct record record_draft_preview(const struct record_draft *draft);
 void record_draft_reset(struct record_draft *draft);
 
 /* Seals and puts it; marks the vault broken if that fails. `ret_id` may be NULL. */

@@ -165,7 +165,7 @@ run stepvault unbind billing/notify slack
 verdict "the account is unbound" exited 0
 before=$(accepted)
 step node notify.mjs
-verdict "unbound, the step posts nothing, and one sentence says why" said 1 'slack|account'
+verdict "unbound, the step posts nothing, and one sentence says why" said 125 'no account is bound'
 verdict "unbound, the server was not asked" [ "$(accepted)" = "$before" ]
 
 run stepvault lock

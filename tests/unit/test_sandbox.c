@@ -81,7 +81,8 @@ static bool connects_to_the_network(void)
 
 static bool runs_a_program(void)
 {
-    char *const words[] = {"true", NULL};
+    char name[] = "true";
+    char *const words[] = {name, NULL};
 
     execve("/bin/true", words, words + 1);
     return true;

@@ -350,6 +350,34 @@ static void new_properties_of_a_bound_account_follow_into_its_bindings(void **st
     assert_string_equal(variable(reply, "MINE_SECOND"), "2");
 }
 
+static void a_property_that_would_break_a_binding_is_refused(void **state)
+{
+    static const char dangerous[] = "{\"options\":\"1\"}", clashing[] = "{\"b_c\":\"1\"}";
+    JSON_FREEP struct json *preload = NULL;
+    JSON_FREEP struct json *clash = NULL;
+
+    (void)state;
+    assert_int_equal(json_parse(dangerous, strlen(dangerous), "test", &world.failure, &preload), STATUS_OK);
+    assert_int_equal(json_parse(clashing, strlen(clashing), "test", &world.failure, &clash), STATUS_OK);
+    assert_int_equal(add("app", NULL, "{\"first\":\"1\"}"), STATUS_OK);
+    assert_int_equal(add("other", NULL, "{\"c\":\"1\"}"), STATUS_OK);
+    assert_int_equal(bind("x", "app", "node"), STATUS_OK);
+    assert_int_equal(bind("y", "app", "a"), STATUS_OK);
+    assert_int_equal(bind("y", "other", "a_b"), STATUS_OK);
+    begin("set-account");
+    assert_int_equal(
+        end(account_set(world.vault, "app", preload, NULL, &world.leaf, &world.failure, &world.writer)),
+        STATUS_REFUSED);
+    assert_non_null(strstr(world.failure.sentence, "NODE_OPTIONS"));
+    begin("set-account");
+    assert_int_equal(
+        end(account_set(world.vault, "app", clash, NULL, &world.leaf, &world.failure, &world.writer)),
+        STATUS_INVALID);
+    assert_non_null(strstr(world.failure.sentence, "a_b.c"));
+    JSON_FREEP struct json *reply = project("y", true, false);
+    assert_non_null(reply);
+}
+
 static void a_removed_step_takes_its_empty_ancestors_with_it(void **state)
 {
     (void)state;
@@ -434,6 +462,7 @@ int main(void)
                                         start, stop),
         cmocka_unit_test_setup_teardown(new_properties_of_a_bound_account_follow_into_its_bindings, start,
                                         stop),
+        cmocka_unit_test_setup_teardown(a_property_that_would_break_a_binding_is_refused, start, stop),
         cmocka_unit_test_setup_teardown(a_removed_step_takes_its_empty_ancestors_with_it, start, stop),
         cmocka_unit_test_setup_teardown(a_change_is_seen_by_the_next_request_of_the_same_turn, start, stop),
         cmocka_unit_test_setup_teardown(slots_keep_their_rules, start, stop),

@@ -101,6 +101,7 @@ static void settle_process(struct sandbox *sandbox)
 
     sandbox_protect_memory(sandbox);
     signal(SIGPIPE, SIG_IGN);
+    signal(SIGXFSZ, SIG_IGN); /* a limit on file sizes is a disk that is full, not the end */
     signal(SIGCHLD, SIG_IGN);
     umask(077);
     if (getrlimit(RLIMIT_NOFILE, &descriptors) == 0 && descriptors.rlim_cur < DESCRIPTORS_WANTED) {
