@@ -17,6 +17,13 @@ void leaf_reset(struct leaf *leaf)
     memset(leaf, 0, sizeof *leaf);
 }
 
+const struct leaf_caller *leaf_find_caller(struct leaf *leaf)
+{
+    if (leaf->caller == NULL)
+        leaf->caller = leaf->find_caller(leaf->context);
+    return leaf->caller;
+}
+
 /* Program names come from the file system and may be any bytes; what is not text is left out rather than
  * altered. */
 static void add_optional(struct json_writer *writer, const char *key, const char *text)

@@ -30,7 +30,9 @@ struct leaf {
     const char *action; /* "project", "get", "set-variable", ... the method table has it */
     bool granted;       /* else refused, for `why` */
     enum status why;
-    const struct leaf_caller *caller;
+    const struct leaf_caller *caller; /* or NULL, and found when it is needed: asking takes a while */
+    const struct leaf_caller *(*find_caller)(void *context);
+    void *context;
     const char *purpose; /* the three claims of the caller */
     const char *command;
     const char *reason;
@@ -46,6 +48,9 @@ struct leaf {
 };
 
 void leaf_reset(struct leaf *leaf);
+
+/* The caller, found now if it was not yet. */
+const struct leaf_caller *leaf_find_caller(struct leaf *leaf);
 
 /* What only the log knows of a leaf. */
 struct leaf_position {

@@ -278,6 +278,7 @@ enum status log_append(struct vault *vault, struct leaf *leaf, struct failure *f
     if (status != STATUS_OK)
         return status;
     position.state_tag = tag_change(vault, vault->log.edge.size, tag);
+    (void)leaf_find_caller(leaf);
     status = leaf_render(leaf, &position, failure, &line);
     if (status != STATUS_OK) {
         /* The tag above is not in any leaf now. */

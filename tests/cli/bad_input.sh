@@ -1,6 +1,7 @@
 #!/bin/bash
 # Bad input: one sentence on stderr, the right exit status, nothing lost, and no secret shown. Runs in a mount namespace of
 # its own where it may, for full and read-only disks.
+# sanitize: yes
 # shellcheck disable=SC2016 # what stands in single quotes is for the command's own shell
 # shellcheck disable=SC2119 # unlock takes options, and mostly none
 here=$(cd "$(dirname "$0")" && pwd)

@@ -492,6 +492,7 @@ def at_each_call(scratch):
 
 
 def main():
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(1))
     os.environ["PATH"] = BIN + ":" + os.environ["PATH"]
     scratch = os.path.realpath(tempfile.mkdtemp(prefix="stepvault-crash-"))
     seed = int(os.environ.get("SEED", random.randrange(1 << 30)))

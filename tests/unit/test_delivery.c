@@ -421,7 +421,7 @@ static void a_leaf_lists_accounts_with_their_names_and_never_a_value(void **stat
                      STATUS_OK);
     assert_int_equal(bind_with("x", "slack", NULL, "{\"MY_TOKEN\":\"token\"}", false), STATUS_OK);
     assert_int_equal(world_set("x", "A", "sesame-variable"), STATUS_OK);
-    JSON_FREEP struct json *reply = project("x");
+    JSON_FREEP struct json *reply = project_as("x", true, false);
     assert_non_null(reply);
     assert_int_equal(log_read(world.vault, log_size(world.vault) - 1, &world.failure, &line, hash),
                      STATUS_OK);

@@ -169,12 +169,13 @@ enum status serve_initialize(struct session *session, struct request *request)
         return failure_set(&request->failure, STATUS_NO_MEMORY, "not enough memory for the slots");
     status = read_slots(list, &request->failure, slots, count);
     if (status == STATUS_OK)
-        status = vault_create(session->path, slots, count, request->leaf.caller, &request->failure,
-                              &session->vault);
+        status = vault_create(session->path, slots, count, leaf_find_caller(&request->leaf),
+                              &request->failure, &session->vault);
     if (status != STATUS_OK)
         return status;
     session->unlocked = true;
     session->used_at_ms = clock_boot_ms();
+    vault_reserve(session->vault);
     json_add_hex(&request->reply.writer, "vault_id", vault_id(session->vault), 16);
     return STATUS_OK;
 }
@@ -233,6 +234,8 @@ enum status serve_unlock(struct session *session, struct request *request)
         status = log_unlock(session, request, was_open);
     if (status != STATUS_OK)
         return status;
+    if (!was_open)
+        vault_reserve(session->vault);
     session->unlocked = true;
     session->used_at_ms = clock_boot_ms();
     if (has_lifetime)
@@ -246,7 +249,7 @@ enum status serve_unlock(struct session *session, struct request *request)
 enum status serve_lock(struct session *session, struct request *request)
 {
     json_add_boolean(&request->reply.writer, "was_open", session->unlocked);
-    session_lock(session, request->leaf.caller, NULL);
+    session_lock(session, leaf_find_caller(&request->leaf), NULL);
     session->ending = true;
     return STATUS_OK;
 }

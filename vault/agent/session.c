@@ -109,7 +109,7 @@ enum status session_log(struct session *session, struct leaf *leaf, struct failu
     if (status != STATUS_LOG_UNWRITABLE)
         return status;
     session_note_failure(session, failure);
-    session_wait(session, leaf->action, leaf->granted, leaf->why, leaf->caller);
+    session_wait(session, leaf->action, leaf->granted, leaf->why, leaf_find_caller(leaf));
     return STATUS_OK;
 }
 

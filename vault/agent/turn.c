@@ -204,6 +204,13 @@ static void log_refusal(struct turn *turn, struct exchange *exchange)
     session_refuse(session, exchange->action, turn->identify(exchange), exchange->why);
 }
 
+static const struct leaf_caller *find_caller(void *context)
+{
+    struct turn *turn = context;
+
+    return turn->identify(turn->current);
+}
+
 static void answer(struct turn *turn, struct exchange *exchange)
 {
     struct session *session = turn->session;
@@ -214,7 +221,9 @@ static void answer(struct turn *turn, struct exchange *exchange)
     exchange->action = exchange->method->action;
     if (exchange->action != NULL) {
         request->leaf.action = exchange->action;
-        request->leaf.caller = turn->identify(exchange);
+        turn->current = exchange;
+        request->leaf.find_caller = find_caller;
+        request->leaf.context = turn;
     }
     reply_open(&request->reply, exchange->output);
     status = admit(session, request);

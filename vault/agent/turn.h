@@ -33,6 +33,7 @@ struct turn {
     struct session *session;
     struct request *request;                                          /* the call at hand; secret memory */
     const struct leaf_caller *(*identify)(struct exchange *exchange); /* holds until the next one */
+    struct exchange *current;                                         /* whose call is at hand */
     struct exchange *first;                                           /* served and not finished */
     struct exchange **last;
     uint64_t since_ms; /* when its first call was served */
