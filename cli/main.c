@@ -27,11 +27,15 @@ static void words_reset(struct words *words)
     free(words->rest);
 }
 
-/* A file opened as descriptor 0, 1 or 2 would be read or written in place of the stream that is missing. */
+/* A file opened as descriptor 0, 1 or 2 would be read or written in place of the stream that is missing. What
+ * stands in for it is open the wrong way round, so that using it fails: a missing stdin is no empty value,
+ * and output without a stdout is lost. */
 static bool open_standard_streams(void)
 {
     for (int descriptor = STDIN_FILENO; descriptor <= STDERR_FILENO; descriptor++) {
-        if (fcntl(descriptor, F_GETFD) == -1 && open("/dev/null", O_RDWR) != descriptor)
+        int wrong_way = descriptor == STDIN_FILENO ? O_WRONLY : O_RDONLY;
+
+        if (fcntl(descriptor, F_GETFD) == -1 && open("/dev/null", wrong_way | O_CLOEXEC) != descriptor)
             return false;
     }
     return true;

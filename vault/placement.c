@@ -279,7 +279,8 @@ enum status placement_remove_step(struct vault *vault, const char *path, bool fo
                            "the step %s has placed at it: %s (--force removes them with it)", path, names);
     }
     status = remove_placed(vault, &placed, failure);
+    /* A boundary holds as long as the path is in use: what lies below must not begin to inherit by this. */
     if (status == STATUS_OK)
-        status = write_path(vault, path, false, false, record, failure);
+        status = write_path(vault, path, false, placement_is_boundary(record), record, failure);
     return status == STATUS_OK ? prune(vault, path, failure) : status;
 }

@@ -104,14 +104,18 @@ enum status projection_project(struct vault *vault, const struct projection_requ
     if (size > PROJECTION_MAX)
         return failure_set(failure, STATUS_TOO_LARGE, "the step %s would get %zu bytes, and %u is the most",
                            request->step, size, PROJECTION_MAX);
-    status = describe(delivery, request, leaf, failure);
-    if (status != STATUS_OK)
-        return status;
     render(vault, delivery, request, writer);
     if (writer->failed)
         return failure_set_no_memory(failure);
-    leaf->granted = true;
-    return log_append(vault, leaf, failure);
+    status = describe(delivery, request, leaf, failure);
+    if (status == STATUS_OK) {
+        leaf->granted = true;
+        status = log_append(vault, leaf, failure);
+    }
+    /* The refusal's leaf names nothing as handed out, and is small enough to be one. */
+    if (status != STATUS_OK)
+        secret_reset(&leaf->details);
+    return status;
 }
 
 enum status projection_get_variable(struct vault *vault, const char *path, const char *name,

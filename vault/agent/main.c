@@ -117,7 +117,10 @@ static enum status settle_descriptors(const struct options *options, struct serv
 {
     int flags;
 
-    server->null = open("/dev/null", O_RDWR | O_CLOEXEC);
+    /* A standard stream that was closed gets /dev/null, too, or a socket would take its number. */
+    do {
+        server->null = open("/dev/null", O_RDWR | O_CLOEXEC);
+    } while (server->null >= 0 && server->null <= STDERR_FILENO);
     if (server->null < 0 || dup2(server->null, STDIN_FILENO) < 0 || dup2(server->null, STDOUT_FILENO) < 0)
         return failure_set_errno(failure, STATUS_FAILED, errno, "cannot open /dev/null");
     if (options->connection < 0 || options->socket == NULL)

@@ -37,13 +37,13 @@ static const struct grammar word_grammar = {LOWER | DIGIT, LOWER | DIGIT | UNDER
                                             "with a letter or digit, with single slashes "
                                             "between them, at most 8; or / alone"};
 
-/* Enough of a name to know it by. */
+/* Enough of a name to know it by; behind `=` and in a JSON object stand values. */
 #define QUOTE_SIZE 84
 
 static void name_quote(char destination[QUOTE_SIZE], const char *name)
 {
-    size_t length = strcspn(name, "=");
-    const char *end = name[length] == '=' ? "=..." : "";
+    size_t length = strcspn(name, "={");
+    const char *end = name[length] == '=' ? "=..." : name[length] == '{' ? "{..." : "";
 
     if (length > 64) {
         length = 64;
