@@ -11,7 +11,8 @@
 #include <string.h>
 
 #define PROPERTY_PREFIX "property/"
-#define ACCOUNT_SIZE_MAX (512u * 1024u) /* bytes of all properties of one account */
+#define ACCOUNT_SIZE_MAX (500u * 1024u) /* bytes of one account; its padded record is below a mebibyte then  \
+                                         */
 
 void account_id(const struct record *account, char destination[33])
 {
@@ -188,7 +189,20 @@ static void add_property(struct vault *vault, struct record_draft *draft, const 
     add_finals(vault, draft, draft->where, property);
 }
 
-/* Adds the members of `properties`; false over the limits of one account. */
+/* The limits of one account. */
+static enum status check_size(const struct record_draft *draft, struct failure *failure)
+{
+    size_t count = draft->finals.size / STORE_LOOKUP_SIZE;
+
+    if (count > ACCOUNT_PROPERTIES_MAX || draft->fields.size > ACCOUNT_SIZE_MAX)
+        return failure_set(failure, STATUS_TOO_LARGE,
+                           "an account has at most %u properties and %u bytes in all", ACCOUNT_PROPERTIES_MAX,
+                           ACCOUNT_SIZE_MAX);
+    if (count == 0)
+        return failure_set(failure, STATUS_INVALID, "an account has at least one property");
+    return STATUS_OK;
+}
+
 static enum status add_properties(struct vault *vault, struct record_draft *draft,
                                   const struct json *properties, struct failure *failure)
 {
@@ -201,14 +215,7 @@ static enum status add_properties(struct vault *vault, struct record_draft *draf
         const char *text = json_text(value, &size);
         add_property(vault, draft, name, text, size);
     }
-    size_t count = draft->finals.size / STORE_LOOKUP_SIZE;
-    if (count > ACCOUNT_PROPERTIES_MAX || draft->fields.size > ACCOUNT_SIZE_MAX)
-        return failure_set(failure, STATUS_TOO_LARGE,
-                           "an account has at most %u properties and %u bytes in all", ACCOUNT_PROPERTIES_MAX,
-                           ACCOUNT_SIZE_MAX);
-    if (count == 0)
-        return failure_set(failure, STATUS_INVALID, "an account has at least one property");
-    return STATUS_OK;
+    return check_size(draft, failure);
 }
 
 /* The label of a new account, or why there can be none. */
@@ -291,7 +298,8 @@ static bool array_has(const struct json *array, const char *text)
 }
 
 /* A property that is to go must be there, and no binding may name it. */
-static enum status check_unset(struct vault *vault, const struct record *account, const struct json *unset,
+static enum status check_unset(struct vault *vault, const struct record *account,
+                               const struct json *properties, const struct json *unset,
                                struct failure *failure)
 {
     CLEANUP(records_reset) struct records bindings = {0};
@@ -302,6 +310,9 @@ static enum status check_unset(struct vault *vault, const struct record *account
         if (property == NULL)
             return failure_set(failure, STATUS_INVALID, "the properties to unset are a list of names");
         status = name_check_property(property, failure);
+        if (status == STATUS_OK && json_member(properties, property) != NULL)
+            status =
+                failure_set(failure, STATUS_INVALID, "the property %s is to be both set and unset", property);
         if (status == STATUS_OK && account_property(account, property, NULL) == NULL)
             status = failure_set(failure, STATUS_NOT_FOUND, "%s:%s has no property %s", account->where,
                                  account->name, property);
@@ -328,7 +339,7 @@ enum status account_set(struct vault *vault, const char *account, const struct j
     account_name_in_leaf(&previous, leaf);
     status = check_properties(properties, failure);
     if (status == STATUS_OK)
-        status = check_unset(vault, &previous, unset, failure);
+        status = check_unset(vault, &previous, properties, unset, failure);
     if (status != STATUS_OK)
         return status;
     record_draft_start(&draft, RECORD_ACCOUNT, previous.where, previous.name, previous.where, &previous);
@@ -368,7 +379,8 @@ enum status account_rename(struct vault *vault, const char *account, const char 
     record_draft_start(&draft, RECORD_ACCOUNT, previous.where, label, previous.where, &previous);
     while (record_next(&previous, PROPERTY_PREFIX, &position, &name, &value, &size))
         add_property(vault, &draft, name, value, size);
-    return write_and_answer(vault, &draft, leaf, writer, failure);
+    status = check_size(&draft, failure);
+    return status == STATUS_OK ? write_and_answer(vault, &draft, leaf, writer, failure) : status;
 }
 
 enum status account_remove(struct vault *vault, const char *account, struct leaf *leaf,

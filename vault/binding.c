@@ -219,6 +219,13 @@ static enum status check_renames(const struct json *environment, const struct re
     return STATUS_OK;
 }
 
+static bool draft_has(const struct record_draft *draft, const char *field)
+{
+    struct record record = record_draft_preview(draft);
+
+    return record_has(&record, field);
+}
+
 static void fill_draft(struct record_draft *draft, const struct binding_change *change, const char *account)
 {
     char field[sizeof RENAME_PREFIX + NAME_VARIABLE_MAX];
@@ -229,7 +236,8 @@ static void fill_draft(struct record_draft *draft, const struct binding_change *
     record_draft_add_text(draft, FIELD_ACCOUNT, account);
     for (size_t i = 0; change->only != NULL && i < json_count(change->only); i++) {
         snprintf(field, sizeof field, ONLY_PREFIX "%s", json_text(json_at(change->only, i), NULL));
-        record_draft_add_text(draft, field, "");
+        if (!draft_has(draft, field))
+            record_draft_add_text(draft, field, "");
     }
     while (change->environment != NULL && json_next(change->environment, &iterator, &name, &value)) {
         snprintf(field, sizeof field, RENAME_PREFIX "%s", name);
@@ -263,7 +271,9 @@ static enum status check_collision(struct vault *vault, const struct record *bin
         enum status status = record_find_by_id(vault, id, failure, &account, &found);
         if (status != STATUS_OK)
             return status;
-        struct binding_walk theirs = {.binding = other, .account = &account};
+        /* Another alias of the same account gives what the account is about to have. */
+        bool same = memcmp(id, mine->account->id, sizeof id) == 0;
+        struct binding_walk theirs = {.binding = other, .account = same ? mine->account : &account};
         while (found && binding_next(&theirs))
             if (strcmp(theirs.name, mine->name) == 0)
                 return failure_set(failure, STATUS_INVALID,
@@ -392,6 +402,11 @@ enum status binding_bind(struct vault *vault, const struct binding_change *chang
     if (status != STATUS_OK)
         return status;
     bool changed = previous == NULL || !is_same(previous, &draft);
+    if (changed && bound != NULL && strcmp(bound, leaf->account) == 0 && !change->replace)
+        return failure_set(
+            failure, STATUS_EXISTS,
+            "%s:%s is bound at %s as %s with other properties or names; --replace changes that",
+            account.where, account.name, change->path, leaf->alias);
     if (changed)
         status = write_binding(vault, &draft, &account, writer, failure);
     else

@@ -106,7 +106,12 @@ static void tell(const struct choice *choice, struct delivery_note note)
 
 static enum status check_dangerous(const struct choice *choice, const char *name, bool allowed)
 {
-    if (choice->observe != NULL || allowed || (!name_is_dangerous(name) && !name_is_reserved(name)))
+    if (choice->observe != NULL)
+        return STATUS_OK;
+    if (name_is_reserved(name))
+        return failure_set(choice->failure, STATUS_REFUSED,
+                           "the step would get %s, which is reserved for stepvault", name);
+    if (allowed || !name_is_dangerous(name))
         return STATUS_OK;
     return failure_set(
         choice->failure, STATUS_REFUSED,

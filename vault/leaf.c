@@ -126,8 +126,8 @@ enum status leaf_render(const struct leaf *leaf, const struct leaf_position *pos
         return failure_set(failure, STATUS_NO_MEMORY, "the log entry does not fit into memory");
     if (destination->size > LEAF_LINE_MAX)
         return failure_set(failure, STATUS_TOO_LARGE,
-                           "the log entry of this call would have %zu bytes, and %u is the most: ask for "
-                           "fewer names at once",
+                           "the log entry of this call would have %zu bytes, and %u is the most: "
+                           "place fewer names there, or bind with --only",
                            destination->size, LEAF_LINE_MAX);
     return STATUS_OK;
 }

@@ -86,9 +86,10 @@ enum status projection_project(struct vault *vault, const struct projection_requ
 
     if (json_count(request->inherited) > PROJECTION_INHERITED_MAX ||
         json_count(request->keep) > PROJECTION_KEEP_MAX)
-        return failure_set(failure, STATUS_TOO_LARGE,
-                           "at most %u inherited names and %u to keep are looked at",
-                           PROJECTION_INHERITED_MAX, PROJECTION_KEEP_MAX);
+        return failure_set(
+            failure, STATUS_TOO_LARGE,
+            "at most %u inherited names and %u to keep are looked at (run --pristine inherits few)",
+            PROJECTION_INHERITED_MAX, PROJECTION_KEEP_MAX);
     borrow_begin(vault);
     enum status status = collect(vault, request->step, request->own, failure, &levels);
     if (status == STATUS_OK)

@@ -494,7 +494,11 @@ static enum status seal_and_put(struct vault *vault, const struct record_draft *
     row.body = body.bytes;
     row.body_size = padded + SEAL_OVERHEAD;
     enum status status = account_for(vault, &row, failure);
-    return status == STATUS_OK ? store_put_record(vault->store, &row, failure) : status;
+    if (status == STATUS_OK)
+        status = store_put_record(vault->store, &row, failure);
+    if (status != STATUS_OK)
+        vault->broken = true;
+    return status;
 }
 
 enum status record_write(struct vault *vault, const struct record_draft *draft, struct failure *failure,
@@ -503,10 +507,8 @@ enum status record_write(struct vault *vault, const struct record_draft *draft, 
     borrow_expire(vault);
     enum status status = seal_and_put(vault, draft, failure);
 
-    if (status != STATUS_OK) {
-        vault->broken = true;
+    if (status != STATUS_OK)
         return status;
-    }
     if (ret_id != NULL)
         memcpy(ret_id, draft->id, STORE_ID_SIZE);
     return STATUS_OK;

@@ -44,6 +44,16 @@ uint64_t vault_record_count(const struct vault *vault)
     return vault->state.count;
 }
 
+struct vault_mark vault_set_mark(const struct vault *vault)
+{
+    return (struct vault_mark){.changes = vault->state.undo_count, .leaves = vault->log.edge.size};
+}
+
+bool vault_has_moved(const struct vault *vault, const struct vault_mark *since)
+{
+    return vault->state.undo_count != since->changes || vault->log.edge.size != since->leaves;
+}
+
 bool vault_is_broken(const struct vault *vault)
 {
     return vault->broken;

@@ -54,6 +54,14 @@ enum status vault_commit(struct vault *vault, struct failure *failure);
 void vault_rollback(struct vault *vault);
 bool vault_is_broken(const struct vault *vault);
 
+/* How far a turn has come. A call that fails after it moved the turn must not be committed with it. */
+struct vault_mark {
+    size_t changes;
+    uint64_t leaves;
+};
+struct vault_mark vault_set_mark(const struct vault *vault);
+bool vault_has_moved(const struct vault *vault, const struct vault_mark *since);
+
 const uint8_t *vault_id(const struct vault *vault); /* 16 bytes */
 uint32_t vault_epoch(const struct vault *vault);
 uint64_t vault_record_count(const struct vault *vault);

@@ -83,6 +83,21 @@ static void append_word(struct line *line, const char *word)
         line->size = before;
 }
 
+/* A value where none belongs is not repeated, whatever it was meant for. */
+static bool word_is_assignment(const char *word)
+{
+    size_t name = strspn(word, "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789_");
+
+    return name > 0 && word[name] == '=';
+}
+
+static void append_name(struct line *line, const char *assignment)
+{
+    append(line, " ", 1);
+    append(line, assignment, strcspn(assignment, "=") + 1);
+    append(line, "...", 3);
+}
+
 void quote_line(char *const argv[], int separator, char destination[QUOTE_LINE_MAX])
 {
     struct line line = {.text = destination};
@@ -91,7 +106,10 @@ void quote_line(char *const argv[], int separator, char destination[QUOTE_LINE_M
     for (int i = 1; argv[i] != NULL && !line.full; i++) {
         if (i == separator)
             append_word(&line, "--");
-        append_word(&line, argv[i]);
+        if (i < separator && word_is_assignment(argv[i]))
+            append_name(&line, argv[i]);
+        else
+            append_word(&line, argv[i]);
     }
     if (line.full)
         memcpy(line.text + line.size, " ...", sizeof(" ..."));

@@ -60,7 +60,13 @@ def full(folder):
     ballast = os.path.join(disk, "ballast")
     fill(ballast)
     for number in range(200):
-        reply = client.call("SetVariable", path="/", name=f"N{number}", value="v" * 60000)
+        reply = client.call("SetVariable", path="ballast", name=f"N{number}", value="v" * 60000)
+        if "error" in reply:
+            break
+    is_(error(reply), "LogUnwritable")
+    # The room that the agent reserved takes smaller commits for a while yet.
+    for number in range(5000):
+        reply = client.call("Project", step="/")
         if "error" in reply:
             break
     is_(error(reply), "LogUnwritable")

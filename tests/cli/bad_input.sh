@@ -275,10 +275,10 @@ fails "... by --env" 1 "LD_PRELOAD" stepvault bind step loader --env LD_PRELOAD=
 fails "... by --env with a reserved name" 1 "STEPVAULT_X" stepvault bind step loader --env STEPVAULT_X=plain --allow-dangerous-name
 account later default '{"plain":"x"}'
 succeeds "an alias that is not dangerous yet" stepvault bind delivered later --as node
-printf x | stepvault account set later options
-fails "... is refused at delivery, once it is" 125 "NODE_OPTIONS" stepvault run delivered -- true
-fails "... for export, too" 1 "NODE_OPTIONS" stepvault export delivered --format json
-has "... and the refusal is in the log" "$(stepvault audit log --json --step delivered --outcome refused)" '"why":"Refused"'
+printf x > "$scratch/value"
+fails "... and the property that would make it so is refused" 1 "NODE_OPTIONS" \
+    stepvault account set later options < "$scratch/value"
+has "... and the refusal is in the log" "$(stepvault audit log --json --account later --outcome refused)" '"why":"Refused"'
 account one default '{"b_key":"1"}'
 account two default '{"key":"2"}'
 stepvault bind collide one --as a
@@ -286,8 +286,8 @@ fails "colliding names, at bind, naming both" 1 "A_B_KEY" stepvault bind collide
 printf x | stepvault account set two other
 account three default '{"plain":"3"}'
 stepvault bind collide three --as a_b
-printf '%s' "$CANARY" | stepvault account set three key
-fails "colliding names, at delivery" 125 "A_B_KEY" stepvault run collide -- true
+printf '%s' "$CANARY" > "$scratch/value"
+fails "colliding names, by a later property" 1 "A_B_KEY" stepvault account set three key < "$scratch/value"
 has "... naming both" "$err" "a.b_key"
 has "... indeed both" "$err" "a_b.key"
 for words in "bind step app --as UPPER" "bind step app --only nothing" "account add Bad_App" "account rename app BAD/LABEL"; do
@@ -323,7 +323,7 @@ unharmed "commands"
 unwritable() {
     fails "$1: env get is refused" 1 "written" stepvault env get GOOD --at step --vault "$disk"
     fails "$1: run is refused" 125 "written" stepvault run step --vault "$disk" -- echo ran
-    fails "$1: export is refused" 1 "written" stepvault export step --vault "$disk"
+    fails "$1: export is refused" 1 "written" stepvault export step --format json --vault "$disk"
     fails "$1: a change is refused" 1 "written" stepvault env set NEW --at step --vault "$disk" <<< "$CANARY"
     try stepvault status --vault "$disk"
     is "$1: status works" "$status" 0
@@ -350,6 +350,9 @@ if [ -n "${OWN_MOUNTS-}" ]; then
     head -c 60000 /dev/zero | tr '\0' x > "$scratch/big"
     for number in $(seq 400); do
         stepvault env set "FILL_$number" --at fill < "$scratch/big" 2> "$scratch/err" || break
+    done
+    for _ in $(seq 400); do
+        stepvault env get GOOD --at step > "$scratch/out" 2> "$scratch/err" || break
     done
     has "a disk that becomes full: a change is refused at last" "$(cat "$scratch/err")" "written"
     unwritable "a disk that becomes full"

@@ -76,6 +76,8 @@ rm -rf "$scratch/build/bin"
 verdict "the installed stepvault says its version" "$prefix/bin/stepvault" --version
 verdict "it finds stepvault-manage and the agent" "$prefix/bin/stepvault" init --key-file "$scratch/key" --no-recovery
 "$prefix/bin/stepvault" env set GREETING --at hello <<<"good morning" 2>/dev/null
+"$prefix/bin/stepvault" account add demo <<<'{"token":"t"}' >/dev/null
+"$prefix/bin/stepvault" bind hello demo
 verdict "it runs a step" is "$("$prefix/bin/stepvault" run hello -- printenv GREETING 2>&1)" "good morning"
 
 cp "$root/tests/peers/library_step.c" "$scratch/step.c"

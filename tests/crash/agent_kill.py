@@ -494,7 +494,7 @@ def at_each_call(scratch):
 def main():
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(1))
     os.environ["PATH"] = BIN + ":" + os.environ["PATH"]
-    scratch = os.path.realpath(tempfile.mkdtemp(prefix="stepvault-crash-"))
+    scratch = os.path.realpath(tempfile.mkdtemp(prefix="sv-", dir="/tmp"))
     seed = int(os.environ.get("SEED", random.randrange(1 << 30)))
     random.seed(seed)
     print(f"# SEED={seed} repeats the random times", flush=True)

@@ -144,9 +144,63 @@ static void without_an_agent_a_vault_is_locked_or_not_there(void **state)
     assert_int_equal(ask_agent(&ask, &failure, &reply), STATUS_INVALID);
 }
 
+/* The first connection is closed with the request unread, as an agent does that is just ending. */
+static void end_once(int connection)
+{
+    static bool ended;
+    char frame[4096];
+
+    if (!ended) {
+        ended = true;
+        usleep(100000); /* until the request is there to be left unread */
+        return;
+    }
+    if (fake_get_frame(connection, frame, sizeof(frame)) > 0)
+        fake_put_frame(connection, "{\"parameters\":{}}");
+}
+
+static void end_always(int connection)
+{
+    (void)connection;
+    usleep(100000);
+}
+
+static enum status ask_nothing(struct failure *failure)
+{
+    const struct secret parameters = {0};
+    const struct ask ask = {
+        .vault = fake_vault, .method = "Status", .parameters = &parameters, .purpose = "test"};
+    struct secret reply = {0};
+    enum status status = ask_agent(&ask, failure, &reply);
+
+    secret_reset(&reply);
+    return status;
+}
+
+static void an_agent_that_ended_before_it_read_the_request_is_asked_again(void **state)
+{
+    struct failure failure;
+
+    (void)state;
+    fake_start(end_once);
+    assert_int_equal(ask_nothing(&failure), STATUS_OK);
+}
+
+static void one_that_always_ends_is_not_asked_for_ever(void **state)
+{
+    struct failure failure;
+
+    (void)state;
+    fake_start(end_always);
+    assert_int_equal(ask_nothing(&failure), STATUS_PROTOCOL);
+    assert_non_null(strstr(failure.sentence, "closed the connection"));
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
+        FAKE_TEST(an_agent_that_ended_before_it_read_the_request_is_asked_again),
+        FAKE_TEST(one_that_always_ends_is_not_asked_for_ever),
         FAKE_TEST(an_agent_for_one_command_answers_and_is_reaped),
         FAKE_TEST(an_agent_that_does_not_end_is_ended),
         FAKE_TEST(an_agent_that_cannot_be_started_is_said),

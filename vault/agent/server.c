@@ -282,7 +282,7 @@ static void serve_connection(struct server *server, struct connection *connectio
 {
     struct connection_frame frame;
 
-    if (connection->serving || connection->closing || connection->job != NULL ||
+    if (server->ending || connection->serving || connection->closing || connection->job != NULL ||
         !connection_is_drained(connection))
         return;
     switch (connection_receive(connection, server->buffer, &frame)) {

@@ -136,14 +136,18 @@ static enum status serve(struct session *session, struct request *request, bool 
 {
     const struct method *method = request->method;
     bool logged = method->action != NULL && !(method->flags & METHOD_ALONE);
+    struct vault_mark mark = {0};
     enum status status = STATUS_OK;
 
     *ret_broken = false;
     if (logged)
         status = session_begin(session, &request->failure);
+    if (session->turn)
+        mark = vault_set_mark(session->vault);
     if (status == STATUS_OK)
         status = method->serve(session, request);
-    *ret_broken = session->turn && vault_is_broken(session->vault);
+    *ret_broken = session->turn && (vault_is_broken(session->vault) ||
+                                    (status != STATUS_OK && vault_has_moved(session->vault, &mark)));
     if (status != STATUS_OK || !logged || request->leaf.appended)
         return status;
     request->leaf.granted = true;
@@ -172,10 +176,16 @@ static void turn_fail(struct turn *turn, const struct failure *failure)
     }
 }
 
+/* The others of the turn are told of what concerns them: the log, or that it was not their fault. */
 static void turn_abort(struct turn *turn, const struct failure *failure)
 {
+    struct failure others = *failure;
+
+    if (failure->status != STATUS_LOG_UNWRITABLE)
+        failure_set(&others, STATUS_FAILED,
+                    "another call of the same moment failed halfway, so nothing of this one happened");
     session_rollback(turn->session);
-    turn_fail(turn, failure);
+    turn_fail(turn, &others);
 }
 
 /* A refused call gets its leaf in the turn if the vault is open to it and can be written, else it waits. A

@@ -169,20 +169,36 @@ static enum status ask_with_key_file(const struct ask *ask, struct client **clie
     return status == STATUS_OK ? ask_client(ask, *client, &key, failure, ret_reply) : status;
 }
 
+/* Asks the agent that listens. `*ret_client` stays NULL where none does and a key file is at hand. */
+static enum status ask_listening(const struct ask *ask, struct failure *failure, struct client **ret_client,
+                                 struct secret *ret_reply)
+{
+    enum status status = ask_connect(ask, failure, ret_client);
+
+    return status == STATUS_OK && *ret_client != NULL ? ask_client(ask, *ret_client, NULL, failure, ret_reply)
+                                                      : status;
+}
+
 enum status ask_agent_on(const struct ask *ask, struct failure *failure, struct client **ret_client,
                          struct secret *ret_reply)
 {
     CLEANUP(client_freep) struct client *client = NULL;
     CLEANUP(secret_reset) struct secret reply = {0};
-    enum status status = ask_connect(ask, failure, &client);
+    enum status status = ask_listening(ask, failure, &client, &reply);
     bool with_key = status == STATUS_OK && client == NULL;
 
-    if (status == STATUS_OK && client != NULL) {
-        status = ask_client(ask, client, NULL, failure, &reply);
-        with_key = status == STATUS_LOCKED && ask->key_file != NULL && !ask->without_key;
+    /* It was ending when we connected; now nobody listens, or the next one does. */
+    if (status == STATUS_NO_AGENT && client != NULL) {
+        client_freep(&client);
+        status = ask_listening(ask, failure, &client, &reply);
+        with_key = status == STATUS_OK && client == NULL;
     }
+    if (client != NULL && status == STATUS_LOCKED)
+        with_key = ask->key_file != NULL && !ask->without_key;
     if (with_key)
         status = ask_with_key_file(ask, &client, failure, &reply);
+    if (status == STATUS_NO_AGENT && client != NULL)
+        return failure_set(failure, STATUS_PROTOCOL, "the agent closed the connection before it answered");
     if (status != STATUS_OK)
         return status;
     secret_reset(ret_reply);

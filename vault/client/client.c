@@ -224,7 +224,7 @@ static enum status request_send(struct client *client, const struct secret *requ
         if (errno == EINTR)
             continue;
         if (errno != EAGAIN)
-            return failure_set(failure, STATUS_PROTOCOL, "the agent closed the connection");
+            return failure_set(failure, STATUS_NO_AGENT, "the agent ended before it read the request");
         status = wait_ready(client, POLLOUT, deadline, failure);
         if (status != STATUS_OK)
             return status;
@@ -251,6 +251,9 @@ static enum status pending_read(struct client *client, uint64_t deadline, struct
         count = recv(client->descriptor, pending->bytes + pending->size, pending->capacity - pending->size,
                      MSG_DONTWAIT);
     } while (count < 0 && (errno == EINTR || errno == EAGAIN));
+    /* A reset says that it closed without having read the request, which may be asked again. */
+    if (count < 0 && errno == ECONNRESET && pending->size == 0)
+        return failure_set(failure, STATUS_NO_AGENT, "the agent ended before it read the request");
     if (count <= 0)
         return failure_set(failure, STATUS_PROTOCOL, "the agent closed the connection before it answered");
     pending->size += (size_t)count;
