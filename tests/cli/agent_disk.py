@@ -52,7 +52,7 @@ def still_works(client):
 def full(folder):
     disk = os.path.join(folder, "disk")
     os.mkdir(disk, 0o700)
-    mount("-t", "tmpfs", "-o", "size=2m,mode=0700", "none", disk)
+    mount("-t", "tmpfs", "-o", "size=16m,mode=0700", "none", disk)
     agent = started(folder, os.path.join(disk, "vault.db"))
     client = agent.connect()
     is_(error(client.call("Initialize", slots=[machine_slot(KEY)])), None)
