@@ -11,8 +11,9 @@
 #include <string.h>
 
 #define PROPERTY_PREFIX "property/"
-#define ACCOUNT_SIZE_MAX (500u * 1024u) /* bytes of one account; its padded record is below a mebibyte then  \
-                                         */
+#define ACCOUNT_SIZE_MAX                                                                                     \
+    (500u * 1024u) /* bytes of one account; its padded record is below a mebibyte then                       \
+                    */
 
 void account_id(const struct record *account, char destination[33])
 {

@@ -1,7 +1,8 @@
 #!/bin/bash
 # The bars of the spine, each a figure of this one run beside its limit:
 #
-#   launch      `stepvault run` of true, 10 secrets, against `env FOO=bar true`; the same with 100 000 variables in the vault
+#   launch      `stepvault run` of true, 10 secrets, against `env FOO=bar true`, with either launcher; and with 100 000 variables
+#               in the vault
 #   throughput  durable projections a second, 64 connections, 5 secrets each; and with one connection a call
 #   memory      resident memory of the agent with 10 000 records, and of the launcher
 #   order       strace: the log is synced before the reply is sent
@@ -70,6 +71,11 @@ limit=$([ "$launcher" = musl ] && echo 1.2 || echo 1.45)
 small=$("$folder/pair" "$pairs" "$bin/stepvault" run launch/step -- true :: env FOO=bar true)
 echo "launch, small vault: $small"
 bar "run / env FOO=bar true, 10 secrets, $launcher launcher" "$(ratio_of "$small")" "$limit" most
+if [ "$launcher" = musl ] && [ -x "$bin/stepvault-glibc" ]; then
+    glibc=$("$folder/pair" "$pairs" "$bin/stepvault-glibc" run launch/step -- true :: env FOO=bar true)
+    echo "launch, glibc launcher: $glibc"
+    bar "run / env FOO=bar true, 10 secrets, glibc launcher" "$(ratio_of "$glibc")" 1.45 most
+fi
 
 pid=$(agent_pid)
 echo "throughput, kept connections: $("$folder/load" "$socket" "$vault" load/step 64 5 keep | tee "$folder/keep")"

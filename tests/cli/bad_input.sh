@@ -333,6 +333,16 @@ unwritable() {
     succeeds "$1: audit verify works" stepvault audit verify --vault "$disk"
     succeeds "$1: step show works" stepvault step show step --vault "$disk"
 }
+# exhaust: uses up what the agent set aside for its log: large changes first, then what is as small as what must fail.
+exhaust() {
+    head -c 60000 /dev/zero | tr '\0' x > "$scratch/big"
+    for number in $(seq 400); do
+        stepvault env set "FILL_$number" --at fill < "$scratch/big" 2> "$scratch/err" || break
+    done
+    for _ in $(seq 400); do
+        stepvault env get GOOD --at step > "$scratch/out" 2> "$scratch/err" || break
+    done
+}
 recovered() {
     holds "$1: with room again audit verify is clean" --vault "$disk"
     is "$1: ... and values are read again" "$(stepvault env get GOOD --at step --vault "$disk")" "$CANARY-good"
@@ -346,14 +356,7 @@ if [ -n "${OWN_MOUNTS-}" ]; then
     printf '%s' "$CANARY-good" | stepvault env set GOOD --at step --vault "$disk"
     export STEPVAULT_VAULT=$disk
     cat /dev/zero > "$scratch/disk/filler" 2> /dev/null
-    # What was set aside for the log is used up first.
-    head -c 60000 /dev/zero | tr '\0' x > "$scratch/big"
-    for number in $(seq 400); do
-        stepvault env set "FILL_$number" --at fill < "$scratch/big" 2> "$scratch/err" || break
-    done
-    for _ in $(seq 400); do
-        stepvault env get GOOD --at step > "$scratch/out" 2> "$scratch/err" || break
-    done
+    exhaust
     has "a disk that becomes full: a change is refused at last" "$(cat "$scratch/err")" "written"
     unwritable "a disk that becomes full"
     rm -f "$scratch/disk/filler"
@@ -367,6 +370,7 @@ if [ -n "${OWN_MOUNTS-}" ]; then
     rm -f "$scratch/disk/filler"
     cat /dev/zero > "$scratch/disk/filler" 2> /dev/null
     succeeds "a full disk from the start: unlock works" unlock
+    exhaust
     unwritable "a full disk from the start"
     stepvault lock
     rm -f "$scratch/disk/filler"
