@@ -107,7 +107,7 @@ static const struct option_rule bind_options[] = {
     {"as",                            "ALIAS", false, "The name the step knows the account by; default the app's."},
     {"only",                          "PROPERTY", true, "Gives only these properties."},
     {"env",                               "NAME=PROPERTY", true, "Calls the variable of a property NAME instead of ALIAS_PROPERTY."},
-    {"replace",NULL, false, "Takes an alias that another account has at this path."},
+    {"replace",NULL, false, "Changes what the alias has at this path: account, properties, names."},
     OPTION_DANGEROUS,
     {0},
 };
@@ -375,11 +375,12 @@ const struct command command_table[] = {
     {
         .name = "bind", .run = cmd_bind, .method = "Bind",
         .members = bind_members, .options = bind_options, .least = 2, .most = 2,
-        .usage = "PATH ACCOUNT [--as ALIAS] [--only PROPERTY]... [--env NAME=PROPERTY]... [--replace]",
+        .usage = "PATH ACCOUNT [--as ALIAS] [--only PROPERTY]... [--env NAME=PROPERTY]... [--replace] "
+                 "[--allow-dangerous-name]",
         .summary = "place an account at a path",
         .help = "Every step at or below PATH gets the account's properties under the alias: as variables "
-                "ALIAS_PROPERTY, or in the document of `stepvault run --deliver auths`. Binding the same account again "
-                "is no error.",
+                "ALIAS_PROPERTY, or in the document of `stepvault run --deliver auths`. The same again is no error; "
+                "another account, other properties or other names under an alias that is taken need --replace.",
     },
     {
         .name = "unbind", .run = command_call, .method = "Unbind",
@@ -430,7 +431,7 @@ const struct command command_table[] = {
     },
     {
         .name = "export", .run = cmd_launch, .options = export_options,
-        .usage = "[PATH] [--format auths|json] [--own]",
+        .usage = "[PATH] [--format auths|json] [--own] [--reason TEXT]",
         .summary = "print what a step gets",
         .help = "Prints one JSON document with what the step PATH (or $STEPVAULT_STEP) gets. Logged like run.",
     },

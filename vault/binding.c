@@ -307,28 +307,29 @@ static enum status check_names(struct vault *vault, const struct record *binding
     return STATUS_OK;
 }
 
-/* Same account, same properties, same names: nothing to change. Fields stand in the order of the call;
- * another order is written anew. */
-static bool is_same(const struct record *previous, const struct record_draft *draft)
+/* Every field of these kinds that `one` has, `other` has with the same value. */
+static bool has_fields_of(const struct record *other, const struct record *one)
 {
     static const char *const prefixes[] = {FIELD_ACCOUNT, ONLY_PREFIX, RENAME_PREFIX, FIELD_ALLOWED};
-    struct record next = record_draft_preview(draft);
 
     for (size_t i = 0; i < sizeof prefixes / sizeof prefixes[0]; i++) {
-        size_t before = 0, after = 0, before_size = 0, after_size = 0;
-        const char *before_name, *before_value, *after_name, *after_value;
-        for (;;) {
-            bool more =
-                record_next(previous, prefixes[i], &before, &before_name, &before_value, &before_size);
-            if (more != record_next(&next, prefixes[i], &after, &after_name, &after_value, &after_size))
-                return false;
-            if (!more)
-                break;
-            if (strcmp(before_name, after_name) != 0 || strcmp(before_value, after_value) != 0)
+        const char *rest, *value;
+        size_t position = 0, size;
+        while (record_next(one, prefixes[i], &position, &rest, &value, &size)) {
+            const char *theirs = record_field(other, rest - strlen(prefixes[i]), NULL);
+            if (theirs == NULL || strcmp(theirs, value) != 0)
                 return false;
         }
     }
     return true;
+}
+
+/* Same account, same properties, same names, in whatever order: nothing to change. */
+static bool is_same(const struct record *previous, const struct record_draft *draft)
+{
+    struct record next = record_draft_preview(draft);
+
+    return has_fields_of(previous, &next) && has_fields_of(&next, previous);
 }
 
 static const struct record *find_alias(const struct records *placed, const char *alias)

@@ -417,6 +417,50 @@ static void a_change_is_seen_by_the_next_request_of_the_same_turn(void **state)
     assert_int_equal(vault_commit(world.vault, &world.failure), STATUS_OK);
 }
 
+static void what_a_rolled_back_turn_showed_is_not_remembered(void **state)
+{
+    struct projection_request request = {.step = "x", .deliver_env = true};
+    struct variable_change change = {.path = "x", .name = "A", .value = "never", .size = 5};
+    bool replaced;
+
+    (void)state;
+    assert_int_equal(set("x", "A", "before"), STATUS_OK);
+    begin("project");
+    assert_int_equal(variable_set(world.vault, &change, &world.failure, &replaced), STATUS_OK);
+    assert_int_equal(projection_project(world.vault, &request, &world.leaf, &world.failure, &world.writer),
+                     STATUS_OK);
+    assert_non_null(strstr(secret_text(&world.reply), "never"));
+    vault_rollback(world.vault);
+    JSON_FREEP struct json *old = project("x", true, false);
+    assert_string_equal(variable(old, "A"), "before");
+    assert_int_equal(set("x", "A", "after"), STATUS_OK);
+    JSON_FREEP struct json *new = project("x", true, false);
+    assert_string_equal(variable(new, "A"), "after");
+}
+
+static void an_account_changed_between_turns_is_projected_as_it_is(void **state)
+{
+    static const char changed[] = "{\"token\":\"second\"}";
+    JSON_FREEP struct json *properties = NULL;
+
+    (void)state;
+    assert_int_equal(add("app", NULL, "{\"token\":\"first\"}"), STATUS_OK);
+    assert_int_equal(bind("x", "app", NULL), STATUS_OK);
+    JSON_FREEP struct json *first = project("x", true, false);
+    assert_string_equal(variable(first, "APP_TOKEN"), "first");
+    assert_int_equal(json_parse(changed, strlen(changed), "test", &world.failure, &properties), STATUS_OK);
+    begin("set-account");
+    assert_int_equal(
+        end(account_set(world.vault, "app", properties, NULL, &world.leaf, &world.failure, &world.writer)),
+        STATUS_OK);
+    JSON_FREEP struct json *second = project("x", true, false);
+    assert_string_equal(variable(second, "APP_TOKEN"), "second");
+    begin("unbind");
+    assert_int_equal(end(binding_unbind(world.vault, "x", "app", &world.leaf, &world.failure)), STATUS_OK);
+    JSON_FREEP struct json *none = project("x", true, false);
+    assert_int_equal(json_count(json_member(none, "variables")), 0);
+}
+
 static void slots_keep_their_rules(void **state)
 {
     struct vault_new_slot slot = {
@@ -465,6 +509,8 @@ int main(void)
         cmocka_unit_test_setup_teardown(a_property_that_would_break_a_binding_is_refused, start, stop),
         cmocka_unit_test_setup_teardown(a_removed_step_takes_its_empty_ancestors_with_it, start, stop),
         cmocka_unit_test_setup_teardown(a_change_is_seen_by_the_next_request_of_the_same_turn, start, stop),
+        cmocka_unit_test_setup_teardown(what_a_rolled_back_turn_showed_is_not_remembered, start, stop),
+        cmocka_unit_test_setup_teardown(an_account_changed_between_turns_is_projected_as_it_is, start, stop),
         cmocka_unit_test_setup_teardown(slots_keep_their_rules, start, stop),
     };
 
