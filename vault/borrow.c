@@ -116,6 +116,17 @@ static const struct borrow_rows *find_rows(const struct vault *vault, const char
     return NULL;
 }
 
+/* An empty run may be NULL, which memcpy must not see. */
+static const uint8_t *copy_run(uint8_t **at, const uint8_t *run, size_t size)
+{
+    const uint8_t *copy = *at;
+
+    if (size > 0)
+        memcpy(*at, run, size);
+    *at += size;
+    return copy;
+}
+
 /* Copies what the last look-up gave. It need not succeed: the rows are then read again. */
 static void remember(struct vault *vault, const char *path, const uint8_t *id)
 {
@@ -137,12 +148,8 @@ static void remember(struct vault *vault, const char *path, const uint8_t *id)
     uint8_t *at = (uint8_t *)(rows->rows + from->count);
     for (size_t i = 0; i < from->count; i++) {
         rows->rows[i] = from->records[i];
-        rows->rows[i].finals = at;
-        memcpy(at, from->records[i].finals, from->records[i].finals_size);
-        at += from->records[i].finals_size;
-        rows->rows[i].body = at;
-        memcpy(at, from->records[i].body, from->records[i].body_size);
-        at += from->records[i].body_size;
+        rows->rows[i].finals = copy_run(&at, from->records[i].finals, from->records[i].finals_size);
+        rows->rows[i].body = copy_run(&at, from->records[i].body, from->records[i].body_size);
     }
     rows->count = from->count;
     rows->bytes = bytes;
