@@ -1,6 +1,7 @@
 /* Turns on a real vault: whose reply hangs on the commit, what is logged of refusals, what waits. */
 #include "agent/job.h"
 #include "agent/turn.h"
+#include "base/clock.h"
 #include "vault_fixture.h"
 
 #include <signal.h>
@@ -44,7 +45,7 @@ static int turn_test_stop(void **state)
 static void serve(size_t at, const char *method, const char *parameters, bool oneway)
 {
     struct call call;
-    char text[2 * PATH_MAX];
+    char text[16 * PATH_MAX];
 
     snprintf(text, sizeof(text),
              "{\"method\":\"io.stepvault.Agent.%s\",\"oneway\":%s,\"parameters\":{\"vault\":\"%s\"%s}}",
@@ -96,6 +97,34 @@ static void several_calls_share_one_commit(void **state)
     expect_reply(1, "{\"parameters\":{\"value\":\"v\"}}");
     expect_reply(2, "{\"parameters\":{\"variables\":[{");
     assert_int_equal(log_size(session.vault), before + 2);
+}
+
+static void a_turn_that_took_long_or_holds_much_is_to_be_finished(void **state)
+{
+    char *value = malloc(60001), parameters[60200];
+
+    (void)state;
+    assert_false(turn_is_long(&turn));
+    serve(0, "GetVariable", GET("NONE"), false);
+    assert_false(turn_is_long(&turn));
+    usleep(40000);
+    assert_true(turn_is_long(&turn));
+    turn_finish(&turn);
+    assert_false(turn_is_long(&turn));
+    assert_non_null(value);
+    memset(value, 'v', 60000);
+    value[60000] = '\0';
+    snprintf(parameters, sizeof(parameters), ",\"path\":\"/\",\"name\":\"LARGE\",\"value\":\"%s\"", value);
+    free(value);
+    serve(0, "SetVariable", parameters, false);
+    turn_finish(&turn);
+    serve(0, "GetVariable", GET("LARGE"), false);
+    assert_true(turn.bytes > 60000);
+    turn.bytes += 4u << 20;
+    turn.since_ms = clock_monotonic_ms();
+    assert_true(turn_is_long(&turn));
+    turn_finish(&turn);
+    assert_int_equal(turn.bytes, 0);
 }
 
 static void what_is_not_logged_needs_no_commit(void **state)
@@ -320,6 +349,7 @@ int main(void)
 #define TURN(name) cmocka_unit_test_setup_teardown(name, turn_test_start, turn_test_stop)
     const struct CMUnitTest tests[] = {
         TURN(several_calls_share_one_commit),
+        TURN(a_turn_that_took_long_or_holds_much_is_to_be_finished),
         TURN(what_is_not_logged_needs_no_commit),
         TURN(a_refusal_is_a_leaf_of_the_turn_and_spoils_it_for_nobody),
         TURN(a_commit_that_fails_is_everybodys_reply_and_refusals_wait),

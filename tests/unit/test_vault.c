@@ -461,6 +461,32 @@ static void an_account_changed_between_turns_is_projected_as_it_is(void **state)
     assert_int_equal(json_count(json_member(none, "variables")), 0);
 }
 
+static void more_inherited_names_than_anybody_has_are_not_looked_at(void **state)
+{
+    struct projection_request request = {.step = "/", .deliver_env = true, .block_form = true};
+    CLEANUP(secret_reset) struct secret text = {0};
+    JSON_FREEP struct json *names = NULL;
+
+    (void)state;
+    assert_true(secret_append_byte(&text, '['));
+    for (unsigned i = 0; i < PROJECTION_INHERITED_MAX; i++)
+        assert_true(secret_append_text(&text, "\"A\","));
+    assert_true(secret_append_text(&text, "\"A\"]"));
+    assert_int_equal(json_parse(text.bytes, text.size, "test", &world.failure, &names), STATUS_OK);
+    request.inherited = names;
+    begin("project");
+    assert_int_equal(
+        end(projection_project(world.vault, &request, &world.leaf, &world.failure, &world.writer)),
+        STATUS_TOO_LARGE);
+    assert_non_null(strstr(world.failure.sentence, "--pristine"));
+    request.inherited = NULL;
+    request.keep = names;
+    begin("project");
+    assert_int_equal(
+        end(projection_project(world.vault, &request, &world.leaf, &world.failure, &world.writer)),
+        STATUS_TOO_LARGE);
+}
+
 static void slots_keep_their_rules(void **state)
 {
     struct vault_new_slot slot = {
@@ -511,6 +537,7 @@ int main(void)
         cmocka_unit_test_setup_teardown(a_change_is_seen_by_the_next_request_of_the_same_turn, start, stop),
         cmocka_unit_test_setup_teardown(what_a_rolled_back_turn_showed_is_not_remembered, start, stop),
         cmocka_unit_test_setup_teardown(an_account_changed_between_turns_is_projected_as_it_is, start, stop),
+        cmocka_unit_test_setup_teardown(more_inherited_names_than_anybody_has_are_not_looked_at, start, stop),
         cmocka_unit_test_setup_teardown(slots_keep_their_rules, start, stop),
     };
 

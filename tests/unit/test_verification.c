@@ -162,6 +162,22 @@ static void damage_of_the_state_is_found_at_open(void **state)
     assert_noticed(damages, COUNT(damages), true);
 }
 
+static void rows_that_no_look_up_would_meet_are_found_at_open(void **state)
+{
+    static const struct damage damages[] = {
+        {"INSERT INTO header SELECT 1, vault_id, epoch FROM header",              NULL, 0, "rows that no vault has"},
+        {"INSERT INTO state SELECT 1, log_size, record_count, sealed FROM state", NULL, 0,
+         "rows that no vault has"                                                                                  },
+        {"INSERT INTO tiles SELECT -1, bytes FROM tiles LIMIT 1",                 NULL, 0, "rows that no vault has"},
+        {"INSERT INTO segments SELECT -1, bytes FROM segments LIMIT 1",           NULL, 0, "rows that no vault has"},
+        {"INSERT INTO checkpoints SELECT -1, bytes FROM checkpoints LIMIT 1",     NULL, 0,
+         "rows that no vault has"                                                                                  },
+    };
+
+    (void)state;
+    assert_noticed(damages, COUNT(damages), true);
+}
+
 static void a_vault_without_its_state_or_header_is_refused(void **state)
 {
     (void)state;
@@ -258,6 +274,7 @@ int main(void)
         WITH_A_LOG(damage_of_the_unfinished_tiles_and_more_of_them_are_found_at_open),
         WITH_A_LOG(damage_of_segments_and_checkpoints_is_found_at_open),
         WITH_A_LOG(damage_of_the_state_is_found_at_open),
+        WITH_A_LOG(rows_that_no_look_up_would_meet_are_found_at_open),
         WITH_A_LOG(a_vault_without_its_state_or_header_is_refused),
         WITH_A_LOG(an_older_state_row_over_newer_rows_is_noticed),
         WITH_A_LOG(a_change_without_a_leaf_is_noticed),
