@@ -86,6 +86,8 @@ endif
 HOST_CFLAGS = $(COMMON) $(HARDENING) -fPIC -fvisibility=hidden
 LINK_HARDENING = -Wl,-z,relro,-z,now -Wl,-z,noexecstack -Wl,--as-needed -Wl,--gc-sections
 HOST_LDFLAGS = $(LINK_HARDENING) $(if $(SANITIZE),-fsanitize=$(SANITIZE)) $(LDFLAGS)
+# A launcher has no library to find at its start: static, but under sanitizers, which need the dynamic linker.
+LAUNCHER_LDFLAGS = $(if $(SANITIZE),-pie,-static -no-pie) $(HOST_LDFLAGS)
 # musl-gcc makes no static-pie, and a static program at a fixed address starts without relocating itself.
 MUSL_CFLAGS = $(COMMON) $(HARDENING) -fno-pie
 MUSL_LDFLAGS = -static -no-pie $(LINK_HARDENING) $(LDFLAGS)
@@ -145,12 +147,12 @@ $(BUILD)/bin/stepvault: $(call musl,$(LAUNCHER_SOURCES))
 else
 $(BUILD)/bin/stepvault: $(call host,$(LAUNCHER_SOURCES)) $(SANITIZER_OBJECT)
 	@mkdir -p $(@D)
-	$(call QUIET,LD)$(CC) -pie $(HOST_LDFLAGS) -o $@ $^
+	$(call QUIET,LD)$(CC) $(LAUNCHER_LDFLAGS) -o $@ $^
 endif
 # The same launcher on the ordinary C library, for the tests and the bars; it is not installed.
 $(BUILD)/bin/stepvault-glibc: $(call host,$(LAUNCHER_SOURCES)) $(SANITIZER_OBJECT)
 	@mkdir -p $(@D)
-	$(call QUIET,LD)$(CC) -pie $(HOST_LDFLAGS) -o $@ $^
+	$(call QUIET,LD)$(CC) $(LAUNCHER_LDFLAGS) -o $@ $^
 $(BUILD)/bin/stepvault-manage: $(call host,$(MANAGE_SOURCES)) $(SANITIZER_OBJECT)
 	@mkdir -p $(@D)
 	$(call QUIET,LD)$(CC) -pie $(HOST_LDFLAGS) -o $@ $^ $(SODIUM) $(ARGON2) $(JANSSON)
