@@ -1,15 +1,13 @@
-/* Records read once, and opened once a turn. Many launchers ask for the same paths, and looking rows up,
- * checking and opening them is most of what a projection costs. So verified rows are remembered as they lie
- * in the store, sealed, until something changes; what is opened is shared within a turn and wiped at its end
- * (P5). For projection.c and delivery.c only: they change no rows. */
+/* Records opened once a turn. Many launchers that share a turn share the paths they look at, and opening is
+ * most of what a projection costs; nothing opened is kept past the end of the turn (P5). For projection.c and
+ * delivery.c only: they change no rows. */
 #ifndef STEPVAULT_BORROW_H
 #define STEPVAULT_BORROW_H
 
 #include "record.h"
 #include "vault.h"
 
-struct borrow;      /* one opened list, in struct vault */
-struct borrow_rows; /* one remembered list of sealed rows, likewise */
+struct borrow; /* one opened list, in struct vault */
 
 /* Stands before and after one request's borrowing. Between the two, what was borrowed stays where it is. */
 void borrow_begin(struct vault *vault);
@@ -22,14 +20,10 @@ enum status borrow_placed(struct vault *vault, const char *path, struct failure 
 enum status borrow_by_id(struct vault *vault, const uint8_t id[STORE_ID_SIZE], struct failure *failure,
                          const struct record **ret_record);
 
-/* Something changed: what is opened may be used to the end of the request, and by no other; rows are
- * forgotten. */
+/* Something changed: what is opened may be used to the end of the request, and by no other. */
 void borrow_expire(struct vault *vault);
 
-/* Wipes what is opened: the turn is over. */
+/* Wipes all of it. */
 void borrow_drop(struct vault *vault);
-
-/* Forgets the rows as well: the turn was rolled back, or the vault is closing. */
-void borrow_forget(struct vault *vault);
 
 #endif

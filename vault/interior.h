@@ -63,8 +63,6 @@ struct vault {
     size_t borrowed_lists;
     size_t borrowed_bytes;
     bool borrow_expired;
-    struct borrow_rows *remembered; /* sealed rows, verified; borrow.c */
-    size_t remembered_bytes;
     bool in_turn;
     bool broken;
     bool rolled_back; /* the log's edge must be read again before the next turn */

@@ -207,38 +207,34 @@ static bool kind_from_word(const char *word, enum record_kind *ret_kind)
     return false;
 }
 
-static bool document_names_itself(struct record *record)
+/* The document must be of the kind, place and name under which its row was looked up: the row's name hash is
+ * in the associated data. */
+static bool document_is_asked_for(const struct vault *vault, const struct store_record *row,
+                                  struct record *record)
 {
+    uint8_t name[STORE_LOOKUP_SIZE];
+
     if (!kind_from_word(record_field(record, "kind", NULL), &record->kind))
         return false;
     record->where = record_field(record, "where", NULL);
     record->name = record_field(record, "name", NULL);
-    return record->where != NULL && record->name != NULL && strlen(record->where) <= 255 &&
-           strlen(record->name) <= 255;
-}
-
-/* The document must be of the kind, place and name under which its row was looked up: the row's name hash is
- * in the associated data. */
-static bool document_is_asked_for(const struct vault *vault, const struct store_record *row,
-                                  const struct record *record)
-{
-    uint8_t name[STORE_LOOKUP_SIZE];
-
+    if (record->where == NULL || record->name == NULL || strlen(record->where) > 255 ||
+        strlen(record->name) > 255)
+        return false;
     look_up_name(vault, record->kind, record->where, record->name, name);
     return memcmp(name, row->name, sizeof name) == 0;
 }
 
-static enum status record_open(struct vault *vault, const struct store_record *row, bool verified,
-                               struct failure *failure, struct record *ret_record)
+static enum status record_open(struct vault *vault, const struct store_record *row, struct failure *failure,
+                               struct record *ret_record)
 {
     CLEANUP(record_reset) struct record record = {.version = row->version};
     CLEANUP(secret_reset) struct secret associated = {0};
     uint8_t term[SEAL_HASH_SIZE];
     size_t size = row->body_size - SEAL_OVERHEAD;
 
-    if (!verified)
-        state_term_record(vault->keys->accumulator, row, term);
-    if (!verified && !state_matches(&vault->state, row->id, term))
+    state_term_record(vault->keys->accumulator, row, term);
+    if (!state_matches(&vault->state, row->id, term))
         return changed("another version of a row", failure);
     if (row->body_size < SEAL_OVERHEAD + RECORD_HEAD_SIZE || row->body_size > RECORD_BODY_MAX)
         return changed("its size", failure);
@@ -254,27 +250,26 @@ static enum status record_open(struct vault *vault, const struct store_record *r
     memmove(record.document, record.document + RECORD_HEAD_SIZE, record.size);
     memcpy(record.id, row->id, sizeof record.id);
     record.finals_size = row->finals_size;
-    if (!fields_are_well_formed(record.document, record.size) || !document_names_itself(&record) ||
-        (!verified && !document_is_asked_for(vault, row, &record)))
+    if (!fields_are_well_formed(record.document, record.size) || !document_is_asked_for(vault, row, &record))
         return changed("its document", failure);
     *ret_record = record;
     memset(&record, 0, sizeof record);
     return STATUS_OK;
 }
 
-static enum status open_rows(struct vault *vault, const struct store_record *rows, size_t count,
-                             bool verified, struct failure *failure, struct records *ret_records)
+static enum status open_rows(struct vault *vault, const struct store_rows *rows, struct failure *failure,
+                             struct records *ret_records)
 {
     CLEANUP(records_reset) struct records records = {0};
 
-    if (count > 0) {
-        records.items = calloc(count, sizeof *records.items);
+    if (rows->count > 0) {
+        records.items = calloc(rows->count, sizeof *records.items);
         if (records.items == NULL)
             return failure_set_no_memory(failure);
-        records.capacity = count;
+        records.capacity = rows->count;
     }
-    for (size_t i = 0; i < count; i++) {
-        enum status status = record_open(vault, &rows[i], verified, failure, &records.items[i]);
+    for (size_t i = 0; i < rows->count; i++) {
+        enum status status = record_open(vault, &rows->records[i], failure, &records.items[i]);
         if (status != STATUS_OK)
             return status;
         records.count++;
@@ -284,19 +279,13 @@ static enum status open_rows(struct vault *vault, const struct store_record *row
     return STATUS_OK;
 }
 
-enum status record_open_verified(struct vault *vault, const struct store_record *rows, size_t count,
-                                 struct failure *failure, struct records *ret_records)
-{
-    return open_rows(vault, rows, count, true, failure, ret_records);
-}
-
 static enum status open_single(struct vault *vault, const struct store_rows *rows, struct failure *failure,
                                struct record *ret_record, bool *ret_found)
 {
     if (rows->count > 1)
         return changed("two where one can be", failure);
     if (rows->count == 1) {
-        enum status status = record_open(vault, &rows->records[0], false, failure, ret_record);
+        enum status status = record_open(vault, &rows->records[0], failure, ret_record);
         if (status != STATUS_OK)
             return status;
     }
@@ -347,9 +336,7 @@ static enum status list_place(struct vault *vault, enum record_kind kind, const 
     enum status status = store_find_by_place(vault->store, hash, failure, &vault->rows);
     if (status == STATUS_OK)
         status = CHECK_ASKED_FOR(vault, place, hash, failure);
-    return status == STATUS_OK
-               ? open_rows(vault, vault->rows.records, vault->rows.count, false, failure, ret_records)
-               : status;
+    return status == STATUS_OK ? open_rows(vault, &vault->rows, failure, ret_records) : status;
 }
 
 enum status record_list_placed(struct vault *vault, const char *path, struct failure *failure,
@@ -372,9 +359,7 @@ enum status record_list_linked(struct vault *vault, enum record_link link, const
     enum status status = store_find_by_link(vault->store, hash, failure, &vault->rows);
     if (status == STATUS_OK)
         status = CHECK_ASKED_FOR(vault, link, hash, failure);
-    return status == STATUS_OK
-               ? open_rows(vault, vault->rows.records, vault->rows.count, false, failure, ret_records)
-               : status;
+    return status == STATUS_OK ? open_rows(vault, &vault->rows, failure, ret_records) : status;
 }
 
 void record_draft_add(struct record_draft *draft, const char *field, const void *value, size_t size)

@@ -64,11 +64,6 @@ enum status record_list_placed(struct vault *vault, const char *path, struct fai
 /* All accounts. */
 enum status record_list_accounts(struct vault *vault, struct failure *failure, struct records *ret_records);
 
-/* Opens copies of rows that were opened before and have not changed since: their versions and names are
- * known. */
-enum status record_open_verified(struct vault *vault, const struct store_record *rows, size_t count,
-                                 struct failure *failure, struct records *ret_records);
-
 /* What a record belongs to besides its place; each kind has one sort of link. */
 enum record_link {
     RECORD_LINK_CHILDREN, /* paths, by their parent; the root's is "" */

@@ -19,7 +19,7 @@ void vault_freep(struct vault **vault)
 {
     if (*vault == NULL)
         return;
-    borrow_forget(*vault);
+    borrow_drop(*vault);
     log_close(*vault);
     state_reset(&(*vault)->state);
     store_rows_reset(&(*vault)->rows);
@@ -302,7 +302,7 @@ void vault_rollback(struct vault *vault)
 {
     if (!vault->in_turn)
         return;
-    borrow_forget(vault);
+    borrow_drop(vault);
     store_rollback(vault->store);
     state_rollback(&vault->state);
     /* Reading and verifying need no more than the edge, and come before the next turn may. */

@@ -126,7 +126,7 @@ static void try_plain(const uint8_t *plain, size_t size)
             look_up_name(vault, kind, where, name, row.name);
     }
     seal_row(vault, plain, size, &row, &body);
-    enum status status = record_open(vault, &row, false, &failure, &record);
+    enum status status = record_open(vault, &row, &failure, &record);
     expect(status == (good ? STATUS_OK : STATUS_CORRUPT));
     if (!good)
         return;
@@ -135,7 +135,7 @@ static void try_plain(const uint8_t *plain, size_t size)
     /* The same document under another name. */
     row.name[0] ^= 1;
     seal_row(vault, plain, size, &row, &body);
-    expect(record_open(vault, &row, false, &failure, &record) == STATUS_CORRUPT);
+    expect(record_open(vault, &row, &failure, &record) == STATUS_CORRUPT);
 }
 
 /* Fields written by a draft are found as they were given: the input is cut into names and values. */
