@@ -122,7 +122,7 @@ static enum status begin(struct invocation *invocation, struct failure *failure,
 
 /* ---- commands ---- */
 
-enum status cmd_account_add(struct invocation *invocation, struct failure *failure)
+static enum status cmd_account_add(struct invocation *invocation, struct failure *failure)
 {
     CLEANUP(exchange_reset) struct exchange exchange = {0};
     CLEANUP(exchange_question_reset) struct question question = {0};
@@ -150,7 +150,7 @@ enum status cmd_account_add(struct invocation *invocation, struct failure *failu
     return output_write(line.bytes, line.size, failure);
 }
 
-enum status cmd_account_set(struct invocation *invocation, struct failure *failure)
+static enum status cmd_account_set(struct invocation *invocation, struct failure *failure)
 {
     CLEANUP(exchange_reset) struct exchange exchange = {0};
     CLEANUP(exchange_question_reset) struct question question = {0};
@@ -201,7 +201,7 @@ static void add_name(struct output_table *table, const struct json *account)
     output_table_add_format(table, "%s:%s", app != NULL ? app : "", label != NULL ? label : "");
 }
 
-enum status cmd_account_list(struct invocation *invocation, struct failure *failure)
+static enum status cmd_account_list(struct invocation *invocation, struct failure *failure)
 {
     static const char *const headings[] = {"ACCOUNT", "ID", "PROPERTIES", "BOUND AT"};
     CLEANUP(exchange_answer_reset) struct answer answer = {0};
@@ -227,7 +227,7 @@ enum status cmd_account_list(struct invocation *invocation, struct failure *fail
     return output_table_print(&table, failure);
 }
 
-enum status cmd_account_show(struct invocation *invocation, struct failure *failure)
+static enum status cmd_account_show(struct invocation *invocation, struct failure *failure)
 {
     CLEANUP(exchange_answer_reset) struct answer answer = {0};
     CLEANUP(output_table_reset) struct output_table table;
@@ -255,3 +255,90 @@ enum status cmd_account_show(struct invocation *invocation, struct failure *fail
     add_bindings(&table, json_member(account, "bindings"));
     return output_table_print(&table, failure);
 }
+
+/* ---- the commands ---- */
+
+static const struct option_rule account_add_options[] = {
+    {"label", "LABEL", false, "Tells accounts of one app apart; the first one is `default`."},
+    OPTION_JSON,
+    {0 },
+};
+static const struct option_rule account_set_options[] = {
+    OPTION_RAW,
+    {"unset", "PROPERTY", true, "Removes a property instead of setting any."},
+    {0  },
+};
+static const struct command_member account_add_members[] = {
+    {"app", MEMBER_ARGUMENT, 0, NULL},
+    {"label",    MEMBER_TEXT, 0, "label"},
+    {0    },
+};
+static const struct command_member app_members[] = {
+    {"app", MEMBER_ARGUMENT, 0, NULL},
+    {0   },
+};
+static const struct command_member account_members[] = {
+    {"account", MEMBER_ARGUMENT, 0, NULL},
+    {0       },
+};
+static const struct command_member account_set_members[] = {
+    {"account", MEMBER_ARGUMENT, 0, NULL},
+    {"unset",        MEMBER_LIST, 0, "unset"},
+    {0        },
+};
+static const struct command_member rename_members[] = {
+    {"account", MEMBER_ARGUMENT, 0, NULL},
+    {"label",        MEMBER_ARGUMENT, 1, NULL},
+    {0        },
+};
+
+/* clang-format off */
+const struct command cmd_account_commands[] = {
+    {
+        .name = "account", .subcommand = "add", .run = cmd_account_add, .method = "AddAccount",
+        .members = account_add_members, .options = account_add_options, .least = 1, .most = 1,
+        .usage = "APP [--label LABEL]",
+        .summary = "add an account of an app",
+        .help = "Reads its properties, such as an access token, from stdin as a JSON object of strings; on a terminal "
+                "asks for them one by one. Prints the account's name, APP:LABEL. The first account of an app is "
+                "labelled `default`; a second one needs --label.",
+    },
+    {
+        .name = "account", .subcommand = "list", .run = cmd_account_list, .method = "ListAccounts",
+        .members = app_members, .options = command_json_options, .most = 1,
+        .usage = "[APP] [--json]",
+        .summary = "list accounts",
+        .help = "Prints each account with its id, the names of its properties and where it is bound.",
+    },
+    {
+        .name = "account", .subcommand = "show", .run = cmd_account_show, .method = "ShowAccount",
+        .members = account_members, .options = command_json_options, .least = 1, .most = 1,
+        .usage = "ACCOUNT [--json]",
+        .summary = "show one",
+        .help = "Prints the account (APP, APP:LABEL or its id) with the names of its properties, never their values.",
+    },
+    {
+        .name = "account", .subcommand = "set", .run = cmd_account_set, .method = "SetAccount",
+        .members = account_set_members, .options = account_set_options, .least = 1, .most = COMMAND_ANY_NUMBER,
+        .usage = "ACCOUNT [PROPERTY] [--raw] [--unset PROPERTY]...",
+        .summary = "set properties",
+        .help = "Sets one property, its value read from stdin without one newline at its end, or asked for on a "
+                "terminal. Without PROPERTY sets all those of a JSON object of strings on stdin. Others stay.",
+    },
+    {
+        .name = "account", .subcommand = "rename", .run = command_call, .method = "RenameAccount",
+        .members = rename_members, .least = 2, .most = 2,
+        .usage = "ACCOUNT LABEL",
+        .summary = "give one another label",
+        .help = "Gives an account another label. Its bindings stay.",
+    },
+    {
+        .name = "account", .subcommand = "remove", .run = command_call, .method = "RemoveAccount",
+        .members = account_members, .least = 1, .most = 1,
+        .usage = "ACCOUNT",
+        .summary = "remove one",
+        .help = "Removes an account that is bound nowhere; else says where it is bound.",
+    },
+    {0},
+};
+/* clang-format on */

@@ -160,7 +160,7 @@ static enum status add_filters(const struct invocation *invocation, struct quest
     return STATUS_OK;
 }
 
-enum status cmd_audit_log(struct invocation *invocation, struct failure *failure)
+static enum status cmd_audit_log(struct invocation *invocation, struct failure *failure)
 {
     CLEANUP(exchange_reset) struct exchange exchange = {0};
     CLEANUP(exchange_question_reset) struct question question = {0};
@@ -217,7 +217,7 @@ static enum status print_verification(const struct json *parameters, struct fail
     return output_table_print(&table, failure);
 }
 
-enum status cmd_audit_verify(struct invocation *invocation, struct failure *failure)
+static enum status cmd_audit_verify(struct invocation *invocation, struct failure *failure)
 {
     CLEANUP(exchange_reset) struct exchange exchange = {0};
     CLEANUP(exchange_question_reset) struct question question = {0};
@@ -239,7 +239,7 @@ enum status cmd_audit_verify(struct invocation *invocation, struct failure *fail
     return print_verification(answer.parameters, failure);
 }
 
-enum status cmd_audit_checkpoint(struct invocation *invocation, struct failure *failure)
+static enum status cmd_audit_checkpoint(struct invocation *invocation, struct failure *failure)
 {
     CLEANUP(exchange_answer_reset) struct answer answer = {0};
     enum status status = exchange_command(invocation, failure, &answer);
@@ -255,7 +255,7 @@ enum status cmd_audit_checkpoint(struct invocation *invocation, struct failure *
     return output_text(note, failure);
 }
 
-enum status cmd_audit_key(struct invocation *invocation, struct failure *failure)
+static enum status cmd_audit_key(struct invocation *invocation, struct failure *failure)
 {
     CLEANUP(exchange_answer_reset) struct answer answer = {0};
     CLEANUP(secret_reset) struct secret line = {0};
@@ -271,3 +271,61 @@ enum status cmd_audit_key(struct invocation *invocation, struct failure *failure
         return failure_set(failure, STATUS_NO_MEMORY, "not enough memory for the key");
     return output_write(line.bytes, line.size, failure);
 }
+
+/* ---- the commands ---- */
+
+static const struct option_rule audit_log_options[] = {
+    {"step",                                   "PATH", false, "Entries of this step."},
+    {"account",                                   "ACCOUNT", false, "Entries that this account is part of."},
+    {"variable",                                        "NAME", false, "Entries that this variable is part of."},
+    {"uid","UID", false, "Entries of calls by this user."},
+    {"outcome", "OUTCOME", false, "`granted` or `refused`."},
+    {"since",                               "TIME", false, "Entries from 2026-11-22, 2026-11-22T09:31Z, or the last 90m or 7d on."},
+    {"json",                                   NULL, false, "Prints each entry as the line of JSON that was hashed."},
+    {0                                       },
+};
+static const struct command_member audit_log_members[] = {
+    {"step",       MEMBER_TEXT, 0, "step"},
+    {"account",           MEMBER_TEXT, 0, "account"},
+    {"variable",            MEMBER_TEXT, 0, "variable"},
+    {"outcome",MEMBER_TEXT, 0, "outcome"},
+    {0  },
+};
+
+/* clang-format off */
+const struct command cmd_audit_commands[] = {
+    {
+        .name = "audit", .subcommand = "log", .run = cmd_audit_log, .method = "ReadLog",
+        .members = audit_log_members, .options = audit_log_options,
+        .usage = "[--step PATH] [--account ACCOUNT] [--variable NAME] [--uid UID] [--outcome OUTCOME] [--since TIME] "
+                 "[--json]",
+        .summary = "print the access log",
+        .help = "Prints the entries that all the filters let pass, oldest first, one a line: time, outcome, action, what "
+                "it was about, executable, uid, the command that the caller claimed to run, and why it was refused. In a "
+                "pipe the columns are separated by tabs, and `-` stands for nothing.",
+    },
+    {
+        .name = "audit", .subcommand = "verify", .run = cmd_audit_verify, .method = "VerifyLog",
+        .options = command_json_options,
+        .usage = "[--json]",
+        .summary = "verify the access log",
+        .help = "Reads every entry, recomputes the Merkle tree and compares it with the signed head and every kept "
+                "checkpoint, and all rows of the vault with their sum. Prints size and root. Exits 0 only if all of it "
+                "holds.",
+    },
+    {
+        .name = "audit", .subcommand = "checkpoint", .run = cmd_audit_checkpoint, .method = "Checkpoint",
+        .usage = "",
+        .summary = "print the signed head of the log",
+        .help = "Prints the head as a signed note (C2SP tlog-checkpoint). Keep it elsewhere: whoever has it can tell "
+                "later that the log was not rewritten since.",
+    },
+    {
+        .name = "audit", .subcommand = "key", .run = cmd_audit_key, .method = "LogKey",
+        .usage = "",
+        .summary = "print the key that verifies it",
+        .help = "Prints the verifier key of the log's signatures (C2SP signed-note).",
+    },
+    {0},
+};
+/* clang-format on */

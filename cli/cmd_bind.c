@@ -55,7 +55,7 @@ static enum status add_renamings(struct question *question, const struct invocat
     return STATUS_OK;
 }
 
-enum status cmd_bind(struct invocation *invocation, struct failure *failure)
+static enum status cmd_bind(struct invocation *invocation, struct failure *failure)
 {
     CLEANUP(exchange_reset) struct exchange exchange = {0};
     CLEANUP(exchange_question_reset) struct question question = {0};
@@ -66,3 +66,51 @@ enum status cmd_bind(struct invocation *invocation, struct failure *failure)
         status = add_renamings(&question, invocation, failure);
     return status == STATUS_OK ? exchange_ask(&exchange, &question, failure, &answer) : status;
 }
+
+/* ---- the commands ---- */
+
+static const struct option_rule bind_options[] = {
+    {"as",                            "ALIAS", false, "The name the step knows the account by; default the app's."},
+    {"only",                          "PROPERTY", true, "Gives only these properties."},
+    {"env",                               "NAME=PROPERTY", true, "Calls the variable of a property NAME instead of ALIAS_PROPERTY."},
+    {"replace",NULL, false, "Changes what the alias has at this path: account, properties, names."},
+    OPTION_DANGEROUS,
+    {0},
+};
+static const struct command_member bind_members[] = {
+    {"path",           MEMBER_ARGUMENT, 0, NULL},
+    {"account",               MEMBER_ARGUMENT, 1, NULL},
+    {"alias",                MEMBER_TEXT, 0, "as"},
+    {"only",MEMBER_LIST, 0, "only"},
+    {"replace",            MEMBER_FLAG, 0, "replace"},
+    {"allow_dangerous_name",          MEMBER_FLAG, 0, "allow-dangerous-name"},
+    {0              },
+};
+static const struct command_member unbind_members[] = {
+    {"path", MEMBER_ARGUMENT, 0, NULL},
+    {"alias",     MEMBER_ARGUMENT, 1, NULL},
+    {0     },
+};
+
+/* clang-format off */
+const struct command cmd_bind_commands[] = {
+    {
+        .name = "bind", .run = cmd_bind, .method = "Bind",
+        .members = bind_members, .options = bind_options, .least = 2, .most = 2,
+        .usage = "PATH ACCOUNT [--as ALIAS] [--only PROPERTY]... [--env NAME=PROPERTY]... [--replace] "
+                 "[--allow-dangerous-name]",
+        .summary = "place an account at a path",
+        .help = "Every step at or below PATH gets the account's properties under the alias: as variables "
+                "ALIAS_PROPERTY, or in the document of `stepvault run --deliver auths`. The same again is no error; "
+                "another account, other properties or other names under an alias that is taken need --replace.",
+    },
+    {
+        .name = "unbind", .run = command_call, .method = "Unbind",
+        .members = unbind_members, .least = 2, .most = 2,
+        .usage = "PATH ALIAS",
+        .summary = "take one away",
+        .help = "Removes the binding of an alias placed exactly at PATH. The account stays.",
+    },
+    {0},
+};
+/* clang-format on */

@@ -82,7 +82,7 @@ static void choose_method(struct question *question, const char *method)
         question->ask.more = question->ask.more || strcmp(name, many_replies[i]) == 0;
 }
 
-enum status cmd_call(struct invocation *invocation, struct failure *failure)
+static enum status cmd_call(struct invocation *invocation, struct failure *failure)
 {
     CLEANUP(exchange_reset) struct exchange exchange = {0};
     CLEANUP(exchange_question_reset) struct question question = {0};
@@ -106,3 +106,19 @@ enum status cmd_call(struct invocation *invocation, struct failure *failure)
     }
     return status;
 }
+
+/* ---- the commands ---- */
+
+/* clang-format off */
+const struct command cmd_call_commands[] = {
+    {
+        .name = "call", .run = cmd_call, .options = NULL, .least = 1, .most = 2,
+        .usage = "METHOD [JSON|-]",
+        .summary = "call a method of the agent",
+        .help = "Calls METHOD of io.stepvault.Agent (docs/PROTOCOL.md) with the parameters in JSON, or on stdin for -, and "
+                "prints those of the reply as one JSON document, or one a line where there are several. `vault` is "
+                "filled in. Parameters that hold secrets are taken from stdin only.",
+    },
+    {0},
+};
+/* clang-format on */

@@ -22,7 +22,7 @@ static enum status check_words(const struct invocation *invocation, const char *
     return status == STATUS_OK ? name_check_path(path, failure) : status;
 }
 
-enum status cmd_env_set(struct invocation *invocation, struct failure *failure)
+static enum status cmd_env_set(struct invocation *invocation, struct failure *failure)
 {
     CLEANUP(exchange_reset) struct exchange exchange = {0};
     CLEANUP(exchange_question_reset) struct question question = {0};
@@ -65,7 +65,7 @@ static enum status print_value(const struct json *parameters, struct failure *fa
     return output_write(value.bytes, value.size, failure);
 }
 
-enum status cmd_env_get(struct invocation *invocation, struct failure *failure)
+static enum status cmd_env_get(struct invocation *invocation, struct failure *failure)
 {
     CLEANUP(exchange_answer_reset) struct answer answer = {0};
     enum status status = exchange_command(invocation, failure, &answer);
@@ -90,7 +90,7 @@ static enum status print_variables(const struct json *variables, struct failure 
     return output_table_print(&table, failure);
 }
 
-enum status cmd_env_list(struct invocation *invocation, struct failure *failure)
+static enum status cmd_env_list(struct invocation *invocation, struct failure *failure)
 {
     CLEANUP(exchange_reset) struct exchange exchange = {0};
     CLEANUP(exchange_question_reset) struct question question = {0};
@@ -113,3 +113,68 @@ enum status cmd_env_list(struct invocation *invocation, struct failure *failure)
         return output_document(answer.parameters, failure);
     return print_variables(json_member(answer.parameters, "variables"), failure);
 }
+
+/* ---- the commands ---- */
+
+static const struct option_rule env_set_options[] = {OPTION_AT, OPTION_RAW, OPTION_DANGEROUS, {0}};
+static const struct option_rule env_at_options[] = {OPTION_AT, {0}};
+static const struct option_rule env_list_options[] = {
+    OPTION_AT,
+    {"all",  NULL, false, "Lists the variables of every path."},
+    OPTION_JSON,
+    {0},
+};
+static const struct command_member env_set_members[] = {
+    {"path",           MEMBER_PLACE, 0, "at"},
+    {"name",               MEMBER_ARGUMENT, 0, NULL},
+    {"allow_dangerous_name",                MEMBER_FLAG, 0, "allow-dangerous-name"},
+    {0},
+};
+static const struct command_member env_members[] = {
+    {"path", MEMBER_PLACE, 0, "at"},
+    {"name",     MEMBER_ARGUMENT, 0, NULL},
+    {0     },
+};
+
+/* clang-format off */
+const struct command cmd_env_commands[] = {
+    {
+        .name = "env", .subcommand = "set", .run = cmd_env_set, .method = "SetVariable",
+        .members = env_set_members, .options = env_set_options, .least = 1, .most = COMMAND_ANY_NUMBER,
+        .usage = "NAME [--at PATH] [--raw]",
+        .summary = "place a variable",
+        .help = "Places a variable at a path: every step at or below it gets it. The value is read from stdin, without "
+                "one newline at its end, or asked for on a terminal; it may be any bytes without NUL, at most 64 KiB. "
+                "It never goes on the command line.",
+    },
+    {
+        .name = "env", .subcommand = "get", .run = cmd_env_get, .method = "GetVariable",
+        .members = env_members, .options = env_at_options, .least = 1, .most = 1,
+        .usage = "NAME [--at PATH]",
+        .summary = "print one",
+        .help = "Prints the exact bytes of the variable placed exactly at the path, and a newline only on a terminal.",
+    },
+    {
+        .name = "env", .subcommand = "list", .run = cmd_env_list, .method = "ListVariables",
+        .options = env_list_options,
+        .usage = "[--at PATH | --all] [--json]",
+        .summary = "list variables",
+        .help = "Prints the names of the variables placed exactly at the path, never their values.",
+    },
+    {
+        .name = "env", .subcommand = "unset", .run = command_call, .method = "UnsetVariable",
+        .members = env_members, .options = env_at_options, .least = 1, .most = 1,
+        .usage = "NAME [--at PATH]",
+        .summary = "take one away",
+        .help = "Removes the variable, or the block, placed exactly at the path.",
+    },
+    {
+        .name = "env", .subcommand = "block", .run = command_call, .method = "BlockVariable",
+        .members = env_members, .options = env_at_options, .least = 1, .most = 1,
+        .usage = "NAME [--at PATH]",
+        .summary = "hide an inherited one",
+        .help = "Steps at or below the path no longer get NAME from above it.",
+    },
+    {0},
+};
+/* clang-format on */

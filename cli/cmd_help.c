@@ -105,9 +105,11 @@ static bool append_summary(struct secret *page, const struct command *command)
 
 static bool append_group(struct secret *page, const char *name)
 {
+    struct command_walk walk = {0};
     bool fits = true;
 
-    for (const struct command *command = command_table; fits && command->name != NULL; command++) {
+    for (const struct command *command = command_next(&walk); fits && command != NULL;
+         command = command_next(&walk)) {
         if (strcmp(command->name, name) == 0)
             fits = append_usage(page, command) && secret_append_format(page, "%*s", 2 * INDENT, "") &&
                    append_folded(page, command->summary, 2 * INDENT, 2 * INDENT);
@@ -117,13 +119,15 @@ static bool append_group(struct secret *page, const char *name)
 
 static bool append_overview(struct secret *page)
 {
+    struct command_walk walk = {0};
     bool fits =
         append_folded(page,
                       "stepvault keeps secrets in one encrypted vault and gives each step exactly its own.",
                       0, 0) &&
         secret_append_text(page, "\n  stepvault COMMAND [OPTION...] [ARGUMENT...]\n\n");
 
-    for (const struct command *command = command_table; fits && command->name != NULL; command++)
+    for (const struct command *command = command_next(&walk); fits && command != NULL;
+         command = command_next(&walk))
         fits = append_summary(page, command);
     return fits && secret_append_text(page, "\nOptions of every command:\n") &&
            append_options(page, command_common_options) && secret_append_byte(page, '\n') &&
@@ -151,7 +155,21 @@ enum status cmd_help_print(const char *name, const char *subcommand, struct fail
     return output_write(page.bytes, page.size, failure);
 }
 
-enum status cmd_help(struct invocation *invocation, struct failure *failure)
+static enum status cmd_help(struct invocation *invocation, struct failure *failure)
 {
     return cmd_help_print(command_argument(invocation, 0), command_argument(invocation, 1), failure);
 }
+
+/* ---- the commands ---- */
+
+/* clang-format off */
+const struct command cmd_help_commands[] = {
+    {
+        .name = "help", .run = cmd_help, .most = 2,
+        .usage = "[COMMAND [SUBCOMMAND]]",
+        .summary = "explain a command",
+        .help = "Prints what there is to know of a command.",
+    },
+    {0},
+};
+/* clang-format on */

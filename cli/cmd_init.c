@@ -138,7 +138,7 @@ static enum status initialize(struct exchange *exchange, const struct plan *plan
     return status;
 }
 
-enum status cmd_init(struct invocation *invocation, struct failure *failure)
+static enum status cmd_init(struct invocation *invocation, struct failure *failure)
 {
     CLEANUP(exchange_reset) struct exchange exchange = {0};
     CLEANUP(plan_reset) struct plan plan = {0};
@@ -162,3 +162,31 @@ enum status cmd_init(struct invocation *invocation, struct failure *failure)
             exchange.vault);
     return STATUS_OK;
 }
+
+/* ---- the commands ---- */
+
+static const struct option_rule init_options[] = {
+    OPTION_PASSPHRASE_FD,
+    OPTION_RECOVERY_FD,
+    {"no-recovery", NULL, false, "Makes no recovery code."},
+    OPTION_KDF_TIME,
+    {0       },
+};
+
+/* clang-format off */
+const struct command cmd_init_commands[] = {
+    {
+        .name = "init", .run = cmd_init, .options = init_options,
+        .usage = "[--passphrase-fd N | --key-file FILE] [--recovery-fd N | --no-recovery]",
+        .summary = "make a vault",
+        .help = "Makes a vault and leaves it open, with its agent running. It is unlocked by a passphrase, which is "
+                "asked for twice on the terminal, or by the key file, which is made with 32 random bytes (mode 0600) if "
+                "there is none; with both options by either.\n"
+                "\n"
+                "A recovery code opens the vault when the passphrase is lost. It is printed once, alone on standard "
+                "output if that is a terminal; elsewhere --recovery-fd or --no-recovery is required. There is a vault "
+                "only after the code was written out.",
+    },
+    {0},
+};
+/* clang-format on */

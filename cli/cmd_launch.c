@@ -94,3 +94,44 @@ enum status cmd_launch(struct invocation *invocation, struct failure *failure)
     execve(program, words, environment != NULL ? environment : environ);
     return failure_set_errno(failure, STATUS_FAILED, errno, "cannot execute %s", program);
 }
+
+/* ---- the commands ---- */
+
+static const struct option_rule run_options[] = {
+    {"deliver",                                                                   "FORM", true, "How accounts are handed over, `env` (default) or `auths`; repeatable."},
+    {"pristine",                                                                       NULL, false, "Starts with PATH, HOME, USER, SHELL, TERM, LANG, LC_*, TZ and PWD alone."},
+    {"keep",                                                                           "NAME", true,
+     "Keeps an inherited variable that would be taken out, because the vault knows it."},
+    {"reason", "TEXT", false, "Stands in the log, as a claim."},
+    {0},
+};
+static const struct option_rule export_options[] = {
+    {"format", "FORM", false,
+     "`auths` (default), the document of the accounts; or `json`, names and values."},
+    {"own",   NULL, false, "Only what is placed exactly at PATH."},
+    {"reason",        "TEXT", false, "Stands in the log, as a claim."},
+    {0 },
+};
+
+/* clang-format off */
+const struct command cmd_launch_commands[] = {
+    {
+        .name = "run", .run = cmd_launch, .options = run_options,
+        .usage = "[PATH] [--deliver FORM]... [--pristine] [--keep NAME]... [--reason TEXT] -- CMD [ARG...]",
+        .summary = "run a step",
+        .help = "Becomes CMD with what the step PATH (or $STEPVAULT_STEP) gets: variables in the environment, accounts as "
+                "variables ALIAS_PROPERTY, or with --deliver auths as a JSON document whose path is in "
+                "$STEPVAULT_AUTHS. What the vault knows and this step does not get is taken out of the inherited "
+                "environment. Logged before CMD starts.\n"
+                "\n"
+                "Exits as CMD does; 125 if stepvault fails, 126 if CMD cannot be executed, 127 if it is not found.",
+    },
+    {
+        .name = "export", .run = cmd_launch, .options = export_options,
+        .usage = "[PATH] [--format auths|json] [--own] [--reason TEXT]",
+        .summary = "print what a step gets",
+        .help = "Prints one JSON document with what the step PATH (or $STEPVAULT_STEP) gets. Logged like run.",
+    },
+    {0},
+};
+/* clang-format on */

@@ -88,7 +88,7 @@ static void add_header(struct output_table *table, const struct slot_header *hea
         output_table_add(table, "none");
 }
 
-enum status cmd_slot_list(struct invocation *invocation, struct failure *failure)
+static enum status cmd_slot_list(struct invocation *invocation, struct failure *failure)
 {
     static const char *const headings[] = {"KIND", "ID", "CREATED", "KEY DERIVATION"};
     CLEANUP(exchange_answer_reset) struct answer answer = {0};
@@ -157,7 +157,7 @@ static enum status make_slot(const struct invocation *invocation, const struct a
     return status == STATUS_OK ? recovery_write(&addition->recovery, &code, failure) : status;
 }
 
-enum status cmd_slot_add(struct invocation *invocation, struct failure *failure)
+static enum status cmd_slot_add(struct invocation *invocation, struct failure *failure)
 {
     CLEANUP(exchange_reset) struct exchange exchange = {0};
     CLEANUP(secret_reset) struct secret passphrase = {0};
@@ -225,7 +225,7 @@ static enum status find_slot(const struct key_headers *headers, const char *word
     return STATUS_OK;
 }
 
-enum status cmd_slot_remove(struct invocation *invocation, struct failure *failure)
+static enum status cmd_slot_remove(struct invocation *invocation, struct failure *failure)
 {
     CLEANUP(exchange_reset) struct exchange exchange = {0};
     CLEANUP(secret_reset) struct secret passphrase = {0};
@@ -252,7 +252,7 @@ enum status cmd_slot_remove(struct invocation *invocation, struct failure *failu
 
 /* ---- passwd ---- */
 
-enum status cmd_passwd(struct invocation *invocation, struct failure *failure)
+static enum status cmd_passwd(struct invocation *invocation, struct failure *failure)
 {
     CLEANUP(exchange_reset) struct exchange exchange = {0};
     CLEANUP(secret_reset) struct secret passphrase = {0};
@@ -286,3 +286,62 @@ enum status cmd_passwd(struct invocation *invocation, struct failure *failure)
             "the passphrase is changed; copies of the vault file made before still open with the old one");
     return status;
 }
+
+/* ---- the commands ---- */
+
+static const struct option_rule passwd_options[] = {
+    OPTION_PASSPHRASE_FD,
+    OPTION_NEW_PASSPHRASE_FD,
+    OPTION_KDF_TIME,
+    {0},
+};
+static const struct option_rule slot_add_options[] = {
+    {"passphrase", NULL, false, "Adds the passphrase slot, where the vault has none."},
+    {"recovery",       NULL, false, "Adds the recovery slot, where the vault has none."},
+    OPTION_PASSPHRASE_FD,
+    OPTION_NEW_PASSPHRASE_FD,
+    OPTION_RECOVERY_FD,
+    OPTION_KDF_TIME,
+    {0           },
+};
+static const struct option_rule slot_remove_options[] = {OPTION_PASSPHRASE_FD, {0}};
+
+/* clang-format off */
+const struct command cmd_slot_commands[] = {
+    {
+        .name = "passwd", .run = cmd_passwd, .method = "ReplacePassphrase", .options = passwd_options,
+        .usage = "[--passphrase-fd N | --key-file FILE] [--new-passphrase-fd N]",
+        .summary = "replace the passphrase",
+        .help = "Asks for the passphrase (or takes the key file), then for the new one, twice. Works on a locked vault "
+                "too. Copies of the vault file made before still open with the old passphrase.",
+    },
+    {
+        .name = "slot", .subcommand = "list", .run = cmd_slot_list, .method = "ListSlots", .options = command_json_options,
+        .usage = "[--json]",
+        .summary = "list the ways to unlock the vault",
+        .help = "Prints kind, id, time of making and key derivation of each slot. Kinds are passphrase, login, recovery "
+                "and machine (a key file).",
+    },
+    {
+        .name = "slot", .subcommand = "add", .run = cmd_slot_add, .method = "AddSlot", .options = slot_add_options,
+        .usage = "--key-file FILE | --passphrase [--new-passphrase-fd N] | --recovery [--recovery-fd N]",
+        .summary = "add a way to unlock the vault",
+        .help = "Adds a slot: for a key file, which is made with 32 random bytes (mode 0600) if there is none; for a "
+                "passphrase; or for a recovery code, which goes where that of `stepvault init` goes.\n"
+                "\n"
+                "This needs the passphrase anew: it is asked for, or read by --passphrase-fd. A key file does too: with "
+                "--passphrase or --recovery the one that --key-file names; else, since --key-file names the new one, "
+                "that of $STEPVAULT_KEY_FILE or $CREDENTIALS_DIRECTORY. Works on a locked vault too.",
+    },
+    {
+        .name = "slot", .subcommand = "remove", .run = cmd_slot_remove, .method = "RemoveSlot",
+        .options = slot_remove_options, .least = 1, .most = 1,
+        .usage = "ID|KIND [--passphrase-fd N | --key-file FILE]",
+        .summary = "remove one",
+        .help = "Removes the slot whose id begins with ID (4 digits at least), or the only one of KIND. Needs the "
+                "passphrase or a key file anew. The last slot stays. Works on a locked vault too. Copies of the vault "
+                "file made before still open with what the slot was for.",
+    },
+    {0},
+};
+/* clang-format on */

@@ -151,7 +151,7 @@ static enum status find_state(struct exchange *exchange, struct answer *answer, 
     return STATUS_OK;
 }
 
-enum status cmd_status(struct invocation *invocation, struct failure *failure)
+static enum status cmd_status(struct invocation *invocation, struct failure *failure)
 {
     CLEANUP(exchange_reset) struct exchange exchange = {0};
     CLEANUP(exchange_answer_reset) struct answer answer = {0};
@@ -169,3 +169,18 @@ enum status cmd_status(struct invocation *invocation, struct failure *failure)
     return option_flag(&invocation->options, "json") ? print_document(&exchange, &report, failure)
                                                      : print_table(&exchange, &report, failure);
 }
+
+/* ---- the commands ---- */
+
+/* clang-format off */
+const struct command cmd_status_commands[] = {
+    {
+        .name = "status", .run = cmd_status, .options = command_json_options,
+        .usage = "[--json]",
+        .summary = "say whether the vault is open",
+        .help = "Prints the vault, its state (open, locked, absent) and the agent with what protects it, as far as the "
+                "machine lets it. Starts no agent. Exits 0 if the vault is open, 3 if it is locked, 4 if there is none.",
+    },
+    {0},
+};
+/* clang-format on */

@@ -13,7 +13,7 @@ static void add_step(struct output_table *table, const struct json *step)
     output_table_add(table, json_member_boolean(step, "inherits", true) ? "inherits" : "no-inherit");
 }
 
-enum status cmd_step_list(struct invocation *invocation, struct failure *failure)
+static enum status cmd_step_list(struct invocation *invocation, struct failure *failure)
 {
     static const char *const headings[] = {"PATH", "KIND", "INHERITANCE"};
     CLEANUP(exchange_answer_reset) struct answer answer = {0};
@@ -42,7 +42,7 @@ static void add_explanation(struct output_table *table, const struct json *name)
         output_table_add(table, json_member_text(name, members[i]));
 }
 
-enum status cmd_step_show(struct invocation *invocation, struct failure *failure)
+static enum status cmd_step_show(struct invocation *invocation, struct failure *failure)
 {
     static const char *const headings[] = {"NAME", "KIND", "PLACED AT", "SOURCE", "STATE", "BY"};
     CLEANUP(exchange_answer_reset) struct answer answer = {0};
@@ -63,3 +63,67 @@ enum status cmd_step_show(struct invocation *invocation, struct failure *failure
         add_explanation(&table, json_at(names, i));
     return output_table_print(&table, failure);
 }
+
+/* ---- the commands ---- */
+
+static const struct option_rule step_add_options[] = {
+    {"no-inherit", NULL, false, "Makes the path a boundary: steps at or below it get nothing from above it."},
+    {0      },
+};
+static const struct option_rule step_remove_options[] = {
+    {"force", NULL, false, "Removes also what is placed exactly there."},
+    {0 },
+};
+static const struct command_member step_add_members[] = {
+    {"path", MEMBER_ARGUMENT, 0, NULL},
+    {"no_inherit",     MEMBER_FLAG, 0, "no-inherit"},
+    {0     },
+};
+static const struct command_member under_members[] = {
+    {"under", MEMBER_ARGUMENT, 0, NULL},
+    {0     },
+};
+static const struct command_member path_members[] = {
+    {"path", MEMBER_ARGUMENT, 0, NULL},
+    {0    },
+};
+static const struct command_member step_remove_members[] = {
+    {"path", MEMBER_ARGUMENT, 0, NULL},
+    {"force",     MEMBER_FLAG, 0, "force"},
+    {0     },
+};
+
+/* clang-format off */
+const struct command cmd_step_commands[] = {
+    {
+        .name = "step", .subcommand = "add", .run = command_call, .method = "AddStep",
+        .members = step_add_members, .options = step_add_options, .least = 1, .most = 1,
+        .usage = "PATH [--no-inherit]",
+        .summary = "declare a step",
+        .help = "Makes PATH a step that can be run, although nothing is placed there.",
+    },
+    {
+        .name = "step", .subcommand = "list", .run = cmd_step_list, .method = "ListSteps",
+        .members = under_members, .options = command_json_options, .most = 1,
+        .usage = "[PATH] [--json]",
+        .summary = "list paths in use",
+        .help = "Prints the paths at or under PATH: whether each is a step, and whether it inherits from above.",
+    },
+    {
+        .name = "step", .subcommand = "show", .run = cmd_step_show, .method = "ShowStep",
+        .members = path_members, .options = command_json_options, .least = 1, .most = 1,
+        .usage = "PATH [--json]",
+        .summary = "explain what a step gets",
+        .help = "Prints each name that the step gets, or would get if nothing nearer hid it: where it is placed, what it "
+                "comes from, and what hides it.",
+    },
+    {
+        .name = "step", .subcommand = "remove", .run = command_call, .method = "RemoveStep",
+        .members = step_remove_members, .options = step_remove_options, .least = 1, .most = 1,
+        .usage = "PATH [--force]",
+        .summary = "make a path no step any more",
+        .help = "Refused while something is placed exactly at PATH, unless --force removes it as well.",
+    },
+    {0},
+};
+/* clang-format on */

@@ -190,7 +190,7 @@ static enum status start_for_slots(struct exchange *exchange, struct failure *fa
     return status == STATUS_OK ? exchange_start_agent(exchange, false, failure) : status;
 }
 
-enum status cmd_unlock(struct invocation *invocation, struct failure *failure)
+static enum status cmd_unlock(struct invocation *invocation, struct failure *failure)
 {
     CLEANUP(exchange_reset) struct exchange exchange = {0};
     struct opening opening = {0};
@@ -214,7 +214,7 @@ enum status cmd_unlock(struct invocation *invocation, struct failure *failure)
                                                     : STATUS_OK;
 }
 
-enum status cmd_lock(struct invocation *invocation, struct failure *failure)
+static enum status cmd_lock(struct invocation *invocation, struct failure *failure)
 {
     CLEANUP(exchange_reset) struct exchange exchange = {0};
     enum status status = exchange_start(invocation, NULL, failure, &exchange);
@@ -225,3 +225,33 @@ enum status cmd_lock(struct invocation *invocation, struct failure *failure)
         return STATUS_OK;
     return status == STATUS_OK ? exchange_lock(&exchange, failure, NULL) : status;
 }
+
+/* ---- the commands ---- */
+
+static const struct option_rule unlock_options[] = {
+    OPTION_PASSPHRASE_FD,
+    {"recovery",                                              NULL, false, "Asks for the recovery code instead of the passphrase."},
+    {"recovery-code-fd",                                                  "N", false, "Reads the recovery code as one line of descriptor N."},
+    {"for",                                                       "DURATION", false, "Locks the vault after 90s, 15m, 8h, 2d; 0 removes what was set."},
+    {"idle",   "DURATION", false, "Locks the vault when it was not used for so long; 0 removes it."},
+    {0},
+};
+
+/* clang-format off */
+const struct command cmd_unlock_commands[] = {
+    {
+        .name = "unlock", .run = cmd_unlock, .options = unlock_options,
+        .usage = "[--passphrase-fd N | --key-file FILE | --recovery] [--for DURATION] [--idle DURATION]",
+        .summary = "open the vault",
+        .help = "Starts the agent, which holds the open vault until `stepvault lock`. On an open vault nothing is asked "
+                "for, and only --for and --idle apply.",
+    },
+    {
+        .name = "lock", .run = cmd_lock,
+        .usage = "",
+        .summary = "close the vault",
+        .help = "Wipes the keys, closes the file and ends the agent. Nothing open is no error.",
+    },
+    {0},
+};
+/* clang-format on */

@@ -6,6 +6,7 @@
 #include "option.h"
 
 #include <stddef.h>
+#include <stdint.h>
 
 struct command;
 
@@ -47,11 +48,60 @@ struct command {
     const char *help;    /* paragraphs */
 };
 
-/* Ends with a row whose name is NULL. */
-extern const struct command command_table[];
+/* Walks the rows of all groups, in the order in which help lists them: `walk` starts at zero. NULL at the
+ * end. */
+struct command_walk {
+    size_t group;
+    size_t row;
+};
+const struct command *command_next(struct command_walk *walk);
+
+/* Of arguments: the handler says what is wrong, without a word of what may be a value. */
+#define COMMAND_ANY_NUMBER SIZE_MAX
+
+/* Options that several commands take. */
+#define OPTION_JSON                                                                                          \
+    {                                                                                                        \
+        "json", NULL, false, "Prints one JSON document."                                                     \
+    }
+#define OPTION_AT                                                                                            \
+    {                                                                                                        \
+        "at", "PATH", false, "Where it is placed; default /."                                                \
+    }
+#define OPTION_DANGEROUS                                                                                     \
+    {                                                                                                        \
+        "allow-dangerous-name", NULL, false,                                                                 \
+            "Lets names pass that steer the loader, a shell or an interpreter (LD_PRELOAD, PATH, ...)."      \
+    }
+#define OPTION_PASSPHRASE_FD                                                                                 \
+    {                                                                                                        \
+        "passphrase-fd", "N", false, "Reads the passphrase as one line of descriptor N, instead of asking."  \
+    }
+#define OPTION_NEW_PASSPHRASE_FD                                                                             \
+    {                                                                                                        \
+        "new-passphrase-fd", "N", false, "The same for the new passphrase."                                  \
+    }
+#define OPTION_RECOVERY_FD                                                                                   \
+    {                                                                                                        \
+        "recovery-fd", "N", false, "Writes the recovery code to descriptor N, instead of the terminal."      \
+    }
+#define OPTION_KDF_TIME                                                                                      \
+    {                                                                                                        \
+        "kdf-time", "MS", false,                                                                             \
+            "How long deriving a key from the passphrase shall take here; default 1000. 0 is the least "     \
+            "that "                                                                                          \
+            "stepvault accepts, 64 MiB and 3 passes."                                                        \
+    }
+#define OPTION_RAW                                                                                           \
+    {                                                                                                        \
+        "raw", NULL, false, "Keeps a newline at the end of what stdin gives."                                \
+    }
 
 /* Options that every command takes. */
 extern const struct option_rule command_common_options[];
+
+/* Of a command that takes --json and no other. */
+extern const struct option_rule command_json_options[];
 
 /* The row of `name` and `subcommand` (NULL: none given); NULL if there is none. */
 const struct command *command_find(const char *name, const char *subcommand);
@@ -72,32 +122,22 @@ const char *command_argument(const struct invocation *invocation, size_t index);
 /* Calls the command's method with its members, and prints nothing. */
 enum status command_call(struct invocation *invocation, struct failure *failure);
 
-/* Handlers, in cmd_*.c. */
-enum status cmd_init(struct invocation *invocation, struct failure *failure);
-enum status cmd_unlock(struct invocation *invocation, struct failure *failure);
-enum status cmd_lock(struct invocation *invocation, struct failure *failure);
-enum status cmd_status(struct invocation *invocation, struct failure *failure);
-enum status cmd_passwd(struct invocation *invocation, struct failure *failure);
-enum status cmd_slot_list(struct invocation *invocation, struct failure *failure);
-enum status cmd_slot_add(struct invocation *invocation, struct failure *failure);
-enum status cmd_slot_remove(struct invocation *invocation, struct failure *failure);
-enum status cmd_account_add(struct invocation *invocation, struct failure *failure);
-enum status cmd_account_list(struct invocation *invocation, struct failure *failure);
-enum status cmd_account_show(struct invocation *invocation, struct failure *failure);
-enum status cmd_account_set(struct invocation *invocation, struct failure *failure);
-enum status cmd_env_set(struct invocation *invocation, struct failure *failure);
-enum status cmd_env_get(struct invocation *invocation, struct failure *failure);
-enum status cmd_env_list(struct invocation *invocation, struct failure *failure);
-enum status cmd_bind(struct invocation *invocation, struct failure *failure);
-enum status cmd_step_list(struct invocation *invocation, struct failure *failure);
-enum status cmd_step_show(struct invocation *invocation, struct failure *failure);
-enum status cmd_audit_log(struct invocation *invocation, struct failure *failure);
-enum status cmd_audit_verify(struct invocation *invocation, struct failure *failure);
-enum status cmd_audit_checkpoint(struct invocation *invocation, struct failure *failure);
-enum status cmd_audit_key(struct invocation *invocation, struct failure *failure);
-enum status cmd_call(struct invocation *invocation, struct failure *failure);
-enum status cmd_launch(struct invocation *invocation, struct failure *failure); /* run and export */
-enum status cmd_help(struct invocation *invocation, struct failure *failure);
+/* The rows of each cmd_*.c, ended by one whose name is NULL. */
+extern const struct command cmd_init_commands[];
+extern const struct command cmd_unlock_commands[];
+extern const struct command cmd_status_commands[];
+extern const struct command cmd_slot_commands[];
+extern const struct command cmd_account_commands[];
+extern const struct command cmd_env_commands[];
+extern const struct command cmd_bind_commands[];
+extern const struct command cmd_step_commands[];
+extern const struct command cmd_launch_commands[];
+extern const struct command cmd_audit_commands[];
+extern const struct command cmd_call_commands[];
+extern const struct command cmd_help_commands[];
+
+/* run and export: passes the words on to the launcher. */
+enum status cmd_launch(struct invocation *invocation, struct failure *failure);
 
 /* Prints the help of a command, of a group (`subcommand` NULL), or of all (`name` NULL). */
 enum status cmd_help_print(const char *name, const char *subcommand, struct failure *failure);

@@ -23,7 +23,9 @@ static void every_row_says_what_it_is(void **state)
     char words[COMMAND_WORDS_SIZE];
 
     (void)state;
-    for (const struct command *command = command_table; command->name != NULL; command++) {
+    struct command_walk walk = {0};
+    for (const struct command *command = command_next(&walk); command != NULL;
+         command = command_next(&walk)) {
         assert_non_null(command->run);
         assert_non_null(command->usage);
         assert_true(strlen(command->summary) > 0 && strlen(command->summary) < 50);
@@ -38,7 +40,9 @@ static void every_row_says_what_it_is(void **state)
 static void members_come_from_options_and_arguments_that_exist(void **state)
 {
     (void)state;
-    for (const struct command *command = command_table; command->name != NULL; command++) {
+    struct command_walk walk = {0};
+    for (const struct command *command = command_next(&walk); command != NULL;
+         command = command_next(&walk)) {
         for (const struct command_member *member = command->members; member != NULL && member->name != NULL;
              member++) {
             if (member->source == MEMBER_ARGUMENT)
@@ -54,7 +58,9 @@ static void members_come_from_options_and_arguments_that_exist(void **state)
 static void no_option_is_declared_twice_or_hides_a_common_one(void **state)
 {
     (void)state;
-    for (const struct command *command = command_table; command->name != NULL; command++) {
+    struct command_walk walk = {0};
+    for (const struct command *command = command_next(&walk); command != NULL;
+         command = command_next(&walk)) {
         for (const struct option_rule *rule = command->options; rule != NULL && rule->name != NULL; rule++) {
             assert_false(has_option(rule + 1, rule->name));
             assert_false(has_option(command_common_options, rule->name));
