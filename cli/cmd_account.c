@@ -297,6 +297,7 @@ const struct command cmd_account_commands[] = {
     {
         .name = "account", .subcommand = "add", .run = cmd_account_add, .method = "AddAccount",
         .members = account_add_members, .options = account_add_options, .least = 1, .most = 1,
+        .arguments = {"APP"},
         .usage = "APP [--label LABEL]",
         .summary = "add an account of an app",
         .help = "Reads its properties, such as an access token, from stdin as a JSON object of strings; on a terminal "
@@ -306,6 +307,7 @@ const struct command cmd_account_commands[] = {
     {
         .name = "account", .subcommand = "list", .run = cmd_account_list, .method = "ListAccounts",
         .members = app_members, .options = command_json_options, .most = 1,
+        .arguments = {"APP"},
         .usage = "[APP] [--json]",
         .summary = "list accounts",
         .help = "Prints each account with its id, the names of its properties and where it is bound.",
@@ -313,6 +315,7 @@ const struct command cmd_account_commands[] = {
     {
         .name = "account", .subcommand = "show", .run = cmd_account_show, .method = "ShowAccount",
         .members = account_members, .options = command_json_options, .least = 1, .most = 1,
+        .arguments = {"ACCOUNT"},
         .usage = "ACCOUNT [--json]",
         .summary = "show one",
         .help = "Prints the account (APP, APP:LABEL or its id) with the names of its properties, never their values.",
@@ -320,6 +323,7 @@ const struct command cmd_account_commands[] = {
     {
         .name = "account", .subcommand = "set", .run = cmd_account_set, .method = "SetAccount",
         .members = account_set_members, .options = account_set_options, .least = 1, .most = COMMAND_ANY_NUMBER,
+        .arguments = {"ACCOUNT", "PROPERTY"},
         .usage = "ACCOUNT [PROPERTY] [--raw] [--unset PROPERTY]...",
         .summary = "set properties",
         .help = "Sets one property, its value read from stdin without one newline at its end, or asked for on a "
@@ -328,6 +332,7 @@ const struct command cmd_account_commands[] = {
     {
         .name = "account", .subcommand = "rename", .run = command_call, .method = "RenameAccount",
         .members = rename_members, .least = 2, .most = 2,
+        .arguments = {"ACCOUNT", "LABEL"},
         .usage = "ACCOUNT LABEL",
         .summary = "give one another label",
         .help = "Gives an account another label. Its bindings stay.",
@@ -335,6 +340,7 @@ const struct command cmd_account_commands[] = {
     {
         .name = "account", .subcommand = "remove", .run = command_call, .method = "RemoveAccount",
         .members = account_members, .least = 1, .most = 1,
+        .arguments = {"ACCOUNT"},
         .usage = "ACCOUNT",
         .summary = "remove one",
         .help = "Removes an account that is bound nowhere; else says where it is bound.",

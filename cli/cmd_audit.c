@@ -279,7 +279,7 @@ static const struct option_rule audit_log_options[] = {
     {"account",                                   "ACCOUNT", false, "Entries that this account is part of."},
     {"variable",                                        "NAME", false, "Entries that this variable is part of."},
     {"uid","UID", false, "Entries of calls by this user."},
-    {"outcome", "OUTCOME", false, "`granted` or `refused`."},
+    {"outcome", "granted|refused", false, "Entries that ended so."},
     {"since",                               "TIME", false, "Entries from 2026-11-22, 2026-11-22T09:31Z, or the last 90m or 7d on."},
     {"json",                                   NULL, false, "Prints each entry as the line of JSON that was hashed."},
     {0                                       },
@@ -297,7 +297,7 @@ const struct command cmd_audit_commands[] = {
     {
         .name = "audit", .subcommand = "log", .run = cmd_audit_log, .method = "ReadLog",
         .members = audit_log_members, .options = audit_log_options,
-        .usage = "[--step PATH] [--account ACCOUNT] [--variable NAME] [--uid UID] [--outcome OUTCOME] [--since TIME] "
+        .usage = "[--step PATH] [--account ACCOUNT] [--variable NAME] [--uid UID] [--outcome granted|refused] [--since TIME] "
                  "[--json]",
         .summary = "print the access log",
         .help = "Prints the entries that all the filters let pass, oldest first, one a line: time, outcome, action, what "

@@ -97,6 +97,7 @@ const struct command cmd_bind_commands[] = {
     {
         .name = "bind", .run = cmd_bind, .method = "Bind",
         .members = bind_members, .options = bind_options, .least = 2, .most = 2,
+        .arguments = {"PATH", "ACCOUNT"},
         .usage = "PATH ACCOUNT [--as ALIAS] [--only PROPERTY]... [--env NAME=PROPERTY]... [--replace] "
                  "[--allow-dangerous-name]",
         .summary = "place an account at a path",
@@ -107,6 +108,7 @@ const struct command cmd_bind_commands[] = {
     {
         .name = "unbind", .run = command_call, .method = "Unbind",
         .members = unbind_members, .least = 2, .most = 2,
+        .arguments = {"PATH", "ALIAS"},
         .usage = "PATH ALIAS",
         .summary = "take one away",
         .help = "Removes the binding of an alias placed exactly at PATH. The account stays.",

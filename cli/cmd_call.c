@@ -113,6 +113,7 @@ static enum status cmd_call(struct invocation *invocation, struct failure *failu
 const struct command cmd_call_commands[] = {
     {
         .name = "call", .run = cmd_call, .options = NULL, .least = 1, .most = 2,
+        .arguments = {"METHOD", "JSON|-"},
         .usage = "METHOD [JSON|-]",
         .summary = "call a method of the agent",
         .help = "Calls METHOD of io.stepvault.Agent (docs/PROTOCOL.md) with the parameters in JSON, or on stdin for -, and "

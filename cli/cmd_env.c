@@ -141,6 +141,7 @@ const struct command cmd_env_commands[] = {
     {
         .name = "env", .subcommand = "set", .run = cmd_env_set, .method = "SetVariable",
         .members = env_set_members, .options = env_set_options, .least = 1, .most = COMMAND_ANY_NUMBER,
+        .arguments = {"NAME"},
         .usage = "NAME [--at PATH] [--raw]",
         .summary = "place a variable",
         .help = "Places a variable at a path: every step at or below it gets it. The value is read from stdin, without "
@@ -150,6 +151,7 @@ const struct command cmd_env_commands[] = {
     {
         .name = "env", .subcommand = "get", .run = cmd_env_get, .method = "GetVariable",
         .members = env_members, .options = env_at_options, .least = 1, .most = 1,
+        .arguments = {"NAME"},
         .usage = "NAME [--at PATH]",
         .summary = "print one",
         .help = "Prints the exact bytes of the variable placed exactly at the path, and a newline only on a terminal.",
@@ -164,6 +166,7 @@ const struct command cmd_env_commands[] = {
     {
         .name = "env", .subcommand = "unset", .run = command_call, .method = "UnsetVariable",
         .members = env_members, .options = env_at_options, .least = 1, .most = 1,
+        .arguments = {"NAME"},
         .usage = "NAME [--at PATH]",
         .summary = "take one away",
         .help = "Removes the variable, or the block, placed exactly at the path.",
@@ -171,6 +174,7 @@ const struct command cmd_env_commands[] = {
     {
         .name = "env", .subcommand = "block", .run = command_call, .method = "BlockVariable",
         .members = env_members, .options = env_at_options, .least = 1, .most = 1,
+        .arguments = {"NAME"},
         .usage = "NAME [--at PATH]",
         .summary = "hide an inherited one",
         .help = "Steps at or below the path no longer get NAME from above it.",

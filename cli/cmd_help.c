@@ -8,7 +8,10 @@
 
 #define WIDTH 79
 #define INDENT 4
-#define SUMMARY_COLUMN 22
+#define SUBJECT_COLUMN 20
+#define SUMMARY_COLUMN (2 + sizeof("stepvault") + SUBJECT_COLUMN)
+#define OPTION_COLUMN_MAX 28 /* a longer option has its text in the next line */
+#define HEAD_MAX 64
 
 /* Length of the next piece that is not broken: a word, or `[an option with its value]` as a whole. */
 static size_t piece_length(const char *text)
@@ -62,14 +65,35 @@ static bool append_folded(struct secret *page, const char *text, size_t column, 
     return fits && secret_append_byte(page, '\n');
 }
 
+/* `--name VALUE` and its length. */
+static size_t option_head(const struct option_rule *rule, char destination[HEAD_MAX])
+{
+    bool has_value = rule->value != NULL;
+
+    snprintf(destination, HEAD_MAX, "--%s%s%s", rule->name, has_value ? " " : "",
+             has_value ? rule->value : "");
+    return strlen(destination);
+}
+
 static bool append_options(struct secret *page, const struct option_rule *rules)
 {
+    char head[HEAD_MAX];
+    size_t column = 0;
     bool fits = true;
 
+    for (const struct option_rule *rule = rules; rule != NULL && rule->name != NULL; rule++) {
+        size_t end = 2 + option_head(rule, head) + 2;
+
+        if (end > column && end <= OPTION_COLUMN_MAX)
+            column = end;
+    }
+    column = column > 0 ? column : 2 * INDENT;
     for (; fits && rules != NULL && rules->name != NULL; rules++) {
-        fits = secret_append_format(page, "  --%s%s%s\n%*s", rules->name, rules->value != NULL ? " " : "",
-                                    rules->value != NULL ? rules->value : "", 2 * INDENT, "") &&
-               append_folded(page, rules->help, 2 * INDENT, 2 * INDENT);
+        size_t length = option_head(rules, head);
+
+        fits = 2 + length + 2 <= column ? secret_append_format(page, "  %-*s", (int)column - 2, head)
+                                        : secret_append_format(page, "  %s\n%*s", head, (int)column, "");
+        fits = fits && append_folded(page, rules->help, column, column);
     }
     return fits;
 }
@@ -88,52 +112,70 @@ static bool append_usage(struct secret *page, const struct command *command)
 static bool append_command(struct secret *page, const struct command *command)
 {
     return append_usage(page, command) && secret_append_byte(page, '\n') &&
-           append_folded(page, command->help, 0, 0) &&
-           (command->options == NULL || command->options->name == NULL ||
-            (secret_append_text(page, "\nOptions:\n") && append_options(page, command->options))) &&
-           secret_append_text(page, "\nOptions of every command:\n") &&
-           append_options(page, command_common_options);
-}
-
-static bool append_summary(struct secret *page, const struct command *command)
-{
-    char words[COMMAND_WORDS_SIZE];
-
-    return secret_append_format(page, "  %-*s", SUMMARY_COLUMN - 2, command_words(command, words)) &&
-           append_folded(page, command->summary, SUMMARY_COLUMN, SUMMARY_COLUMN);
+           append_folded(page, command->help, 0, 0) && secret_append_byte(page, '\n') &&
+           append_options(page, command->options) &&
+           secret_append_text(page, "Also --vault FILE, --key-file FILE, --help: see stepvault help.\n");
 }
 
 static bool append_group(struct secret *page, const char *name)
 {
     struct command_walk walk = {0};
+    char words[COMMAND_WORDS_SIZE];
     bool fits = true;
 
     for (const struct command *command = command_next(&walk); fits && command != NULL;
          command = command_next(&walk)) {
         if (strcmp(command->name, name) == 0)
-            fits = append_usage(page, command) && secret_append_format(page, "%*s", 2 * INDENT, "") &&
-                   append_folded(page, command->summary, 2 * INDENT, 2 * INDENT);
+            fits = secret_append_format(page, "  stepvault %-*s", SUBJECT_COLUMN,
+                                        command_words(command, words)) &&
+                   append_folded(page, command->summary, SUMMARY_COLUMN, SUMMARY_COLUMN);
     }
     return fits && secret_append_format(page, "\nMore: stepvault help %s SUBCOMMAND\n", name);
 }
 
+/* `init, unlock` and `env set|get|list`: what the overview says of one subject. */
+static bool append_names(struct secret *names, const struct command *command, const struct command *previous)
+{
+    bool same = previous != NULL && strcmp(previous->name, command->name) == 0;
+
+    if (same)
+        return secret_append_format(names, "|%s", command->subcommand);
+    return secret_append_format(names, "%s%s%s%s", previous != NULL ? ", " : "", command->name,
+                                command->subcommand != NULL ? " " : "",
+                                command->subcommand != NULL ? command->subcommand : "");
+}
+
+static bool append_subjects(struct secret *page)
+{
+    CLEANUP(secret_reset) struct secret names = {0};
+    struct command_walk walk = {0};
+    const struct command *command = command_next(&walk);
+    bool fits = true;
+
+    while (fits && command != NULL) {
+        const char *subject = walk.subject;
+        const struct command *previous = NULL;
+
+        secret_clear(&names);
+        for (; fits && command != NULL && strcmp(walk.subject, subject) == 0;
+             previous = command, command = command_next(&walk))
+            fits = append_names(&names, command, previous);
+        fits = fits && secret_append_format(page, "  %-*s", SUBJECT_COLUMN - 2, subject) &&
+               append_folded(page, secret_text(&names), SUBJECT_COLUMN, SUBJECT_COLUMN);
+    }
+    return fits;
+}
+
 static bool append_overview(struct secret *page)
 {
-    struct command_walk walk = {0};
-    bool fits =
-        append_folded(page,
-                      "stepvault keeps secrets in one encrypted vault and gives each step exactly its own.",
-                      0, 0) &&
-        secret_append_text(page, "\n  stepvault COMMAND [OPTION...] [ARGUMENT...]\n\n");
-
-    for (const struct command *command = command_next(&walk); fits && command != NULL;
-         command = command_next(&walk))
-        fits = append_summary(page, command);
-    return fits && secret_append_text(page, "\nOptions of every command:\n") &&
-           append_options(page, command_common_options) && secret_append_byte(page, '\n') &&
-           append_folded(page,
-                         "More: stepvault help COMMAND, and the manual pages stepvault(1) and stepvault(7).",
-                         0, 0);
+    return secret_append_text(page,
+                              "stepvault keeps secrets in one vault and gives each step exactly its own.\n"
+                              "\n"
+                              "  stepvault COMMAND [OPTION...] [ARGUMENT...]\n"
+                              "\n") &&
+           append_subjects(page) && secret_append_text(page, "\nOptions of every command:\n") &&
+           append_options(page, command_common_options) &&
+           secret_append_text(page, "\nMore: stepvault help COMMAND, stepvault(1) and stepvault(7).\n");
 }
 
 enum status cmd_help_print(const char *name, const char *subcommand, struct failure *failure)
@@ -166,6 +208,7 @@ static enum status cmd_help(struct invocation *invocation, struct failure *failu
 const struct command cmd_help_commands[] = {
     {
         .name = "help", .run = cmd_help, .most = 2,
+        .arguments = {"COMMAND", "SUBCOMMAND"},
         .usage = "[COMMAND [SUBCOMMAND]]",
         .summary = "explain a command",
         .help = "Prints what there is to know of a command.",

@@ -98,16 +98,14 @@ enum status cmd_launch(struct invocation *invocation, struct failure *failure)
 /* ---- the commands ---- */
 
 static const struct option_rule run_options[] = {
-    {"deliver",                                                                   "FORM", true, "How accounts are handed over, `env` (default) or `auths`; repeatable."},
+    {"deliver",                                                                   "env|auths", true, "How accounts are handed over; default env; repeatable."},
     {"pristine",                                                                       NULL, false, "Starts with PATH, HOME, USER, SHELL, TERM, LANG, LC_*, TZ and PWD alone."},
-    {"keep",                                                                           "NAME", true,
-     "Keeps an inherited variable that would be taken out, because the vault knows it."},
+    {"keep",                                                                           "NAME", true, "Keeps an inherited variable that would be taken out, as the vault knows it."},
     {"reason", "TEXT", false, "Stands in the log, as a claim."},
     {0},
 };
 static const struct option_rule export_options[] = {
-    {"format", "FORM", false,
-     "`auths` (default), the document of the accounts; or `json`, names and values."},
+    {"format", "auths|json", false, "The document of the accounts (default), or names and values."},
     {"own",   NULL, false, "Only what is placed exactly at PATH."},
     {"reason",        "TEXT", false, "Stands in the log, as a claim."},
     {0 },
@@ -117,6 +115,7 @@ static const struct option_rule export_options[] = {
 const struct command cmd_launch_commands[] = {
     {
         .name = "run", .run = cmd_launch, .options = run_options,
+        .arguments = {"PATH", "CMD"},
         .usage = "[PATH] [--deliver FORM]... [--pristine] [--keep NAME]... [--reason TEXT] -- CMD [ARG...]",
         .summary = "run a step",
         .help = "Becomes CMD with what the step PATH (or $STEPVAULT_STEP) gets: variables in the environment, accounts as "
@@ -128,6 +127,7 @@ const struct command cmd_launch_commands[] = {
     },
     {
         .name = "export", .run = cmd_launch, .options = export_options,
+        .arguments = {"PATH"},
         .usage = "[PATH] [--format auths|json] [--own] [--reason TEXT]",
         .summary = "print what a step gets",
         .help = "Prints one JSON document with what the step PATH (or $STEPVAULT_STEP) gets. Logged like run.",

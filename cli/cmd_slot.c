@@ -336,6 +336,7 @@ const struct command cmd_slot_commands[] = {
     {
         .name = "slot", .subcommand = "remove", .run = cmd_slot_remove, .method = "RemoveSlot",
         .options = slot_remove_options, .least = 1, .most = 1,
+        .arguments = {"ID|KIND"},
         .usage = "ID|KIND [--passphrase-fd N | --key-file FILE]",
         .summary = "remove one",
         .help = "Removes the slot whose id begins with ID (4 digits at least), or the only one of KIND. Needs the "

@@ -98,6 +98,7 @@ const struct command cmd_step_commands[] = {
     {
         .name = "step", .subcommand = "add", .run = command_call, .method = "AddStep",
         .members = step_add_members, .options = step_add_options, .least = 1, .most = 1,
+        .arguments = {"PATH"},
         .usage = "PATH [--no-inherit]",
         .summary = "declare a step",
         .help = "Makes PATH a step that can be run, although nothing is placed there.",
@@ -105,6 +106,7 @@ const struct command cmd_step_commands[] = {
     {
         .name = "step", .subcommand = "list", .run = cmd_step_list, .method = "ListSteps",
         .members = under_members, .options = command_json_options, .most = 1,
+        .arguments = {"PATH"},
         .usage = "[PATH] [--json]",
         .summary = "list paths in use",
         .help = "Prints the paths at or under PATH: whether each is a step, and whether it inherits from above.",
@@ -112,6 +114,7 @@ const struct command cmd_step_commands[] = {
     {
         .name = "step", .subcommand = "show", .run = cmd_step_show, .method = "ShowStep",
         .members = path_members, .options = command_json_options, .least = 1, .most = 1,
+        .arguments = {"PATH"},
         .usage = "PATH [--json]",
         .summary = "explain what a step gets",
         .help = "Prints each name that the step gets, or would get if nothing nearer hid it: where it is placed, what it "
@@ -120,6 +123,7 @@ const struct command cmd_step_commands[] = {
     {
         .name = "step", .subcommand = "remove", .run = command_call, .method = "RemoveStep",
         .members = step_remove_members, .options = step_remove_options, .least = 1, .most = 1,
+        .arguments = {"PATH"},
         .usage = "PATH [--force]",
         .summary = "make a path no step any more",
         .help = "Refused while something is placed exactly at PATH, unless --force removes it as well.",

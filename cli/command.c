@@ -6,9 +6,9 @@
 #include <string.h>
 
 const struct option_rule command_common_options[] = {
-    {"vault",                                 "FILE", false, "The vault; else $STEPVAULT_VAULT, else $XDG_DATA_HOME/stepvault/vault.db."},
+    {"vault",                                 "FILE", false, "The vault; else $STEPVAULT_VAULT, else $XDG_DATA_HOME's."},
     {"key-file",                                  "FILE", false,
-     "Opens a locked vault for this command; else $STEPVAULT_KEY_FILE, else "
+     "Opens a locked vault; else $STEPVAULT_KEY_FILE, else "
      "$CREDENTIALS_DIRECTORY/stepvault.key."},
     {"help",                                       NULL, false, "Prints this and does nothing."},
     {"version",NULL, false, "Prints the version and does nothing."},
@@ -17,17 +17,30 @@ const struct option_rule command_common_options[] = {
 
 const struct option_rule command_json_options[] = {OPTION_JSON, {0}};
 
-/* In the order in which help lists them. */
-static const struct command *const groups[] = {
-    cmd_init_commands,    cmd_unlock_commands, cmd_status_commands, cmd_slot_commands,
-    cmd_account_commands, cmd_env_commands,    cmd_bind_commands,   cmd_step_commands,
-    cmd_launch_commands,  cmd_audit_commands,  cmd_call_commands,   cmd_help_commands,
+/* In the order in which help lists them; those of one subject stand together. */
+static const struct {
+    const char *subject;
+    const struct command *rows;
+} groups[] = {
+    {"the vault",        cmd_init_commands   },
+    {"the vault",        cmd_unlock_commands },
+    {"the vault",        cmd_status_commands },
+    {"ways to unlock",   cmd_slot_commands   },
+    {"accounts",         cmd_account_commands},
+    {"variables",        cmd_env_commands    },
+    {"placing accounts", cmd_bind_commands   },
+    {"steps",            cmd_step_commands   },
+    {"running a step",   cmd_launch_commands },
+    {"access log",       cmd_audit_commands  },
+    {"programs, help",   cmd_call_commands   },
+    {"programs, help",   cmd_help_commands   },
 };
 
 const struct command *command_next(struct command_walk *walk)
 {
     while (walk->group < sizeof groups / sizeof groups[0]) {
-        const struct command *command = &groups[walk->group][walk->row++];
+        const struct command *command = &groups[walk->group].rows[walk->row++];
+        walk->subject = groups[walk->group].subject;
         if (command->name != NULL)
             return command;
         *walk = (struct command_walk){.group = walk->group + 1};
@@ -68,15 +81,16 @@ static enum status unknown_subcommand(const char *name, const char *subcommand, 
 {
     struct command_walk walk = {0};
     struct option_nearest nearest = {.wanted = subcommand};
-    char choices[128] = "";
+    char choices[256] = "";
     size_t size = 0;
 
     for (const struct command *command = command_next(&walk); command != NULL;
          command = command_next(&walk)) {
         if (strcmp(command->name, name) != 0)
             continue;
-        size += (size_t)snprintf(choices + size, sizeof(choices) - size, "%s%s", size > 0 ? ", " : "",
-                                 command->subcommand);
+        if (size < sizeof(choices))
+            size += (size_t)snprintf(choices + size, sizeof(choices) - size, "%s%s", size > 0 ? ", " : "",
+                                     command->subcommand);
         if (subcommand != NULL)
             option_consider(&nearest, command->subcommand);
     }

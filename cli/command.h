@@ -34,6 +34,8 @@ struct command_member {
     const char *option;
 };
 
+#define COMMAND_ARGUMENTS_MAX 3
+
 struct command {
     const char *name;
     const char *subcommand; /* NULL: the command is one word */
@@ -41,7 +43,8 @@ struct command {
     const char *method;                   /* the agent's method, where the command is a call of one */
     const struct command_member *members; /* its parameters that come straight from the command line */
     const struct option_rule *options;
-    size_t least; /* arguments */
+    const char *arguments[COMMAND_ARGUMENTS_MAX]; /* what each is called, of the names in value.c */
+    size_t least;                                 /* arguments */
     size_t most;
     const char *usage;   /* what follows the command's words; may have several lines */
     const char *summary; /* for the list of commands */
@@ -53,6 +56,7 @@ struct command {
 struct command_walk {
     size_t group;
     size_t row;
+    const char *subject; /* of the row: what the overview files it under */
 };
 const struct command *command_next(struct command_walk *walk);
 

@@ -3,11 +3,19 @@
 #include <stdarg.h>
 #include <stddef.h>
 #include <stdint.h>
+#include <stdio.h>
 #include <string.h>
+#include <sys/mman.h>
+#include <unistd.h>
 
 #include <cmocka.h>
 
+#include "base/cleanup.h"
 #include "command.h"
+#include "value.h"
+
+#define SCREEN_LINES 24
+#define SCREEN_COLUMNS 80
 
 static bool has_option(const struct option_rule *rules, const char *name)
 {
@@ -69,6 +77,115 @@ static void no_option_is_declared_twice_or_hides_a_common_one(void **state)
     }
 }
 
+/* `env set: what is wrong`, for whoever adds a row. */
+#define FAIL_ROW(command, ...)                                                                               \
+    do {                                                                                                     \
+        char words_of_row[COMMAND_WORDS_SIZE];                                                               \
+        print_error("%s: ", command_words(command, words_of_row));                                           \
+        fail_msg(__VA_ARGS__);                                                                               \
+    } while (0)
+
+static void every_argument_has_a_name_that_says_what_it_is(void **state)
+{
+    (void)state;
+    struct command_walk walk = {0};
+    for (const struct command *command = command_next(&walk); command != NULL;
+         command = command_next(&walk)) {
+        size_t named = 0;
+
+        while (named < COMMAND_ARGUMENTS_MAX && command->arguments[named] != NULL)
+            named++;
+        if (command->run != cmd_launch && command->most != COMMAND_ANY_NUMBER && named != command->most)
+            FAIL_ROW(command, ".arguments names %zu arguments, and .most is %zu", named, command->most);
+        for (size_t i = 0; i < named; i++) {
+            if (value_kind_of(command->arguments[i]) == VALUE_UNKNOWN)
+                FAIL_ROW(command, "cli/value.c does not know the argument %s", command->arguments[i]);
+        }
+    }
+}
+
+static void every_value_of_an_option_has_a_name_that_says_what_it_is(void **state)
+{
+    (void)state;
+    struct command_walk walk = {0};
+    for (const struct command *command = command_next(&walk); command != NULL;
+         command = command_next(&walk)) {
+        for (const struct option_rule *rule = command->options; rule != NULL && rule->name != NULL; rule++) {
+            if (rule->value != NULL && value_kind_of(rule->value) == VALUE_UNKNOWN)
+                FAIL_ROW(command,
+                         "cli/value.c does not know the value %s of --%s; where it is one of some words, "
+                         "call it one|two",
+                         rule->value, rule->name);
+        }
+    }
+}
+
+static void choices_are_walked_word_by_word(void **state)
+{
+    const char *word = NULL;
+    size_t length = 0;
+    size_t position = 0;
+
+    (void)state;
+    assert_true(value_next_choice("env|auths", &position, &word, &length));
+    assert_int_equal(length, 3);
+    assert_memory_equal(word, "env", 3);
+    assert_true(value_next_choice("env|auths", &position, &word, &length));
+    assert_int_equal(length, 5);
+    assert_memory_equal(word, "auths", 5);
+    assert_false(value_next_choice("env|auths", &position, &word, &length));
+    assert_int_equal(value_kind_of("env|auths"), VALUE_CHOICE);
+    assert_int_equal(value_kind_of("FILE|-"), VALUE_FILE);
+    assert_int_equal(value_kind_of("FROBNICATION"), VALUE_UNKNOWN);
+}
+
+/* What cmd_help_print writes to stdout; NUL-terminated. */
+static void read_help(const char *name, const char *subcommand, char *page, size_t size)
+{
+    struct failure failure = {.sentence = ""};
+    CLEANUP(cleanup_close) int captured = memfd_create("help", MFD_CLOEXEC);
+    CLEANUP(cleanup_close) int kept = dup(STDOUT_FILENO);
+    ssize_t got;
+
+    fflush(stdout);
+    dup2(captured, STDOUT_FILENO);
+    assert_int_equal(cmd_help_print(name, subcommand, &failure), STATUS_OK);
+    dup2(kept, STDOUT_FILENO);
+    got = pread(captured, page, size - 1, 0);
+    assert_true(got > 0);
+    page[got] = '\0';
+}
+
+static void assert_fits_a_screen(const char *name, const char *subcommand)
+{
+    char page[16384];
+    const char *shown = name != NULL ? name : "";
+    const char *more = subcommand != NULL ? subcommand : "";
+    unsigned lines = 0;
+
+    read_help(name, subcommand, page, sizeof(page));
+    for (char *line = page; *line != '\0'; line += strcspn(line, "\n") + 1) {
+        lines++;
+        if (strcspn(line, "\n") >= SCREEN_COLUMNS)
+            fail_msg("stepvault help %s %s: line %u is wider than a screen", shown, more, lines);
+    }
+    if (lines > SCREEN_LINES)
+        fail_msg("stepvault help %s %s has %u lines, and a screen %d", shown, more, lines, SCREEN_LINES);
+}
+
+static void every_help_fits_a_screen(void **state)
+{
+    (void)state;
+    struct command_walk walk = {0};
+    assert_fits_a_screen(NULL, NULL);
+    for (const struct command *command = command_next(&walk); command != NULL;
+         command = command_next(&walk)) {
+        assert_fits_a_screen(command->name, command->subcommand);
+        if (command->subcommand != NULL)
+            assert_fits_a_screen(command->name, NULL);
+    }
+}
+
 static void assert_unknown(const char *name, const char *subcommand, const char *sentence)
 {
     struct failure failure = {.sentence = ""};
@@ -108,6 +225,10 @@ int main(void)
         cmocka_unit_test(every_row_says_what_it_is),
         cmocka_unit_test(members_come_from_options_and_arguments_that_exist),
         cmocka_unit_test(no_option_is_declared_twice_or_hides_a_common_one),
+        cmocka_unit_test(every_argument_has_a_name_that_says_what_it_is),
+        cmocka_unit_test(every_value_of_an_option_has_a_name_that_says_what_it_is),
+        cmocka_unit_test(choices_are_walked_word_by_word),
+        cmocka_unit_test(every_help_fits_a_screen),
         cmocka_unit_test(an_unknown_command_is_met_with_the_nearest),
         cmocka_unit_test(an_argument_that_was_not_given_is_null),
     };
