@@ -18,6 +18,10 @@
 static const char *const basic_names[] = {"PATH", "HOME", "USER", "SHELL", "TERM", "LANG", "TZ", "PWD"};
 #define BASIC_PREFIX "LC_"
 
+/* Room for the longest of <alias>.<property> and <VARIABLE>. */
+#define CREDENTIAL_NAME_SIZE (NAME_VARIABLE_MAX + 1u)
+#define KEY_CREDENTIAL "stepvault.key" /* where file_key_path looks for a key */
+
 void delivery_freep(struct delivery **delivery)
 {
     if (*delivery == NULL)
@@ -316,12 +320,47 @@ static bool next_property(const struct delivery_account *account, size_t *positi
     return false;
 }
 
-size_t delivery_size(const struct delivery *delivery, bool env, bool auths)
+/* A file of the folder of credentials. */
+struct credential {
+    size_t variable; /* where the walk stands */
+    size_t account;
+    size_t position;
+    char name[CREDENTIAL_NAME_SIZE];
+    const char *value;
+    size_t size;
+};
+
+/* Walks the folder's files: with `alone` the variables under their names, then <alias>.<property>. A dot is
+ * in neither, so no two have one name. */
+static bool next_credential(const struct delivery *delivery, bool alone, struct credential *credential)
 {
+    while (alone && credential->variable < delivery->count) {
+        const struct delivery_variable *variable = &delivery->variables[credential->variable++];
+        if (variable->blocked)
+            continue;
+        snprintf(credential->name, sizeof credential->name, "%s", variable->name);
+        credential->value = variable->value;
+        credential->size = variable->size;
+        return true;
+    }
+    for (; credential->account < delivery->account_count; credential->account++, credential->position = 0) {
+        const struct delivery_account *account = &delivery->accounts[credential->account];
+        const char *name;
+        if (!next_property(account, &credential->position, &name, &credential->value, &credential->size))
+            continue;
+        snprintf(credential->name, sizeof credential->name, "%s.%s", account->binding->name, name);
+        return true;
+    }
+    return false;
+}
+
+size_t delivery_size(const struct delivery *delivery, bool auths, bool credentials)
+{
+    struct credential credential = {0};
     const char *name, *value;
     size_t total = 0, size;
 
-    for (size_t i = 0; env && i < delivery->count; i++)
+    for (size_t i = 0; i < delivery->count; i++)
         if (!delivery->variables[i].blocked)
             total += strlen(delivery->variables[i].name) + delivery->variables[i].size + 2;
     for (size_t i = 0; auths && i < delivery->account_count; i++) {
@@ -330,7 +369,31 @@ size_t delivery_size(const struct delivery *delivery, bool env, bool auths)
         while (next_property(&delivery->accounts[i], &position, &name, &value, &size))
             total += strlen(name) + size + 6;
     }
+    while (credentials && next_credential(delivery, false, &credential))
+        total += strlen(credential.name) + credential.size + 2;
     return total;
+}
+
+enum status delivery_check_credentials(const struct delivery *delivery, const char *step, bool alone,
+                                       struct failure *failure)
+{
+    struct credential credential = {0};
+    bool any = false;
+
+    while (next_credential(delivery, alone, &credential)) {
+        any = true;
+        if (strcmp(credential.name, KEY_CREDENTIAL) == 0)
+            return failure_set(failure, STATUS_REFUSED,
+                               "the step %s would get the credential " KEY_CREDENTIAL
+                               ", which stepvault itself takes for the key of a vault",
+                               step);
+    }
+    if (any)
+        return STATUS_OK;
+    return failure_set(failure, STATUS_NOT_FOUND,
+                       "no %s at %s or above it, so there are no credentials to deliver "
+                       "(stepvault bind %s ACCOUNT binds an account)",
+                       alone ? "variable is placed and no account bound" : "account is bound", step, step);
 }
 
 static void write_values(const struct delivery *delivery, bool text, struct json_writer *writer)
@@ -372,19 +435,59 @@ void delivery_write_auths(const struct delivery *delivery, const char *key, stru
     json_close_object(writer);
 }
 
+static void append_entry(struct secret *block, const char *name, const char *value, size_t size,
+                         struct json_writer *writer)
+{
+    if (!secret_append_text(block, name) || !secret_append_byte(block, '=') ||
+        !secret_append(block, value, size) || !secret_append_byte(block, 0))
+        writer->failed = true;
+}
+
 void delivery_write_block(const struct delivery *delivery, struct json_writer *writer)
 {
     CLEANUP(secret_reset) struct secret block = {0};
 
     for (size_t i = 0; i < delivery->count; i++) {
         const struct delivery_variable *variable = &delivery->variables[i];
-        if (variable->blocked)
-            continue;
-        if (!secret_append_text(&block, variable->name) || !secret_append_byte(&block, '=') ||
-            !secret_append(&block, variable->value, variable->size) || !secret_append_byte(&block, 0))
-            writer->failed = true;
+        if (!variable->blocked)
+            append_entry(&block, variable->name, variable->value, variable->size, writer);
     }
     json_add_base64(writer, "environment", block.bytes, block.size);
+}
+
+static void write_credentials(const struct delivery *delivery, bool alone, bool text,
+                              struct json_writer *writer)
+{
+    struct credential credential = {0};
+
+    while (next_credential(delivery, alone, &credential)) {
+        if (text_is_utf8(credential.value, credential.size) != text)
+            continue;
+        if (text)
+            json_add_bytes(writer, credential.name, credential.value, credential.size);
+        else
+            json_add_base64(writer, credential.name, credential.value, credential.size);
+    }
+}
+
+void delivery_write_credentials(const struct delivery *delivery, bool alone, struct json_writer *writer)
+{
+    json_open_object(writer, "credentials");
+    write_credentials(delivery, alone, true, writer);
+    json_close_object(writer);
+    json_open_object(writer, "credentials_base64");
+    write_credentials(delivery, alone, false, writer);
+    json_close_object(writer);
+}
+
+void delivery_write_entries(const struct delivery *delivery, bool alone, struct json_writer *writer)
+{
+    CLEANUP(secret_reset) struct secret block = {0};
+    struct credential credential = {0};
+
+    while (next_credential(delivery, alone, &credential))
+        append_entry(&block, credential.name, credential.value, credential.size, writer);
+    json_add_base64(writer, "credentials_entries", block.bytes, block.size);
 }
 
 void delivery_write_document(const struct delivery *delivery, struct json_writer *writer)
@@ -471,13 +574,16 @@ static void write_leaf_account(const struct delivery *delivery, const struct del
     json_close_object(writer);
 }
 
-void delivery_write_leaf(const struct delivery *delivery, bool env, bool auths, struct json_writer *writer)
+void delivery_write_leaf(const struct delivery *delivery, bool env, bool auths, bool credentials,
+                         struct json_writer *writer)
 {
     json_open_array(writer, "deliver");
     if (env)
         json_add_text(writer, NULL, "env");
     if (auths)
         json_add_text(writer, NULL, "auths");
+    if (credentials)
+        json_add_text(writer, NULL, "credentials");
     json_close_array(writer);
     json_open_array(writer, "variables");
     for (size_t i = 0; i < delivery->count; i++)

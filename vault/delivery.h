@@ -66,8 +66,15 @@ enum status delivery_choose(struct vault *vault, const struct delivery_levels *l
                             delivery_observe *observe, void *context, struct failure *failure,
                             struct delivery **ret_delivery);
 
-/* Bytes of all values, names and documents, for the bound on a projection. */
-size_t delivery_size(const struct delivery *delivery, bool env, bool auths);
+/* Bytes of all values, names and documents, for the bound on a projection. The variables are counted once,
+ * wherever they go. */
+size_t delivery_size(const struct delivery *delivery, bool auths, bool credentials);
+
+/* STATUS_NOT_FOUND where the folder of credentials would be empty, which would hide a missing binding;
+ * STATUS_REFUSED where a file in it would be taken for something else. `alone`: the variables are in the
+ * folder, too. */
+enum status delivery_check_credentials(const struct delivery *delivery, const char *step, bool alone,
+                                       struct failure *failure);
 
 /* Members of a reply, or of the leaf. */
 void delivery_write_json(const struct delivery *delivery,
@@ -75,9 +82,14 @@ void delivery_write_json(const struct delivery *delivery,
 void delivery_write_auths(const struct delivery *delivery, const char *key, struct json_writer *writer);
 void delivery_write_block(const struct delivery *delivery, struct json_writer *writer);    /* environment */
 void delivery_write_document(const struct delivery *delivery, struct json_writer *writer); /* auths_base64 */
+/* credentials, credentials_base64 */
+void delivery_write_credentials(const struct delivery *delivery, bool alone, struct json_writer *writer);
+/* credentials_entries */
+void delivery_write_entries(const struct delivery *delivery, bool alone, struct json_writer *writer);
+/* drop */
 void delivery_write_drop(const struct vault *vault, const struct delivery *delivery,
-                         const struct json *inherited, const struct json *keep,
-                         struct json_writer *writer); /* drop */
-void delivery_write_leaf(const struct delivery *delivery, bool env, bool auths, struct json_writer *writer);
+                         const struct json *inherited, const struct json *keep, struct json_writer *writer);
+void delivery_write_leaf(const struct delivery *delivery, bool env, bool auths, bool credentials,
+                         struct json_writer *writer);
 
 #endif

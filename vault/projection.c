@@ -56,26 +56,41 @@ static enum status describe(const struct delivery *delivery, const struct projec
 
     json_writer_start(&writer, &object);
     json_open_object(&writer, NULL);
-    delivery_write_leaf(delivery, request->deliver_env, request->deliver_auths, &writer);
+    delivery_write_leaf(delivery, request->deliver_env, request->deliver_auths, request->deliver_credentials,
+                        &writer);
     json_close_object(&writer);
     if (writer.failed || !secret_append(&leaf->details, object.bytes + 1, object.size - 2))
         return failure_set_no_memory(failure);
     return STATUS_OK;
 }
 
+/* Where credentials are the only delivery the variables are among them, and the environment has none. */
+static bool credentials_alone(const struct projection_request *request)
+{
+    return request->deliver_credentials && !request->deliver_env && !request->deliver_auths;
+}
+
 static void render(const struct vault *vault, const struct delivery *delivery,
                    const struct projection_request *request, struct json_writer *writer)
 {
+    const struct delivery none = {0};
+    const bool alone = credentials_alone(request);
+    const struct delivery *environment = alone ? &none : delivery;
+
     if (request->block_form) {
-        delivery_write_block(delivery, writer);
-        delivery_write_drop(vault, delivery, request->inherited, request->keep, writer);
+        delivery_write_block(environment, writer);
+        delivery_write_drop(vault, environment, request->inherited, request->keep, writer);
         if (request->deliver_auths)
             delivery_write_document(delivery, writer);
+        if (request->deliver_credentials)
+            delivery_write_entries(delivery, alone, writer);
         return;
     }
-    delivery_write_json(delivery, writer);
+    delivery_write_json(environment, writer);
     if (request->deliver_auths)
         delivery_write_auths(delivery, "auths", writer);
+    if (request->deliver_credentials)
+        delivery_write_credentials(delivery, alone, writer);
 }
 
 enum status projection_project(struct vault *vault, const struct projection_request *request,
@@ -101,7 +116,12 @@ enum status projection_project(struct vault *vault, const struct projection_requ
                            "no account is bound at %s or above it, so there is no auths document to deliver "
                            "(stepvault bind %s ACCOUNT binds one)",
                            request->step, request->step);
-    size_t size = delivery_size(delivery, true, request->deliver_auths);
+    if (request->deliver_credentials) {
+        status = delivery_check_credentials(delivery, request->step, credentials_alone(request), failure);
+        if (status != STATUS_OK)
+            return status;
+    }
+    size_t size = delivery_size(delivery, request->deliver_auths, request->deliver_credentials);
     if (size > PROJECTION_MAX)
         return failure_set(failure, STATUS_TOO_LARGE, "the step %s would get %zu bytes, and %u is the most",
                            request->step, size, PROJECTION_MAX);

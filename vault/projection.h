@@ -14,6 +14,7 @@ struct projection_request {
     const char *step;
     bool deliver_env;
     bool deliver_auths;
+    bool deliver_credentials;
     bool block_form;              /* the form `environment`; else `json` */
     bool own;                     /* only what is placed exactly at the step */
     const struct json *inherited; /* arrays of names, or NULL */

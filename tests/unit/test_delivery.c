@@ -6,19 +6,25 @@
 #define JSON_FREEP __attribute__((cleanup(json_freep)))
 
 /* A projection's reply, NULL where it is refused; the turn ends with it. */
-static struct json *project_as(const char *step, bool auths, bool own)
+static struct json *project_request(const struct projection_request *request)
 {
-    struct projection_request request = {
-        .step = step, .deliver_env = true, .deliver_auths = auths, .own = own};
     struct json *json = NULL;
 
     world_begin("project");
-    if (world_end(projection_project(world.vault, &request, &world.leaf, &world.failure, &world.writer)) !=
+    if (world_end(projection_project(world.vault, request, &world.leaf, &world.failure, &world.writer)) !=
         STATUS_OK)
         return NULL;
     assert_int_equal(json_parse(world.reply.bytes, world.reply.size, "reply", &world.failure, &json),
                      STATUS_OK);
     return json;
+}
+
+static struct json *project_as(const char *step, bool auths, bool own)
+{
+    const struct projection_request request = {
+        .step = step, .deliver_env = true, .deliver_auths = auths, .own = own};
+
+    return project_request(&request);
 }
 
 static struct json *project(const char *step)
@@ -315,6 +321,152 @@ static void values_that_are_not_text_are_base64(void **state)
     assert_string_equal(variable(reply, "EMPTY"), "");
 }
 
+static const char *credential(const struct json *reply, const char *name)
+{
+    return json_member_text(json_member(reply, "credentials"), name);
+}
+
+static void credentials_are_files_of_alias_and_property(void **state)
+{
+    const struct projection_request request = {.step = "x", .deliver_env = true, .deliver_credentials = true};
+
+    (void)state;
+    assert_int_equal(world_add("git-hub", "{\"Token\":\"1\",\"token\":\"2\"}"), STATUS_OK);
+    assert_int_equal(bind_with("x", "git-hub", NULL, "{\"LOWER\":\"token\"}", false), STATUS_OK);
+    assert_int_equal(world_set("x", "GIT_HUB", "3"), STATUS_OK);
+    JSON_FREEP struct json *reply = project_request(&request);
+    assert_non_null(reply);
+    assert_int_equal(json_count(json_member(reply, "credentials")), 2);
+    assert_string_equal(credential(reply, "git_hub.Token"), "1");
+    assert_string_equal(credential(reply, "git_hub.token"), "2");
+    assert_string_equal(variable(reply, "GIT_HUB"), "3");
+    assert_string_equal(variable(reply, "LOWER"), "2");
+}
+
+static void where_credentials_are_alone_the_variables_are_files_too(void **state)
+{
+    const struct projection_request alone = {.step = "x/y", .deliver_credentials = true};
+    const struct projection_request both = {
+        .step = "x/y", .deliver_credentials = true, .deliver_auths = true};
+    struct variable_change change = {.path = "x", .name = "RAW", .value = "\xff", .size = 1};
+    bool replaced;
+
+    (void)state;
+    assert_int_equal(world_add("slack", "{\"token\":\"1\"}"), STATUS_OK);
+    assert_int_equal(world_bind("x", "slack", NULL), STATUS_OK);
+    assert_int_equal(world_set("x", "A", "2"), STATUS_OK);
+    assert_int_equal(world_set("x", "HIDDEN", "3"), STATUS_OK);
+    assert_int_equal(world_set("x/y", "B", ""), STATUS_OK);
+    block("x/y", "HIDDEN");
+    world_begin("set-variable");
+    assert_int_equal(world_end(variable_set(world.vault, &change, &world.failure, &replaced)), STATUS_OK);
+    JSON_FREEP struct json *reply = project_request(&alone);
+    assert_non_null(reply);
+    assert_int_equal(count_variables(reply), 0);
+    assert_int_equal(json_count(json_member(reply, "credentials")), 3);
+    assert_string_equal(credential(reply, "A"), "2");
+    assert_string_equal(credential(reply, "B"), "");
+    assert_string_equal(credential(reply, "slack.token"), "1");
+    assert_string_equal(json_member_text(json_member(reply, "credentials_base64"), "RAW"), "/w==");
+    JSON_FREEP struct json *with_auths = project_request(&both);
+    assert_non_null(with_auths);
+    assert_int_equal(count_variables(with_auths), 3);
+    assert_int_equal(json_count(json_member(with_auths, "credentials")), 1);
+}
+
+static void credentials_for_a_launcher_are_entries_and_drop_what_became_a_file(void **state)
+{
+    struct projection_request request = {.step = "x", .deliver_credentials = true, .block_form = true};
+    JSON_FREEP struct json *inherited = NULL;
+
+    (void)state;
+    assert_int_equal(world_add("slack", "{\"token\":\"1\"}"), STATUS_OK);
+    assert_int_equal(world_bind("x", "slack", NULL), STATUS_OK);
+    assert_int_equal(world_set("x", "A", "2"), STATUS_OK);
+    world_parse("[\"A\",\"OTHER\"]", &inherited);
+    request.inherited = inherited;
+    JSON_FREEP struct json *reply = project_request(&request);
+    assert_non_null(reply);
+    assert_string_equal(json_member_text(reply, "environment"), "");
+    assert_string_equal(json_member_text(reply, "credentials_entries"), "QT0yAHNsYWNrLnRva2VuPTEA");
+    assert_int_equal(json_count(json_member(reply, "drop")), 1);
+    request.deliver_env = true;
+    JSON_FREEP struct json *with_env = project_request(&request);
+    assert_non_null(with_env);
+    assert_string_equal(json_member_text(with_env, "credentials_entries"), "c2xhY2sudG9rZW49MQA=");
+    assert_int_equal(json_count(json_member(with_env, "drop")), 0);
+}
+
+static void a_folder_of_no_credentials_is_refused(void **state)
+{
+    struct projection_request request = {.step = "x", .deliver_env = true, .deliver_credentials = true};
+
+    (void)state;
+    assert_int_equal(world_set("x", "A", "1"), STATUS_OK);
+    assert_null(project_request(&request));
+    assert_int_equal(world.failure.status, STATUS_NOT_FOUND);
+    assert_non_null(strstr(world.failure.sentence, "no account is bound at x"));
+    request.deliver_env = false;
+    JSON_FREEP struct json *reply = project_request(&request);
+    assert_non_null(reply);
+    block("x/y", "A");
+    request.step = "x/y";
+    assert_null(project_request(&request));
+    assert_int_equal(world.failure.status, STATUS_NOT_FOUND);
+}
+
+static void a_credential_that_would_pass_for_a_vault_s_key_is_refused(void **state)
+{
+    struct projection_request request = {.step = "x", .deliver_credentials = true};
+
+    (void)state;
+    assert_int_equal(world_add("stepvault", "{\"key\":\"1\"}"), STATUS_OK);
+    assert_int_equal(bind_with("x", "stepvault", NULL, "{\"K\":\"key\"}", false), STATUS_OK);
+    assert_null(project_request(&request));
+    assert_int_equal(world.failure.status, STATUS_REFUSED);
+    assert_non_null(strstr(world.failure.sentence, "stepvault.key"));
+    request.deliver_env = true;
+    assert_null(project_request(&request));
+    request.deliver_credentials = false;
+    JSON_FREEP struct json *reply = project_request(&request);
+    assert_string_equal(variable(reply, "K"), "1");
+}
+
+static void credentials_count_towards_the_bound_and_stand_in_the_leaf(void **state)
+{
+    CLEANUP(secret_reset) struct secret line = {0};
+    struct projection_request request = {.step = "x", .deliver_env = true};
+    JSON_FREEP struct json *leaf = NULL;
+    uint8_t hash[MERKLE_HASH_SIZE];
+    static char properties[2 * 60000 + 64];
+    char app[8];
+
+    (void)state;
+    snprintf(properties, sizeof properties, "{\"a\":\"%060000u\",\"b\":\"%060000u\"}", 1u, 2u);
+    for (unsigned i = 0; i < 5; i++) {
+        snprintf(app, sizeof app, "app%u", i);
+        assert_int_equal(world_add(app, properties), STATUS_OK);
+        assert_int_equal(world_bind("x", app, NULL), STATUS_OK);
+    }
+    JSON_FREEP struct json *reply = project_request(&request);
+    assert_non_null(reply);
+    request.deliver_credentials = true;
+    assert_null(project_request(&request));
+    assert_int_equal(world.failure.status, STATUS_TOO_LARGE);
+    request.deliver_env = false;
+    JSON_FREEP struct json *alone = project_request(&request);
+    assert_non_null(alone);
+    assert_int_equal(log_read(world.vault, log_size(world.vault) - 1, &world.failure, &line, hash),
+                     STATUS_OK);
+    assert_int_equal(json_parse(line.bytes, line.size, "leaf", &world.failure, &leaf), STATUS_OK);
+    assert_int_equal(json_count(json_member(leaf, "deliver")), 1);
+    assert_string_equal(json_text(json_at(json_member(leaf, "deliver"), 0), NULL), "credentials");
+    const struct json *account = json_at(json_member(leaf, "accounts"), 0);
+    assert_int_equal(json_count(json_member(leaf, "accounts")), 5);
+    assert_int_equal(json_count(json_member(account, "properties")), 2);
+    assert_null(json_member(account, "names"));
+}
+
 /* Sets so many variables of this size at x in one turn. */
 static void fill(unsigned count, size_t size, const char *prefix)
 {
@@ -470,6 +622,12 @@ int main(void)
         TEST(own_takes_nothing_from_above),
         TEST(the_deepest_step_inherits_from_all_nine_levels),
         TEST(values_that_are_not_text_are_base64),
+        TEST(credentials_are_files_of_alias_and_property),
+        TEST(where_credentials_are_alone_the_variables_are_files_too),
+        TEST(credentials_for_a_launcher_are_entries_and_drop_what_became_a_file),
+        TEST(a_folder_of_no_credentials_is_refused),
+        TEST(a_credential_that_would_pass_for_a_vault_s_key_is_refused),
+        TEST(credentials_count_towards_the_bound_and_stand_in_the_leaf),
         TEST(a_projection_over_a_mebibyte_is_refused_before_its_leaf),
         TEST(two_thousand_variables_in_one_step_are_delivered_sorted_and_logged),
         TEST(more_names_than_a_leaf_can_list_are_refused_and_the_turn_goes_on),

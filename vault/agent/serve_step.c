@@ -178,10 +178,13 @@ static enum status read_forms(struct request *request, struct projection_request
             projection->deliver_env = true;
         else if (strcmp(name, "auths") == 0)
             projection->deliver_auths = true;
+        else if (strcmp(name, "credentials") == 0)
+            projection->deliver_credentials = true;
         else
-            return failure_set(&request->failure, STATUS_INVALID, "deliver knows env and auths only");
+            return failure_set(&request->failure, STATUS_INVALID,
+                               "deliver knows env, auths and credentials only");
     }
-    if (!projection->deliver_env && !projection->deliver_auths)
+    if (!projection->deliver_env && !projection->deliver_auths && !projection->deliver_credentials)
         return failure_set(&request->failure, STATUS_INVALID, "deliver names no form of delivery");
     projection->block_form = form != NULL && strcmp(form, "environment") == 0;
     if (form != NULL && !projection->block_form && strcmp(form, "json") != 0)
