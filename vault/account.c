@@ -4,6 +4,7 @@
 #include "base/cleanup.h"
 #include "base/clock.h"
 #include "base/name.h"
+#include "base/reference.h"
 #include "base/text.h"
 #include "binding.h"
 
@@ -219,13 +220,22 @@ static enum status add_properties(struct vault *vault, struct record_draft *draf
     return check_size(draft, failure);
 }
 
+/* An account added before references were there keeps its name, and cannot be meant by one. */
+static enum status check_new_app(const char *app, struct failure *failure)
+{
+    if (strcmp(app, REFERENCE_VARIABLES) == 0)
+        return failure_set(failure, STATUS_REFUSED,
+                           "no app is called %s: " REFERENCE_SCHEME "%s/NAME means a variable", app, app);
+    return name_check_app(app, failure);
+}
+
 /* The label of a new account, or why there can be none. */
 static enum status choose_label(struct vault *vault, const char *app, const char *label,
                                 struct failure *failure, const char **ret_label)
 {
     CLEANUP(records_reset) struct records accounts = {0};
 
-    enum status status = name_check_app(app, failure);
+    enum status status = check_new_app(app, failure);
     if (status == STATUS_OK && label != NULL)
         status = name_check_label(label, failure);
     if (status == STATUS_OK)

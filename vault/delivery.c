@@ -6,6 +6,7 @@
 #include "base/text.h"
 #include "binding.h"
 #include "borrow.h"
+#include "form.h"
 #include "interior.h"
 
 #include <stdlib.h>
@@ -400,12 +401,8 @@ static void write_values(const struct delivery *delivery, bool text, struct json
 {
     for (size_t i = 0; i < delivery->count; i++) {
         const struct delivery_variable *variable = &delivery->variables[i];
-        if (variable->blocked || text_is_utf8(variable->value, variable->size) != text)
-            continue;
-        if (text)
-            json_add_bytes(writer, variable->name, variable->value, variable->size);
-        else
-            json_add_base64(writer, variable->name, variable->value, variable->size);
+        if (!variable->blocked)
+            form_write(writer, text, variable->name, variable->value, variable->size);
     }
 }
 
@@ -435,14 +432,6 @@ void delivery_write_auths(const struct delivery *delivery, const char *key, stru
     json_close_object(writer);
 }
 
-static void append_entry(struct secret *block, const char *name, const char *value, size_t size,
-                         struct json_writer *writer)
-{
-    if (!secret_append_text(block, name) || !secret_append_byte(block, '=') ||
-        !secret_append(block, value, size) || !secret_append_byte(block, 0))
-        writer->failed = true;
-}
-
 void delivery_write_block(const struct delivery *delivery, struct json_writer *writer)
 {
     CLEANUP(secret_reset) struct secret block = {0};
@@ -450,7 +439,7 @@ void delivery_write_block(const struct delivery *delivery, struct json_writer *w
     for (size_t i = 0; i < delivery->count; i++) {
         const struct delivery_variable *variable = &delivery->variables[i];
         if (!variable->blocked)
-            append_entry(&block, variable->name, variable->value, variable->size, writer);
+            form_append(writer, &block, variable->name, variable->value, variable->size);
     }
     json_add_base64(writer, "environment", block.bytes, block.size);
 }
@@ -460,14 +449,8 @@ static void write_credentials(const struct delivery *delivery, bool alone, bool 
 {
     struct credential credential = {0};
 
-    while (next_credential(delivery, alone, &credential)) {
-        if (text_is_utf8(credential.value, credential.size) != text)
-            continue;
-        if (text)
-            json_add_bytes(writer, credential.name, credential.value, credential.size);
-        else
-            json_add_base64(writer, credential.name, credential.value, credential.size);
-    }
+    while (next_credential(delivery, alone, &credential))
+        form_write(writer, text, credential.name, credential.value, credential.size);
 }
 
 void delivery_write_credentials(const struct delivery *delivery, bool alone, struct json_writer *writer)
@@ -486,7 +469,7 @@ void delivery_write_entries(const struct delivery *delivery, bool alone, struct 
     struct credential credential = {0};
 
     while (next_credential(delivery, alone, &credential))
-        append_entry(&block, credential.name, credential.value, credential.size, writer);
+        form_append(writer, &block, credential.name, credential.value, credential.size);
     json_add_base64(writer, "credentials_entries", block.bytes, block.size);
 }
 
@@ -501,7 +484,7 @@ void delivery_write_document(const struct delivery *delivery, struct json_writer
     json_add_base64(writer, "auths_base64", document.bytes, document.size);
 }
 
-static bool is_given(const struct delivery *delivery, const char *name)
+const struct delivery_variable *delivery_find(const struct delivery *delivery, const char *name)
 {
     struct delivery_variable wanted = {.name = (char *)name};
     const struct delivery_variable *found =
@@ -509,7 +492,7 @@ static bool is_given(const struct delivery *delivery, const char *name)
             ? NULL
             : bsearch(&wanted, delivery->variables, delivery->count, sizeof wanted, compare_variables);
 
-    return found != NULL && !found->blocked;
+    return found != NULL && !found->blocked ? found : NULL;
 }
 
 static bool is_basic(const char *name)
@@ -541,10 +524,22 @@ void delivery_write_drop(const struct vault *vault, const struct delivery *deliv
         if (name == NULL || strlen(name) > NAME_VARIABLE_MAX || is_basic(name))
             continue;
         record_hash_final(vault, name, hash);
-        if (state_knows_name(&vault->state, hash) && !is_given(delivery, name) && !is_in(keep, name))
+        if (state_knows_name(&vault->state, hash) && delivery_find(delivery, name) == NULL &&
+            !is_in(keep, name))
             json_add_text(writer, NULL, name);
     }
     json_close_array(writer);
+}
+
+void delivery_write_account(const struct delivery_account *account, struct json_writer *writer)
+{
+    char id[33];
+
+    account_id(account->account, id);
+    json_add_text(writer, "alias", account->binding->name);
+    json_add_text(writer, "id", id);
+    json_add_text(writer, "app", account->account->where);
+    json_add_text(writer, "label", account->account->name);
 }
 
 static void write_leaf_account(const struct delivery *delivery, const struct delivery_account *account,
@@ -552,14 +547,9 @@ static void write_leaf_account(const struct delivery *delivery, const struct del
 {
     const char *name, *value;
     size_t position = 0, size;
-    char id[33];
 
-    account_id(account->account, id);
     json_open_object(writer, NULL);
-    json_add_text(writer, "alias", account->binding->name);
-    json_add_text(writer, "id", id);
-    json_add_text(writer, "app", account->account->where);
-    json_add_text(writer, "label", account->account->name);
+    delivery_write_account(account, writer);
     json_open_array(writer, "properties");
     while (next_property(account, &position, &name, &value, &size))
         json_add_text(writer, NULL, name);

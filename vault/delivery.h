@@ -76,6 +76,9 @@ size_t delivery_size(const struct delivery *delivery, bool auths, bool credentia
 enum status delivery_check_credentials(const struct delivery *delivery, const char *step, bool alone,
                                        struct failure *failure);
 
+/* The variable of that name; NULL where the step gets none. */
+const struct delivery_variable *delivery_find(const struct delivery *delivery, const char *name);
+
 /* Members of a reply, or of the leaf. */
 void delivery_write_json(const struct delivery *delivery,
                          struct json_writer *writer); /* variables, variables_base64 */
@@ -89,6 +92,8 @@ void delivery_write_entries(const struct delivery *delivery, bool alone, struct 
 /* drop */
 void delivery_write_drop(const struct vault *vault, const struct delivery *delivery,
                          const struct json *inherited, const struct json *keep, struct json_writer *writer);
+/* alias, id, app and label */
+void delivery_write_account(const struct delivery_account *account, struct json_writer *writer);
 void delivery_write_leaf(const struct delivery *delivery, bool env, bool auths, bool credentials,
                          struct json_writer *writer);
 

@@ -3,12 +3,13 @@
 
 #include "account.h"
 #include "base/cleanup.h"
-#include "base/text.h"
 #include "borrow.h"
 #include "delivery.h"
+#include "form.h"
 #include "log.h"
 #include "placement.h"
 #include "record.h"
+#include "resolution.h"
 #include "variable.h"
 
 #include <stdlib.h>
@@ -48,8 +49,9 @@ static enum status collect(struct vault *vault, const char *step, bool own, stru
 }
 
 /* The names that go out, for the log. */
-static enum status describe(const struct delivery *delivery, const struct projection_request *request,
-                            struct leaf *leaf, struct failure *failure)
+static enum status describe(const struct delivery *delivery, const struct resolution *resolution,
+                            const struct projection_request *request, struct leaf *leaf,
+                            struct failure *failure)
 {
     CLEANUP(secret_reset) struct secret object = {0};
     struct json_writer writer;
@@ -58,6 +60,8 @@ static enum status describe(const struct delivery *delivery, const struct projec
     json_open_object(&writer, NULL);
     delivery_write_leaf(delivery, request->deliver_env, request->deliver_auths, request->deliver_credentials,
                         &writer);
+    if (request->references != NULL)
+        resolution_write_leaf(resolution, &writer);
     json_close_object(&writer);
     if (writer.failed || !secret_append(&leaf->details, object.bytes + 1, object.size - 2))
         return failure_set_no_memory(failure);
@@ -71,13 +75,16 @@ static bool credentials_alone(const struct projection_request *request)
 }
 
 static void render(const struct vault *vault, const struct delivery *delivery,
-                   const struct projection_request *request, struct json_writer *writer)
+                   const struct resolution *resolution, const struct projection_request *request,
+                   struct json_writer *writer)
 {
     const struct delivery none = {0};
     const bool alone = credentials_alone(request);
     const struct delivery *environment = alone ? &none : delivery;
 
     if (request->block_form) {
+        if (request->references != NULL)
+            resolution_write_block(resolution, writer);
         delivery_write_block(environment, writer);
         delivery_write_drop(vault, environment, request->inherited, request->keep, writer);
         if (request->deliver_auths)
@@ -86,6 +93,8 @@ static void render(const struct vault *vault, const struct delivery *delivery,
             delivery_write_entries(delivery, alone, writer);
         return;
     }
+    if (request->references != NULL)
+        resolution_write_json(resolution, writer);
     delivery_write_json(environment, writer);
     if (request->deliver_auths)
         delivery_write_auths(delivery, "auths", writer);
@@ -93,11 +102,29 @@ static void render(const struct vault *vault, const struct delivery *delivery,
         delivery_write_credentials(delivery, alone, writer);
 }
 
+/* What the step gets, and what of it the references ask for. */
+static enum status choose(struct vault *vault, const struct projection_request *request, struct leaf *leaf,
+                          struct failure *failure, struct delivery_levels *levels,
+                          struct delivery **ret_delivery, struct resolution *ret_resolution)
+{
+    static const struct delivery_levels nothing = {0};
+
+    enum status status = collect(vault, request->step, request->own, failure, levels);
+    if (status == STATUS_OK && request->references != NULL)
+        status =
+            resolution_make(vault, request->step, levels, request->references, leaf, failure, ret_resolution);
+    if (status == STATUS_OK)
+        status = delivery_choose(vault, request->references_only ? &nothing : levels, request->deliver_env,
+                                 NULL, NULL, failure, ret_delivery);
+    return status;
+}
+
 enum status projection_project(struct vault *vault, const struct projection_request *request,
                                struct leaf *leaf, struct failure *failure, struct json_writer *writer)
 {
     struct delivery_levels levels = {0};
     CLEANUP(delivery_freep) struct delivery *delivery = NULL;
+    CLEANUP(resolution_reset) struct resolution resolution = {0};
 
     if (json_count(request->inherited) > PROJECTION_INHERITED_MAX ||
         json_count(request->keep) > PROJECTION_KEEP_MAX)
@@ -106,9 +133,7 @@ enum status projection_project(struct vault *vault, const struct projection_requ
             "at most %u inherited names and %u to keep are looked at (run --pristine inherits few)",
             PROJECTION_INHERITED_MAX, PROJECTION_KEEP_MAX);
     borrow_begin(vault);
-    enum status status = collect(vault, request->step, request->own, failure, &levels);
-    if (status == STATUS_OK)
-        status = delivery_choose(vault, &levels, request->deliver_env, NULL, NULL, failure, &delivery);
+    enum status status = choose(vault, request, leaf, failure, &levels, &delivery, &resolution);
     if (status != STATUS_OK)
         return status;
     if (request->deliver_auths && delivery->account_count == 0)
@@ -121,14 +146,15 @@ enum status projection_project(struct vault *vault, const struct projection_requ
         if (status != STATUS_OK)
             return status;
     }
-    size_t size = delivery_size(delivery, request->deliver_auths, request->deliver_credentials);
+    size_t size = delivery_size(delivery, request->deliver_auths, request->deliver_credentials) +
+                  resolution_size(&resolution);
     if (size > PROJECTION_MAX)
         return failure_set(failure, STATUS_TOO_LARGE, "the step %s would get %zu bytes, and %u is the most",
                            request->step, size, PROJECTION_MAX);
-    render(vault, delivery, request, writer);
+    render(vault, delivery, &resolution, request, writer);
     if (writer->failed)
         return failure_set_no_memory(failure);
-    status = describe(delivery, request, leaf, failure);
+    status = describe(delivery, &resolution, request, leaf, failure);
     if (status == STATUS_OK) {
         leaf->granted = true;
         status = log_append(vault, leaf, failure);
@@ -160,10 +186,8 @@ enum status projection_get_variable(struct vault *vault, const char *path, const
     if (value == NULL)
         return failure_set(failure, STATUS_NOT_FOUND, "%s is blocked at %s and has no value there", name,
                            path);
-    if (text_is_utf8(value, size))
-        json_add_bytes(writer, "value", value, size);
-    else
-        json_add_base64(writer, "value_base64", value, size);
+    form_write(writer, true, "value", value, size);
+    form_write(writer, false, "value_base64", value, size);
     if (writer->failed)
         return failure_set_no_memory(failure);
     leaf->granted = true;

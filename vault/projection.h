@@ -17,8 +17,10 @@ struct projection_request {
     bool deliver_credentials;
     bool block_form;              /* the form `environment`; else `json` */
     bool own;                     /* only what is placed exactly at the step */
+    bool references_only;         /* nothing but what `references` ask for */
     const struct json *inherited; /* arrays of names, or NULL */
     const struct json *keep;
+    const struct json *references; /* object of key to reference, or NULL */
 };
 
 /* Collects, renders into `writer` (members of the reply's parameters) and appends the leaf to the turn, in

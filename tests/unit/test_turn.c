@@ -312,7 +312,9 @@ static void filters_of_the_log_hold_one_by_one(void **state)
     static const char line[] = "{\"time\":\"2026-05-01T12:00:00.000Z\",\"outcome\":\"granted\",\"step\":"
                                "\"billing/notify\",\"who\":{\"uid\":7},"
                                "\"variables\":[\"A\",\"B\"],\"accounts\":[{\"id\":\"0f\",\"app\":\"slack\","
-                               "\"label\":\"work\",\"names\":[\"SLACK_TOKEN\"]}]}";
+                               "\"label\":\"work\",\"names\":[\"SLACK_TOKEN\"]}],"
+                               "\"references\":{\"variables\":[\"R\"],\"accounts\":[{\"id\":\"1f\",\"app\":"
+                               "\"stripe\",\"label\":\"live\"}]}}";
     const struct {
         struct job_filter filter;
         bool passes;
@@ -322,6 +324,9 @@ static void filters_of_the_log_hold_one_by_one(void **state)
         {{.variable = "B"},                                true },
         {{.variable = "SLACK_TOKEN"},                      true },
         {{.variable = "C"},                                false},
+        {{.variable = "R"},                                true },
+        {{.account = "stripe:live"},                       true },
+        {{.account = "stripe:test"},                       false},
         {{.account = "slack"},                             true },
         {{.account = "slack:work"},                        true },
         {{.account = "slack:home"},                        false},

@@ -164,20 +164,28 @@ static bool account_is(const struct json *object, const char *wanted)
            text_is(object, "label", colon + 1);
 }
 
-static bool accounts_pass(const struct json *leaf, const char *wanted)
+/* `object` is a leaf, or what it has of references. */
+static bool accounts_have(const struct json *object, const char *wanted)
 {
-    const struct json *accounts = json_member(leaf, "accounts");
-    bool found = account_is(leaf, wanted);
+    const struct json *accounts = json_member(object, "accounts");
+    bool found = false;
 
     for (size_t at = 0; !found && at < json_count(accounts); at++)
         found = account_is(json_at(accounts, at), wanted);
     return found;
 }
 
+static bool accounts_pass(const struct json *leaf, const char *wanted)
+{
+    return account_is(leaf, wanted) || accounts_have(leaf, wanted) ||
+           accounts_have(json_member(leaf, "references"), wanted);
+}
+
 static bool variables_pass(const struct json *leaf, const char *wanted)
 {
     const struct json *accounts = json_member(leaf, "accounts");
-    bool found = text_is(leaf, "variable", wanted) || list_has(json_member(leaf, "variables"), wanted);
+    bool found = text_is(leaf, "variable", wanted) || list_has(json_member(leaf, "variables"), wanted) ||
+                 list_has(json_member(json_member(leaf, "references"), "variables"), wanted);
 
     for (size_t at = 0; !found && at < json_count(accounts); at++)
         found = list_has(json_member(json_at(accounts, at), "names"), wanted);

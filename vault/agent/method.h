@@ -46,7 +46,7 @@ enum method_state { METHOD_ANY, METHOD_VAULT, METHOD_OPEN };
 #define METHOD_CALL_KEY                                                                                      \
     32u /* a slot key opens a locked vault for it, although it does not need an open one */
 
-#define METHOD_PARAMETERS_MAX 10
+#define METHOD_PARAMETERS_MAX 11
 
 struct method {
     const char *name;

@@ -165,6 +165,7 @@ enum status serve_remove_step(struct session *session, struct request *request)
     return placement_remove_step(session->vault, path, flag(request, "force"), &request->failure);
 }
 
+/* With references, nothing else need be delivered. */
 static enum status read_forms(struct request *request, struct projection_request *projection)
 {
     const struct json *deliver = json_member(request->parameters, "deliver");
@@ -184,7 +185,8 @@ static enum status read_forms(struct request *request, struct projection_request
             return failure_set(&request->failure, STATUS_INVALID,
                                "deliver knows env, auths and credentials only");
     }
-    if (!projection->deliver_env && !projection->deliver_auths && !projection->deliver_credentials)
+    projection->references_only = deliver != NULL && json_count(deliver) == 0;
+    if (projection->references_only && json_count(projection->references) == 0)
         return failure_set(&request->failure, STATUS_INVALID, "deliver names no form of delivery");
     projection->block_form = form != NULL && strcmp(form, "environment") == 0;
     if (form != NULL && !projection->block_form && strcmp(form, "json") != 0)
@@ -198,8 +200,9 @@ static enum status read_claims(struct request *request)
     const char *reason = text(request, "reason");
     const char *command = text(request, "command");
 
-    if (purpose != NULL && strcmp(purpose, "run") != 0 && strcmp(purpose, "export") != 0)
-        return failure_set(&request->failure, STATUS_INVALID, "purpose is run or export");
+    if (purpose != NULL && strcmp(purpose, "run") != 0 && strcmp(purpose, "export") != 0 &&
+        strcmp(purpose, "inject") != 0)
+        return failure_set(&request->failure, STATUS_INVALID, "purpose is run, export or inject");
     if (reason != NULL && strlen(reason) > REASON_MAX)
         return failure_set(&request->failure, STATUS_TOO_LARGE, "the reason is over %u bytes", REASON_MAX);
     if (command != NULL && strlen(command) > PATH_MAX)
@@ -217,6 +220,7 @@ enum status serve_project(struct session *session, struct request *request)
         .own = flag(request, "own"),
         .inherited = json_member(request->parameters, "inherited"),
         .keep = json_member(request->parameters, "keep"),
+        .references = json_member(request->parameters, "references"),
     };
     enum status status = name_check_path(projection.step, &request->failure);
 
