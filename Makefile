@@ -49,9 +49,9 @@ LAUNCH = $(wildcard cli/launch/*.c)
 MANAGE = $(wildcard cli/*.c)
 INTERFACE = $(wildcard vault/agent/io.stepvault.Agent.varlink)
 
-# What a failure is told with is the same sentence from both programs.
-REPORT = $(wildcard cli/report.c)
-LAUNCHER_SOURCES = $(LAUNCH) $(REPORT) $(CLIENT) $(BASE)
+# What both programs have: the sentence that a failure is told with, and the reader of .env files.
+SHARED = $(wildcard cli/report.c cli/dotenv.c cli/dotenv_reader.c)
+LAUNCHER_SOURCES = $(LAUNCH) $(SHARED) $(CLIENT) $(BASE)
 MANAGE_SOURCES = $(MANAGE) $(CLIENT) $(BASE) $(JSON) $(wildcard $(addprefix vault/crypto/,kdf.c slot.c seal.c))
 AGENT_SOURCES = $(AGENT) $(NOUNS) $(CATALOG) $(STORE) $(filter-out vault/crypto/kdf.c,$(CRYPTO)) $(JSON) $(BASE)
 LIBRARY_SOURCES = $(CLIENT) $(BASE)
