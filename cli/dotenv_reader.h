@@ -1,6 +1,6 @@
 /* How four readers of .env files read one assignment; dotenv.c chooses among them and compares them. Each is
- * held to what the real one does (tests/peers/dotenv_readers.py): it may refuse more, and never reads anything
- * else. */
+ * held to what the real one does (tests/peers/dotenv_readers.py): it may refuse more, and never reads
+ * anything else. */
 #ifndef STEPVAULT_CLI_DOTENV_READER_H
 #define STEPVAULT_CLI_DOTENV_READER_H
 
