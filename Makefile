@@ -237,8 +237,11 @@ lint: all
 INSTALLED_DOCS = $(wildcard README.md docs/*.md)
 MANUALS = $(wildcard docs/man/*.[1-8])
 UNITS = $(wildcard vault/agent/systemd/*.service vault/agent/systemd/*.socket)
-COMPLETIONS = $(wildcard cli/completion/stepvault.bash)
 to = $(DESTDIR)$(1)
+# Where each shell looks for what completes a command.
+BASH_COMPLETION = $(SHAREDIR)/bash-completion/completions/stepvault
+ZSH_COMPLETION = $(SHAREDIR)/zsh/site-functions/_stepvault
+FISH_COMPLETION = $(SHAREDIR)/fish/vendor_completions.d/stepvault.fish
 
 .PHONY: install uninstall clean
 install: all
@@ -256,11 +259,13 @@ install: all
 	for unit in $(UNITS); do install -d $(call to,$(LIBDIR)/systemd/user) && \
 		sed 's|@libexecdir@|$(LIBEXECDIR)|g' $$unit | \
 		install -m 644 /dev/stdin $(call to,$(LIBDIR)/systemd/user)/$${unit##*/} || exit 1; done
-	for words in $(COMPLETIONS); do \
-		install -D -m 644 $$words $(call to,$(SHAREDIR)/bash-completion/completions/stepvault) || exit 1; done
+	install -D -m 644 cli/completion/stepvault.bash $(call to,$(BASH_COMPLETION))
+	install -D -m 644 cli/completion/_stepvault $(call to,$(ZSH_COMPLETION))
+	install -D -m 644 cli/completion/stepvault.fish $(call to,$(FISH_COMPLETION))
 uninstall:
 	rm -f $(call to,$(BINDIR)/stepvault) $(call to,$(LIBDIR))/libstepvault.* $(call to,$(INCLUDEDIR)/stepvault.h) \
-		$(call to,$(LIBDIR)/pkgconfig/stepvault.pc) $(call to,$(SHAREDIR)/bash-completion/completions/stepvault) \
+		$(call to,$(LIBDIR)/pkgconfig/stepvault.pc) $(call to,$(BASH_COMPLETION)) \
+		$(call to,$(ZSH_COMPLETION)) $(call to,$(FISH_COMPLETION)) \
 		$(foreach page,$(MANUALS),$(call to,$(SHAREDIR)/man/man$(patsubst .%,%,$(suffix $(page)))/$(notdir $(page)))) \
 		$(foreach unit,$(UNITS),$(call to,$(LIBDIR)/systemd/user/$(notdir $(unit))))
 	rm -rf $(call to,$(LIBEXECDIR)) $(call to,$(SHAREDIR)/doc/stepvault) $(call to,$(SHAREDIR)/stepvault)

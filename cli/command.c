@@ -57,6 +57,8 @@ const struct command *command_find(const char *name, const char *subcommand)
 {
     struct command_walk walk = {0};
 
+    if (same(cmd_complete_command.name, name))
+        return &cmd_complete_command;
     for (const struct command *command = command_next(&walk); command != NULL;
          command = command_next(&walk)) {
         if (same(command->name, name) && same(command->subcommand, subcommand))

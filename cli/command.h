@@ -140,6 +140,9 @@ extern const struct command cmd_audit_commands[];
 extern const struct command cmd_call_commands[];
 extern const struct command cmd_help_commands[];
 
+/* Found by command_find, and in no list. */
+extern const struct command cmd_complete_command;
+
 /* run and export: passes the words on to the launcher. */
 enum status cmd_launch(struct invocation *invocation, struct failure *failure);
 

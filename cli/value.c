@@ -14,7 +14,7 @@ static const struct {
     {"ALIAS",         VALUE_ALIAS   },
     {"PROPERTY",      VALUE_PROPERTY},
     {"ID|KIND",       VALUE_SLOT    },
-    {"METHOD",        VALUE_METHOD  },
+    {"METHOD",        VALUE_TEXT    },
     {"COMMAND",       VALUE_TOPIC   },
     {"SUBCOMMAND",    VALUE_SUBTOPIC},
     {"CMD",           VALUE_COMMAND },

@@ -21,7 +21,6 @@ enum value_kind {
     VALUE_ALIAS,
     VALUE_PROPERTY,
     VALUE_SLOT,
-    VALUE_METHOD,
     VALUE_TOPIC,   /* a command of ours */
     VALUE_SUBTOPIC /* and its subcommand */
 };

@@ -7,6 +7,7 @@
 #include "base/reference.h"
 #include "base/text.h"
 #include "binding.h"
+#include "names.h"
 
 #include <stdlib.h>
 #include <string.h>
@@ -106,6 +107,23 @@ static enum status ambiguous(const char *app, const struct records *accounts, st
     return failure_set(failure, STATUS_AMBIGUOUS, "%s has %zu accounts: %s", app, accounts->count, choices);
 }
 
+/* No account of the app `name`; or, of the app `app`, none labelled `name`. */
+static enum status missing(struct vault *vault, enum names_sort sort, const char *app, const char *name,
+                           struct failure *failure)
+{
+    char near[NAMES_NEAR_SIZE];
+    const char *whose = app != NULL ? app : "of";
+    const char *between = app != NULL ? ":" : " ";
+
+    enum status status = names_near(vault, sort, app, name, failure, near);
+    if (status != STATUS_OK)
+        return status;
+    if (near[0] != '\0')
+        return failure_set(failure, STATUS_NOT_FOUND, "there is no account %s%s%s; did you mean %s%s%s?",
+                           whose, between, name, app != NULL ? app : "", app != NULL ? ":" : "", near);
+    return failure_set(failure, STATUS_NOT_FOUND, "there is no account %s%s%s", whose, between, name);
+}
+
 static enum status resolve_app(struct vault *vault, const char *app, struct failure *failure,
                                struct record *ret_record)
 {
@@ -117,7 +135,7 @@ static enum status resolve_app(struct vault *vault, const char *app, struct fail
     if (status != STATUS_OK)
         return status;
     if (accounts.count == 0)
-        return failure_set(failure, STATUS_NOT_FOUND, "there is no account of %s", app);
+        return missing(vault, NAMES_APP, NULL, app, failure);
     if (accounts.count > 1)
         return ambiguous(app, &accounts, failure);
     *ret_record = accounts.items[0];
@@ -143,7 +161,7 @@ static enum status resolve_label(struct vault *vault, const char *account, const
     if (status == STATUS_OK)
         status = record_find(vault, RECORD_ACCOUNT, app, colon + 1, failure, ret_record, &found);
     if (status == STATUS_OK && !found)
-        status = failure_set(failure, STATUS_NOT_FOUND, "there is no account %s", account);
+        status = missing(vault, NAMES_LABEL, app, colon + 1, failure);
     return status;
 }
 

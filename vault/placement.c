@@ -3,14 +3,13 @@
 
 #include "base/cleanup.h"
 #include "base/name.h"
-#include "base/text.h"
+#include "names.h"
 
 #include <stdlib.h>
 #include <string.h>
 
 #define FIELD_STEP "step"
 #define FIELD_BOUNDARY "boundary"
-#define SUGGESTION_DISTANCE 2u
 
 bool placement_is_step(const struct record *path)
 {
@@ -170,38 +169,19 @@ enum status placement_list_steps(struct vault *vault, const char *under, struct 
     return status;
 }
 
-/* The nearest spelling among the neighbours of a path that is not in use. */
-static enum status suggest(struct vault *vault, const char *path, struct failure *failure,
-                           char suggestion[NAME_PATH_MAX + 1])
-{
-    CLEANUP(records_reset) struct records children = {0};
-    char parent[NAME_PATH_MAX + 1] = "/";
-    unsigned best = SUGGESTION_DISTANCE + 1;
-
-    suggestion[0] = '\0';
-    (void)name_path_parent(parent, path);
-    enum status status = list_children(vault, parent, failure, &children);
-    for (size_t i = 0; status == STATUS_OK && i < children.count; i++) {
-        unsigned distance = text_distance(path, children.items[i].where, SUGGESTION_DISTANCE);
-        if (distance < best) {
-            best = distance;
-            memcpy(suggestion, children.items[i].where, strlen(children.items[i].where) + 1);
-        }
-    }
-    return status;
-}
-
 enum status placement_missing(struct vault *vault, const char *path, struct failure *failure)
 {
-    char suggestion[NAME_PATH_MAX + 1];
+    char near[NAMES_NEAR_SIZE];
+    char parent[NAME_PATH_MAX + 1] = "/";
 
-    enum status status = suggest(vault, path, failure, suggestion);
+    (void)name_path_parent(parent, path);
+    enum status status = names_near(vault, NAMES_PATH, parent, path, failure, near);
     if (status != STATUS_OK)
         return status;
-    if (suggestion[0] != '\0' && strcmp(suggestion, path) != 0)
+    if (near[0] != '\0')
         return failure_set(failure, STATUS_NOT_FOUND,
                            "there is no step %s; did you mean %s? (stepvault step add %s makes it one)", path,
-                           suggestion, path);
+                           near, path);
     return failure_set(failure, STATUS_NOT_FOUND, "there is no step %s (stepvault step add %s makes it one)",
                        path, path);
 }

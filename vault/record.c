@@ -11,6 +11,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#define VISIT_PAGE 64u           /* rows */
 #define RECORD_HEAD_SIZE 4u      /* the length before the fields */
 #define RECORD_FIELD_OVERHEAD 8u /* u16 and u32 lengths, two NULs */
 #define RECORD_BODY_MAX (1024u * 1024u)
@@ -360,6 +361,67 @@ enum status record_list_linked(struct vault *vault, enum record_link link, const
     if (status == STATUS_OK)
         status = CHECK_ASKED_FOR(vault, link, hash, failure);
     return status == STATUS_OK ? open_rows(vault, &vault->rows, failure, ret_records) : status;
+}
+
+/* What is visited: rows of one look-up. */
+struct visited {
+    enum status (*page)(struct store *store, const uint8_t hash[STORE_LOOKUP_SIZE], const uint8_t *after,
+                        size_t limit, struct failure *failure, struct store_rows *rows);
+    size_t column;
+    uint8_t hash[STORE_LOOKUP_SIZE];
+};
+
+static enum status visit_rows(struct vault *vault, const struct visited *visited, record_visit *visit,
+                              void *context, struct failure *failure)
+{
+    uint8_t last[STORE_ID_SIZE];
+    const uint8_t *after = NULL;
+
+    do {
+        enum status status =
+            visited->page(vault->store, visited->hash, after, VISIT_PAGE, failure, &vault->rows);
+        if (status == STATUS_OK)
+            status = check_asked_for(&vault->rows, visited->column, visited->hash, failure);
+        for (size_t i = 0; status == STATUS_OK && i < vault->rows.count; i++) {
+            CLEANUP(record_reset) struct record record = {0};
+
+            memcpy(last, vault->rows.records[i].id, sizeof last);
+            status = record_open(vault, &vault->rows.records[i], failure, &record);
+            if (status == STATUS_OK && !visit(&record, context))
+                return STATUS_OK;
+        }
+        if (status != STATUS_OK)
+            return status;
+        after = last;
+    } while (vault->rows.count == VISIT_PAGE);
+    return STATUS_OK;
+}
+
+enum status record_visit_placed(struct vault *vault, const char *path, record_visit *visit, void *context,
+                                struct failure *failure)
+{
+    struct visited visited = {store_page_by_place, offsetof(struct store_record, place), {0}};
+
+    look_up_place(vault, RECORD_PATH, path, visited.hash);
+    return visit_rows(vault, &visited, visit, context, failure);
+}
+
+enum status record_visit_accounts(struct vault *vault, record_visit *visit, void *context,
+                                  struct failure *failure)
+{
+    struct visited visited = {store_page_by_place, offsetof(struct store_record, place), {0}};
+
+    look_up_place(vault, RECORD_ACCOUNT, "", visited.hash);
+    return visit_rows(vault, &visited, visit, context, failure);
+}
+
+enum status record_visit_linked(struct vault *vault, enum record_link link, const char *target,
+                                record_visit *visit, void *context, struct failure *failure)
+{
+    struct visited visited = {store_page_by_link, offsetof(struct store_record, link), {0}};
+
+    look_up(vault, link_words[link], target, "", visited.hash);
+    return visit_rows(vault, &visited, visit, context, failure);
 }
 
 void record_draft_add(struct record_draft *draft, const char *field, const void *value, size_t size)

@@ -76,6 +76,16 @@ enum record_link {
 enum status record_list_linked(struct vault *vault, enum record_link link, const char *target,
                                struct failure *failure, struct records *ret_records);
 
+/* The same one by one, in no order that means anything, for what may be too many to be opened all: goes on
+ * while `visit` returns true. The record is wiped behind it; `visit` itself looks nothing up. */
+typedef bool record_visit(const struct record *record, void *context);
+enum status record_visit_placed(struct vault *vault, const char *path, record_visit *visit, void *context,
+                                struct failure *failure);
+enum status record_visit_accounts(struct vault *vault, record_visit *visit, void *context,
+                                  struct failure *failure);
+enum status record_visit_linked(struct vault *vault, enum record_link link, const char *target,
+                                record_visit *visit, void *context, struct failure *failure);
+
 /* A record to be written. Zero, then record_draft_start; fields are added in any order, each name once. */
 struct record_draft {
     enum record_kind kind;

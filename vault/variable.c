@@ -4,6 +4,7 @@
 #include "base/cleanup.h"
 #include "base/clock.h"
 #include "base/name.h"
+#include "names.h"
 #include "placement.h"
 #include "record.h"
 
@@ -63,6 +64,22 @@ enum status variable_set(struct vault *vault, const struct variable_change *chan
     return status;
 }
 
+static enum status missing_everywhere(struct vault *vault, const char *path, const char *name,
+                                      struct failure *failure)
+{
+    char near[NAMES_NEAR_SIZE];
+
+    enum status status = names_near(vault, NAMES_VARIABLE, path, name, failure, near);
+    if (status != STATUS_OK)
+        return status;
+    if (near[0] != '\0')
+        return failure_set(failure, STATUS_NOT_FOUND,
+                           "no variable %s is placed at %s, or anywhere else; did you mean %s?", name, path,
+                           near);
+    return failure_set(failure, STATUS_NOT_FOUND, "no variable %s is placed at %s, or anywhere else", name,
+                       path);
+}
+
 enum status variable_missing(struct vault *vault, const char *path, const char *name, struct failure *failure)
 {
     CLEANUP(records_reset) struct records named = {0};
@@ -73,8 +90,7 @@ enum status variable_missing(struct vault *vault, const char *path, const char *
     if (status != STATUS_OK)
         return status;
     if (named.count == 0)
-        return failure_set(failure, STATUS_NOT_FOUND, "no variable %s is placed at %s, or anywhere else",
-                           name, path);
+        return missing_everywhere(vault, path, name, failure);
     for (size_t i = 0; i < named.count && at < sizeof places; i++)
         at += (size_t)snprintf(places + at, sizeof places - at, "%s%s", i == 0 ? "" : ", ",
                                named.items[i].where);

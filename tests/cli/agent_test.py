@@ -29,7 +29,7 @@ CALLS = {
     "RemoveAccount": {"account": "slack"}, "SetVariable": {"path": "/", "name": "TOKEN", "value": "t"},
     "GetVariable": {"path": "/", "name": "TOKEN"}, "ListVariables": {}, "UnsetVariable": {"path": "/", "name": "TOKEN"},
     "BlockVariable": {"path": "billing", "name": "TOKEN"}, "AddStep": {"path": "billing/notify"}, "ListSteps": {},
-    "ShowStep": {"path": "billing/notify"}, "Project": {"step": "billing/notify"},
+    "ShowStep": {"path": "billing/notify"}, "ListNames": {"kind": "path"}, "Project": {"step": "billing/notify"},
     "RemoveStep": {"path": "billing/notify", "force": True}, "ReadLog": {}, "VerifyLog": {}, "Checkpoint": {}, "LogKey": {},
 }
 FRESH = {"AddSlot", "RemoveSlot", "ReplacePassphrase"}

@@ -4,6 +4,7 @@
 #include "base/cleanup.h"
 #include "base/name.h"
 #include "base/text.h"
+#include "names.h"
 #include "placement.h"
 #include "projection.h"
 #include "variable.h"
@@ -163,6 +164,19 @@ enum status serve_remove_step(struct session *session, struct request *request)
     if (status != STATUS_OK)
         return status;
     return placement_remove_step(session->vault, path, flag(request, "force"), &request->failure);
+}
+
+enum status serve_list_names(struct session *session, struct request *request)
+{
+    const char *prefix = text(request, "prefix");
+    const struct names_request names = {
+        .kind = text(request, "kind"),
+        .prefix = prefix != NULL ? prefix : "",
+        .path = text(request, "path"),
+        .account = text(request, "account"),
+    };
+
+    return names_list(session->vault, &names, &request->failure, &request->reply.writer);
 }
 
 /* With references, nothing else need be delivered. */

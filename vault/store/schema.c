@@ -101,6 +101,10 @@ const char *const schema_statements[SCHEMA_STATEMENT_COUNT] = {
     [SCHEMA_FIND_BY_NAME] = "SELECT " RECORD_COLUMNS " FROM records WHERE name = ?1",
     [SCHEMA_FIND_BY_PLACE] = "SELECT " RECORD_COLUMNS " FROM records WHERE place = ?1 ORDER BY id",
     [SCHEMA_FIND_BY_LINK] = "SELECT " RECORD_COLUMNS " FROM records WHERE link = ?1 ORDER BY id",
+    [SCHEMA_PAGE_BY_PLACE] =
+        "SELECT " RECORD_COLUMNS " FROM records WHERE place = ?1 AND id > ?2 ORDER BY id LIMIT ?3",
+    [SCHEMA_PAGE_BY_LINK] =
+        "SELECT " RECORD_COLUMNS " FROM records WHERE link = ?1 AND id > ?2 ORDER BY id LIMIT ?3",
     [SCHEMA_SCAN_RECORDS] = "SELECT " RECORD_COLUMNS " FROM records WHERE id > ?1 ORDER BY id LIMIT ?2",
     [SCHEMA_PUT_SLOT] = "INSERT OR REPLACE INTO slots (id, kind, memory_kib, passes, lanes, salt, created_ms,"
                         " commitment, wrapped) VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9)",

@@ -145,6 +145,14 @@ enum status store_find_by_place(struct store *store, const uint8_t place[STORE_L
                                 struct failure *failure, struct store_rows *rows);
 enum status store_find_by_link(struct store *store, const uint8_t link[STORE_LOOKUP_SIZE],
                                struct failure *failure, struct store_rows *rows);
+/* The same in pages, so that a caller can stop: at most `limit` records with an id greater than `after`
+ * (NULL: from the first), in order of id. */
+enum status store_page_by_place(struct store *store, const uint8_t place[STORE_LOOKUP_SIZE],
+                                const uint8_t *after, size_t limit, struct failure *failure,
+                                struct store_rows *rows);
+enum status store_page_by_link(struct store *store, const uint8_t link[STORE_LOOKUP_SIZE],
+                               const uint8_t *after, size_t limit, struct failure *failure,
+                               struct store_rows *rows);
 /* At most `limit` records with an id greater than `after` (NULL: from the first), in order of id. */
 enum status store_scan_records(struct store *store, const uint8_t *after, size_t limit,
                                struct failure *failure, struct store_rows *rows);

@@ -124,6 +124,40 @@ static void bind_limit(sqlite3_stmt *statement, int position, size_t limit)
     (void)sqlite3_bind_int64(statement, position, limit > INT64_MAX ? INT64_MAX : (int64_t)limit);
 }
 
+/* Every id is greater than the empty one. */
+static void bind_after(sqlite3_stmt *statement, int position, const uint8_t *after)
+{
+    (void)sqlite3_bind_blob(statement, position, after == NULL ? (const void *)"" : after,
+                            after == NULL ? 0 : (int)STORE_ID_SIZE, SQLITE_STATIC);
+}
+
+static enum status page(struct store *store, enum schema_statement which, const uint8_t key[16],
+                        const uint8_t *after, size_t limit, struct failure *failure, struct store_rows *rows)
+{
+    struct row row = {.sqlite = store->sqlite, .table = "records", .failure = failure};
+    enum status status = sqlite_statement(store->sqlite, which, failure, &row.statement);
+    if (status != STATUS_OK)
+        return status;
+    (void)sqlite3_bind_blob(row.statement, 1, key, 16, SQLITE_STATIC);
+    bind_after(row.statement, 2, after);
+    bind_limit(row.statement, 3, limit);
+    return row_collect_records(&row, rows);
+}
+
+enum status store_page_by_place(struct store *store, const uint8_t place[STORE_LOOKUP_SIZE],
+                                const uint8_t *after, size_t limit, struct failure *failure,
+                                struct store_rows *rows)
+{
+    return page(store, SCHEMA_PAGE_BY_PLACE, place, after, limit, failure, rows);
+}
+
+enum status store_page_by_link(struct store *store, const uint8_t link[STORE_LOOKUP_SIZE],
+                               const uint8_t *after, size_t limit, struct failure *failure,
+                               struct store_rows *rows)
+{
+    return page(store, SCHEMA_PAGE_BY_LINK, link, after, limit, failure, rows);
+}
+
 enum status store_scan_records(struct store *store, const uint8_t *after, size_t limit,
                                struct failure *failure, struct store_rows *rows)
 {
@@ -131,9 +165,7 @@ enum status store_scan_records(struct store *store, const uint8_t *after, size_t
     enum status status = sqlite_statement(store->sqlite, SCHEMA_SCAN_RECORDS, failure, &row.statement);
     if (status != STATUS_OK)
         return status;
-    /* Every id is greater than the empty one. */
-    (void)sqlite3_bind_blob(row.statement, 1, after == NULL ? (const void *)"" : after,
-                            after == NULL ? 0 : (int)STORE_ID_SIZE, SQLITE_STATIC);
+    bind_after(row.statement, 1, after);
     bind_limit(row.statement, 2, limit);
     return row_collect_records(&row, rows);
 }
