@@ -31,6 +31,7 @@ static const struct {
     {"placing accounts", cmd_bind_commands   },
     {"steps",            cmd_step_commands   },
     {"running a step",   cmd_launch_commands },
+    {"running a step",   cmd_inject_commands },
     {"access log",       cmd_audit_commands  },
     {"programs, help",   cmd_call_commands   },
     {"programs, help",   cmd_help_commands   },

@@ -136,6 +136,7 @@ extern const struct command cmd_env_commands[];
 extern const struct command cmd_bind_commands[];
 extern const struct command cmd_step_commands[];
 extern const struct command cmd_launch_commands[];
+extern const struct command cmd_inject_commands[];
 extern const struct command cmd_audit_commands[];
 extern const struct command cmd_call_commands[];
 extern const struct command cmd_help_commands[];

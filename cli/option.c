@@ -69,6 +69,22 @@ static enum status unknown_option(const struct option_rule *rules, const struct 
     return failure_set(failure, STATUS_USAGE, "there is no option --%s here", name);
 }
 
+/* The few letters that people know from elsewhere, for the options that stand behind them. */
+static const char *spell_out(const char *word)
+{
+    static const char *const letters[][2] = {
+        {"-h", "--help"    },
+        {"-i", "--in-file" },
+        {"-o", "--out-file"}
+    };
+
+    for (size_t i = 0; i < sizeof(letters) / sizeof(letters[0]); i++) {
+        if (strcmp(word, letters[i][0]) == 0)
+            return letters[i][1];
+    }
+    return word;
+}
+
 /* Takes the option at argv[*position] and leaves *position at its last word. */
 static enum status take_option(const struct option_rule *rule, size_t count, char *const argv[],
                                size_t *position, struct failure *failure, struct option_values *values)
@@ -113,11 +129,10 @@ enum status option_parse(const struct option_rule *rules, const struct option_ru
             options_end = true;
             continue;
         }
-        if (strcmp(word, "-h") == 0)
-            word = "--help";
+        word = spell_out(word);
         rule = strncmp(word, "--", 2) == 0 ? option_find(rules, common, word) : NULL;
         if (rule == NULL)
-            return unknown_option(rules, common, word, failure);
+            return unknown_option(rules, common, argv[i], failure);
         status = take_option(rule, count, argv, &i, failure, &values);
         if (status != STATUS_OK)
             return status;
