@@ -290,6 +290,25 @@ static enum status write_and_answer(struct vault *vault, const struct record_dra
     return write_with_bindings(vault, &account, "account", writer, failure);
 }
 
+enum status account_draft(struct vault *vault, const char *app, const char *label,
+                          const struct json *properties, const char *note, struct failure *failure,
+                          struct record_draft *ret_draft)
+{
+    enum status status = check_new_app(app, failure);
+    if (status == STATUS_OK)
+        status = name_check_label(label, failure);
+    if (status == STATUS_OK)
+        status = check_properties(properties, failure);
+    if (status == STATUS_OK && note != NULL)
+        status = name_check_note(note, failure);
+    if (status != STATUS_OK)
+        return status;
+    record_draft_start(ret_draft, RECORD_ACCOUNT, app, label, app, NULL);
+    if (note != NULL)
+        record_draft_add_text(ret_draft, "note", note);
+    return add_properties(vault, ret_draft, properties, failure);
+}
+
 enum status account_add(struct vault *vault, const char *app, const char *label,
                         const struct json *properties, struct leaf *leaf, struct failure *failure,
                         struct json_writer *writer)
@@ -299,12 +318,43 @@ enum status account_add(struct vault *vault, const char *app, const char *label,
 
     enum status status = choose_label(vault, app, label, failure, &chosen);
     if (status == STATUS_OK)
-        status = check_properties(properties, failure);
-    if (status != STATUS_OK)
-        return status;
-    record_draft_start(&draft, RECORD_ACCOUNT, app, chosen, app, NULL);
-    status = add_properties(vault, &draft, properties, failure);
+        status = account_draft(vault, app, chosen, properties, NULL, failure, &draft);
     return status == STATUS_OK ? write_and_answer(vault, &draft, leaf, writer, failure) : status;
+}
+
+static bool field_is(const struct record *record, const char *field, const char *value, size_t size)
+{
+    size_t present_size;
+    const char *present = record_field(record, field, &present_size);
+
+    return present != NULL && present_size == size && secret_equal(present, value, size);
+}
+
+enum status account_merge(struct vault *vault, const struct record *previous, const struct record *given,
+                          struct failure *failure, struct record_draft *ret_draft, bool *ret_changed)
+{
+    const char *name, *value, *note = record_field(given, "note", NULL);
+    size_t position = 0, size;
+    bool changed = note != NULL && !field_is(previous, "note", note, strlen(note));
+
+    record_draft_start(ret_draft, RECORD_ACCOUNT, previous->where, previous->name, previous->where, previous);
+    record_draft_copy(ret_draft, note != NULL ? given : previous, "note");
+    while (record_next(previous, PROPERTY_PREFIX, &position, &name, &value, &size))
+        if (account_property(given, name, NULL) == NULL)
+            add_property(vault, ret_draft, name, value, size);
+    position = 0;
+    while (record_next(given, PROPERTY_PREFIX, &position, &name, &value, &size)) {
+        changed = changed || !field_is(previous, name - strlen(PROPERTY_PREFIX), value, size);
+        add_property(vault, ret_draft, name, value, size);
+    }
+    enum status status = check_size(ret_draft, failure);
+    if (status == STATUS_OK && changed) {
+        struct record next = record_draft_preview(ret_draft);
+        status = binding_check_names(vault, &next, failure);
+    }
+    if (status == STATUS_OK)
+        *ret_changed = changed;
+    return status;
 }
 
 enum status account_show(struct vault *vault, const char *account, struct failure *failure,
@@ -372,6 +422,7 @@ enum status account_set(struct vault *vault, const char *account, const struct j
     if (status != STATUS_OK)
         return status;
     record_draft_start(&draft, RECORD_ACCOUNT, previous.where, previous.name, previous.where, &previous);
+    record_draft_copy(&draft, &previous, "note");
     while (record_next(&previous, PROPERTY_PREFIX, &position, &name, &value, &size))
         if (json_member(properties, name) == NULL && !array_has(unset, name))
             add_property(vault, &draft, name, value, size);
@@ -406,6 +457,7 @@ enum status account_rename(struct vault *vault, const char *account, const char 
         return failure_set(failure, STATUS_EXISTS, "there is an account %s:%s already", previous.where,
                            label);
     record_draft_start(&draft, RECORD_ACCOUNT, previous.where, label, previous.where, &previous);
+    record_draft_copy(&draft, &previous, "note");
     while (record_next(&previous, PROPERTY_PREFIX, &position, &name, &value, &size))
         add_property(vault, &draft, name, value, size);
     status = check_size(&draft, failure);

@@ -33,6 +33,15 @@ enum status account_list(struct vault *vault, const char *app, struct failure *f
 enum status account_resolve(struct vault *vault, const char *account, struct failure *failure,
                             struct record *ret_record);
 
+/* For import.c: the record of a new account, after the checks of account_add that need no look at the vault;
+ * and `previous` with the properties and the note of `given`, after those of account_set. `*ret_changed` is
+ * false where it had them already. Drafts borrow the names. */
+enum status account_draft(struct vault *vault, const char *app, const char *label,
+                          const struct json *properties, const char *note, struct failure *failure,
+                          struct record_draft *ret_draft);
+enum status account_merge(struct vault *vault, const struct record *previous, const struct record *given,
+                          struct failure *failure, struct record_draft *ret_draft, bool *ret_changed);
+
 /* Its id in hexadecimal. */
 void account_id(const struct record *account, char destination[33]);
 

@@ -226,17 +226,13 @@ static bool document_is_asked_for(const struct vault *vault, const struct store_
     return memcmp(name, row->name, sizeof name) == 0;
 }
 
-static enum status record_open(struct vault *vault, const struct store_record *row, struct failure *failure,
+enum status record_open_sealed(struct vault *vault, const struct store_record *row, struct failure *failure,
                                struct record *ret_record)
 {
     CLEANUP(record_reset) struct record record = {.version = row->version};
     CLEANUP(secret_reset) struct secret associated = {0};
-    uint8_t term[SEAL_HASH_SIZE];
     size_t size = row->body_size - SEAL_OVERHEAD;
 
-    state_term_record(vault->keys->accumulator, row, term);
-    if (!state_matches(&vault->state, row->id, term))
-        return changed("another version of a row", failure);
     if (row->body_size < SEAL_OVERHEAD + RECORD_HEAD_SIZE || row->body_size > RECORD_BODY_MAX)
         return changed("its size", failure);
     record.document = secret_allocate(size);
@@ -256,6 +252,17 @@ static enum status record_open(struct vault *vault, const struct store_record *r
     *ret_record = record;
     memset(&record, 0, sizeof record);
     return STATUS_OK;
+}
+
+static enum status record_open(struct vault *vault, const struct store_record *row, struct failure *failure,
+                               struct record *ret_record)
+{
+    uint8_t term[SEAL_HASH_SIZE];
+
+    state_term_record(vault->keys->accumulator, row, term);
+    if (!state_matches(&vault->state, row->id, term))
+        return changed("another version of a row", failure);
+    return record_open_sealed(vault, row, failure, ret_record);
 }
 
 static enum status open_rows(struct vault *vault, const struct store_rows *rows, struct failure *failure,
@@ -482,6 +489,9 @@ void record_draft_start(struct record_draft *draft, enum record_kind kind, const
     } else {
         seal_random(draft->id, sizeof draft->id);
     }
+    /* Most fit into one block of the secret heap. */
+    if (!secret_reserve(&draft->fields, 200))
+        draft->failed = true;
     record_draft_add_text(draft, "kind", kinds[kind].word);
     record_draft_add_text(draft, "where", where);
     record_draft_add_text(draft, "name", name);
@@ -508,32 +518,16 @@ void record_draft_reset(struct record_draft *draft)
     secret_reset(&draft->finals);
 }
 
-/* The row's new term goes into the sum, its old names out and its new ones in. */
-static enum status account_for(struct vault *vault, const struct store_record *row, struct failure *failure)
-{
-    uint8_t term[SEAL_HASH_SIZE];
-
-    enum status status = store_find_by_id(vault->store, row->id, failure, &vault->rows);
-    if (status != STATUS_OK)
-        return status;
-    state_term_record(vault->keys->accumulator, row, term);
-    for (size_t i = 0; i < vault->rows.count; i++)
-        if (!state_remove_names(&vault->state, vault->rows.records[i].finals,
-                                vault->rows.records[i].finals_size))
-            return failure_set_no_memory(failure);
-    if (!state_add_names(&vault->state, row->finals, row->finals_size) ||
-        !state_change(&vault->state, row->id, term))
-        return failure_set_no_memory(failure);
-    return STATUS_OK;
-}
-
-static enum status seal_and_put(struct vault *vault, const struct record_draft *draft,
-                                struct failure *failure)
+enum status record_seal(struct vault *vault, const struct record_draft *draft, struct failure *failure,
+                        struct secret *body, struct record_sealed *ret_sealed)
 {
     CLEANUP(secret_reset) struct secret plain = {0};
     CLEANUP(secret_reset) struct secret associated = {0};
-    CLEANUP(secret_reset) struct secret body = {0};
-    struct store_record row = {.version = draft->version + 1, .epoch = vault->epoch};
+    struct record_sealed sealed = {
+        .row = {.version = draft->version + 1, .epoch = vault->epoch},
+          .exists = draft->exists
+    };
+    struct store_record *row = &sealed.row;
     size_t size = draft->fields.size;
     size_t padded = seal_padded_size(RECORD_HEAD_SIZE + size);
     uint8_t head[RECORD_HEAD_SIZE];
@@ -541,23 +535,50 @@ static enum status seal_and_put(struct vault *vault, const struct record_draft *
     if (padded + SEAL_OVERHEAD > RECORD_BODY_MAX)
         return failure_set(failure, STATUS_TOO_LARGE, "the record is over %u bytes", RECORD_BODY_MAX);
     seal_store_u32(head, (uint32_t)size);
-    memcpy(row.id, draft->id, sizeof row.id);
-    look_up_place(vault, draft->kind, draft->where, row.place);
-    look_up_name(vault, draft->kind, draft->where, draft->name, row.name);
-    look_up(vault, link_words[kinds[draft->kind].link], draft->link_target, "", row.link);
-    row.finals = draft->finals.bytes;
-    row.finals_size = draft->finals.size;
+    memcpy(row->id, draft->id, sizeof row->id);
+    look_up_place(vault, draft->kind, draft->where, row->place);
+    look_up_name(vault, draft->kind, draft->where, draft->name, row->name);
+    look_up(vault, link_words[kinds[draft->kind].link], draft->link_target, "", row->link);
+    row->finals = draft->finals.bytes;
+    row->finals_size = draft->finals.size;
+    secret_clear(body);
     if (draft->failed || !secret_reserve(&plain, padded) || !secret_append(&plain, head, sizeof head) ||
-        !secret_append(&plain, draft->fields.bytes, size) || !associate_all(vault, &row, &associated) ||
-        !secret_reserve(&body, padded + SEAL_OVERHEAD))
+        !secret_append(&plain, draft->fields.bytes, size) || !associate_all(vault, row, &associated) ||
+        !secret_reserve(body, padded + SEAL_OVERHEAD))
         return failure_set_no_memory(failure);
     memset(plain.bytes + plain.size, 0, padded - plain.size);
-    seal_close(body.bytes, vault->keys->record, plain.bytes, padded, associated.bytes, associated.size);
-    row.body = body.bytes;
-    row.body_size = padded + SEAL_OVERHEAD;
-    enum status status = account_for(vault, &row, failure);
+    seal_close(body->bytes, vault->keys->record, plain.bytes, padded, associated.bytes, associated.size);
+    body->size = padded + SEAL_OVERHEAD;
+    row->body = body->bytes;
+    row->body_size = body->size;
+    state_term_record(vault->keys->accumulator, row, sealed.term);
+    *ret_sealed = sealed;
+    return STATUS_OK;
+}
+
+/* The names that the row of this id gives now go out of the vault's set. */
+static enum status forget_names(struct vault *vault, const uint8_t id[STORE_ID_SIZE], struct failure *failure)
+{
+    enum status status = store_find_by_id(vault->store, id, failure, &vault->rows);
+
+    for (size_t i = 0; status == STATUS_OK && i < vault->rows.count; i++)
+        if (!state_remove_names(&vault->state, vault->rows.records[i].finals,
+                                vault->rows.records[i].finals_size))
+            status = failure_set_no_memory(failure);
+    return status;
+}
+
+enum status record_put(struct vault *vault, const struct record_sealed *sealed, struct failure *failure)
+{
+    const struct store_record *row = &sealed->row;
+
+    borrow_expire(vault);
+    enum status status = sealed->exists ? forget_names(vault, row->id, failure) : STATUS_OK;
+    if (status == STATUS_OK && (!state_add_names(&vault->state, row->finals, row->finals_size) ||
+                                !state_change(&vault->state, row->id, sealed->term)))
+        status = failure_set_no_memory(failure);
     if (status == STATUS_OK)
-        status = store_put_record(vault->store, &row, failure);
+        status = store_put_record(vault->store, row, failure);
     if (status != STATUS_OK)
         vault->broken = true;
     return status;
@@ -566,9 +587,12 @@ static enum status seal_and_put(struct vault *vault, const struct record_draft *
 enum status record_write(struct vault *vault, const struct record_draft *draft, struct failure *failure,
                          uint8_t ret_id[STORE_ID_SIZE])
 {
-    borrow_expire(vault);
-    enum status status = seal_and_put(vault, draft, failure);
+    CLEANUP(secret_reset) struct secret body = {0};
+    struct record_sealed sealed;
 
+    enum status status = record_seal(vault, draft, failure, &body, &sealed);
+    if (status == STATUS_OK)
+        status = record_put(vault, &sealed, failure);
     if (status != STATUS_OK)
         return status;
     if (ret_id != NULL)
@@ -579,11 +603,9 @@ enum status record_write(struct vault *vault, const struct record_draft *draft, 
 enum status record_remove(struct vault *vault, const struct record *record, struct failure *failure)
 {
     borrow_expire(vault);
-    enum status status = store_find_by_id(vault->store, record->id, failure, &vault->rows);
-    if (status == STATUS_OK && vault->rows.count == 1 &&
-        (!state_remove_names(&vault->state, vault->rows.records[0].finals,
-                             vault->rows.records[0].finals_size) ||
-         !state_change(&vault->state, record->id, NULL)))
+    enum status status = forget_names(vault, record->id, failure);
+    if (status == STATUS_OK && state_remembers(&vault->state, record->id) &&
+        !state_change(&vault->state, record->id, NULL))
         status = failure_set_no_memory(failure);
     if (status == STATUS_OK)
         status = store_remove_record(vault->store, record->id, failure);

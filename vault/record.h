@@ -5,6 +5,7 @@
 
 #include "base/secret.h"
 #include "base/status.h"
+#include "crypto/seal.h"
 #include "store/store.h"
 #include "vault.h"
 
@@ -120,6 +121,21 @@ void record_draft_reset(struct record_draft *draft);
 enum status record_write(struct vault *vault, const struct record_draft *draft, struct failure *failure,
                          uint8_t ret_id[STORE_ID_SIZE]);
 enum status record_remove(struct vault *vault, const struct record *record, struct failure *failure);
+
+/* A record sealed and not yet in the store: look-ups and ciphertext, nothing that is secret. */
+struct record_sealed {
+    struct store_record row; /* its finals lie in the draft, its body where record_seal put it */
+    uint8_t term[SEAL_HASH_SIZE];
+    bool exists; /* replaces the row of its id */
+};
+
+/* The two halves of record_write. Sealing needs no turn; `body` is cleared first. */
+enum status record_seal(struct vault *vault, const struct record_draft *draft, struct failure *failure,
+                        struct secret *body, struct record_sealed *ret_sealed);
+enum status record_put(struct vault *vault, const struct record_sealed *sealed, struct failure *failure);
+/* Opens what record_seal gave; nothing of it need be in the store. */
+enum status record_open_sealed(struct vault *vault, const struct store_record *row, struct failure *failure,
+                               struct record *ret_record);
 
 /* The hash of a final environment name. */
 void record_hash_final(const struct vault *vault, const char *name, uint8_t ret_hash[STORE_LOOKUP_SIZE]);

@@ -18,7 +18,7 @@ static enum status check_place(const char *path, const char *name, struct failur
     return status == STATUS_OK ? name_check_variable(name, failure) : status;
 }
 
-static enum status check_change(const struct variable_change *change, struct failure *failure)
+enum status variable_check(const struct variable_change *change, struct failure *failure)
 {
     enum status status = check_place(change->path, change->name, failure);
 
@@ -35,7 +35,21 @@ static enum status check_change(const struct variable_change *change, struct fai
     if (change->size > 0 && memchr(change->value, 0, change->size) != NULL)
         return failure_set(failure, STATUS_INVALID,
                            "the value of %s has a NUL byte, which no environment can hold", change->name);
-    return STATUS_OK;
+    return change->note == NULL ? STATUS_OK : name_check_note(change->note, failure);
+}
+
+void variable_draft(struct vault *vault, const struct variable_change *change, const struct record *previous,
+                    struct record_draft *ret_draft)
+{
+    record_draft_start(ret_draft, RECORD_VARIABLE, change->path, change->name, change->name, previous);
+    record_draft_add(ret_draft, "value", change->value, change->size);
+    if (change->allow_dangerous_name)
+        record_draft_add_text(ret_draft, "allowed", "");
+    if (change->note != NULL)
+        record_draft_add_text(ret_draft, "note", change->note);
+    else if (previous != NULL)
+        record_draft_copy(ret_draft, previous, "note");
+    record_draft_add_final(vault, ret_draft, change->name);
 }
 
 enum status variable_set(struct vault *vault, const struct variable_change *change, struct failure *failure,
@@ -45,19 +59,14 @@ enum status variable_set(struct vault *vault, const struct variable_change *chan
     CLEANUP(record_draft_reset) struct record_draft draft = {0};
     bool found;
 
-    enum status status = check_change(change, failure);
+    enum status status = variable_check(change, failure);
     if (status == STATUS_OK)
         status = record_find(vault, RECORD_VARIABLE, change->path, change->name, failure, &previous, &found);
     if (status == STATUS_OK)
         status = placement_use(vault, change->path, failure);
     if (status != STATUS_OK)
         return status;
-    record_draft_start(&draft, RECORD_VARIABLE, change->path, change->name, change->name,
-                       found ? &previous : NULL);
-    record_draft_add(&draft, "value", change->value, change->size);
-    if (change->allow_dangerous_name)
-        record_draft_add_text(&draft, "allowed", "");
-    record_draft_add_final(vault, &draft, change->name);
+    variable_draft(vault, change, found ? &previous : NULL, &draft);
     status = record_write(vault, &draft, failure, NULL);
     if (status == STATUS_OK)
         *ret_replaced = found;

@@ -3,6 +3,7 @@
 #ifndef STEPVAULT_VARIABLE_H
 #define STEPVAULT_VARIABLE_H
 
+#include "record.h"
 #include "vault.h"
 #include "json/json.h"
 
@@ -11,6 +12,7 @@ struct variable_change {
     const char *name;
     const void *value; /* bytes without NUL, at most NAME_VALUE_MAX */
     size_t size;
+    const char *note; /* one line of text; NULL: as it was */
     bool allow_dangerous_name;
 };
 
@@ -22,6 +24,12 @@ enum status variable_set(struct vault *vault, const struct variable_change *chan
 enum status variable_unset(struct vault *vault, const char *path, const char *name, struct failure *failure);
 
 enum status variable_block(struct vault *vault, const char *path, const char *name, struct failure *failure);
+
+/* For import.c: what variable_set refuses without a look at the vault, and the record that it would write in
+ * place of `previous` (NULL: none). The draft borrows path and name. */
+enum status variable_check(const struct variable_change *change, struct failure *failure);
+void variable_draft(struct vault *vault, const struct variable_change *change, const struct record *previous,
+                    struct record_draft *ret_draft);
 
 /* STATUS_NOT_FOUND with where else the name is placed. */
 enum status variable_missing(struct vault *vault, const char *path, const char *name,

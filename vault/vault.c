@@ -356,6 +356,11 @@ enum status vault_commit(struct vault *vault, struct failure *failure)
     return STATUS_OK;
 }
 
+void vault_fold(struct vault *vault)
+{
+    store_fold(vault->store);
+}
+
 /* The first turn of a new vault. */
 static enum status fill(struct vault *vault, const struct vault_new_slot *slots, size_t count,
                         const struct leaf_caller *caller, struct failure *failure)

@@ -52,6 +52,9 @@ void vault_freep(struct vault **vault);
 enum status vault_begin(struct vault *vault, struct failure *failure);
 enum status vault_commit(struct vault *vault, struct failure *failure);
 void vault_rollback(struct vault *vault);
+/* Ends the work of a turn that wrote much (import.h), once its callers have their replies. Nothing to do
+ * after any other turn. Not within a turn. */
+void vault_fold(struct vault *vault);
 bool vault_is_broken(const struct vault *vault);
 
 /* How far a turn has come. A call that fails after it moved the turn must not be committed with it. */

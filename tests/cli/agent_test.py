@@ -28,15 +28,17 @@ CALLS = {
     "Bind": {"path": "billing/notify", "account": "slack"}, "Unbind": {"path": "billing/notify", "alias": "slack"},
     "RemoveAccount": {"account": "slack"}, "SetVariable": {"path": "/", "name": "TOKEN", "value": "t"},
     "GetVariable": {"path": "/", "name": "TOKEN"}, "ListVariables": {}, "UnsetVariable": {"path": "/", "name": "TOKEN"},
-    "BlockVariable": {"path": "billing", "name": "TOKEN"}, "AddStep": {"path": "billing/notify"}, "ListSteps": {},
-    "ShowStep": {"path": "billing/notify"}, "ListNames": {"kind": "path"}, "Project": {"step": "billing/notify"},
+    "BlockVariable": {"path": "billing", "name": "TOKEN"},
+    "StageImport": {"variables": [{"path": "billing", "name": "IMPORTED", "value": "1"}], "replace": True, "commit": True},
+    "AddStep": {"path": "billing/notify"}, "ListSteps": {}, "ShowStep": {"path": "billing/notify"}, "ListNames": {"kind": "path"},
+    "Project": {"step": "billing/notify"},
     "RemoveStep": {"path": "billing/notify", "force": True}, "ReadLog": {}, "VerifyLog": {}, "Checkpoint": {}, "LogKey": {},
 }
 FRESH = {"AddSlot", "RemoveSlot", "ReplacePassphrase"}
 MANY = {"ReadLog", "VerifyLog"}
 ANYTIME = {"Status", "ListSlots"}
 LOGGED = {"AddSlot", "RemoveSlot", "ReplacePassphrase", "AddAccount", "SetAccount", "RenameAccount", "RemoveAccount", "SetVariable",
-          "GetVariable", "UnsetVariable", "BlockVariable", "Bind", "Unbind", "AddStep", "RemoveStep", "Project", "Checkpoint"}
+          "GetVariable", "UnsetVariable", "BlockVariable", "StageImport", "Bind", "Unbind", "AddStep", "RemoveStep", "Project", "Checkpoint"}
 
 
 # As systemd does: the descriptor becomes 3, then the agent.
@@ -548,6 +550,123 @@ def test_kill_at_any_moment_leaves_the_state_before_or_after():
             is_(error(client.many("VerifyLog")[-1]), None)
             is_(sum(leaf["action"] == "set-variable" for leaf in client.leaves()), told)
         is_(agent.end(), 0)
+
+
+# ---- imports ----
+
+def variables(first, count, path="imported", value="v"):
+    return [{"path": path, "name": f"N{number}", "value": value} for number in range(first, first + count)]
+
+
+def names_at(client, path):
+    return [row["name"] for row in client.call("ListVariables", path=path)["parameters"]["variables"]]
+
+
+def test_an_import_is_staged_in_many_calls_and_comes_with_one_commit():
+    with furnished() as (agent, client):
+        importer = agent.connect()
+        size = client.call("Status")["parameters"]["log_size"]
+        for first in range(0, 3000, 1000):
+            is_(importer.call("StageImport", variables=variables(first, 1000))["parameters"],
+                {"staged": first + 1000, "added": 0, "replaced": 0, "unchanged": 0})
+            is_((names_at(client, "imported"), client.call("Status")["parameters"]["log_size"]), ([], size))
+        account = {"app": "slack", "label": "work", "properties": {"token": "xoxb"}}
+        is_(importer.call("StageImport", accounts=[account], variables=[{"path": "/", "name": "BYTES", "value_base64": "/w=="}],
+                          commit=True)["parameters"], {"staged": 3002, "added": 3002, "replaced": 0, "unchanged": 0})
+        is_(len(names_at(client, "imported")), 3000)
+        is_(client.call("GetVariable", path="/", name="BYTES")["parameters"], {"value_base64": "/w=="})
+        leaves = [leaf for leaf in client.leaves() if leaf["action"] == "import"]
+        is_([leaf["part"] for leaf in leaves], [1, 2])
+        is_(sum(len(group["added"]) for leaf in leaves for group in leaf.get("imported", [])), 3001)
+        is_([(row["app"], row["label"], row["change"]) for row in leaves[1]["accounts"]], [("slack", "work", "added")])
+        is_([len(client.leaves(**filters)) for filters in ({"variable": "N2999"}, {"account": "slack:work"}, {"variable": "N3000"})],
+            [1, 1, 0])
+        is_(error(client.many("VerifyLog")[-1]), None)
+        is_(importer.call("StageImport", variables=variables(0, 3), commit=True)["parameters"]["unchanged"], 3)
+
+
+def test_a_connection_that_ends_before_the_commit_leaves_nothing():
+    with furnished() as (agent, client):
+        importer = agent.connect()
+        is_(error(importer.call("StageImport", variables=variables(0, 1000))), None)
+        importer.send(importer.request("StageImport", variables=variables(1000, 1000)))
+        importer.close()
+        importer = agent.connect()
+        is_(importer.call("StageImport", commit=True)["parameters"], {"staged": 0, "added": 0, "replaced": 0, "unchanged": 0})
+        is_(names_at(client, "imported"), [])
+
+
+def test_an_import_of_which_one_call_failed_is_not_committed_by_the_next():
+    failing = ({"variables": [{"path": "/", "name": "1", "value": ""}]}, {"variables": [{"path": "/", "name": "LD_PRELOAD", "value": ""}]},
+               {"variables": [{"path": "/", "name": "A"}]}, {"variables": [{"name": "A", "value": ""}]}, {"variables": variables(5, 1)},
+               {"vault": "/elsewhere"}, {"accounts": [{"app": "a", "label": "b", "properties": {"c": 1}}]})
+    with furnished() as (agent, client):
+        for parameters in failing:
+            importer = agent.connect()
+            # The calls after the one that fails are under way already.
+            for call in ({"variables": variables(0, 10)}, parameters, {"variables": variables(10, 10)}, {"commit": True}):
+                importer.send(importer.request("StageImport", **call))
+            replies = [importer.receive() for _ in range(4)]
+            check(error(replies[0]) is None and "error" in replies[1], (parameters, replies))
+            is_([error(reply) for reply in replies[2:]], ["Failed", "Failed"])
+            is_((parameters, names_at(client, "imported")), (parameters, []))
+        importer = agent.connect()
+        is_(error(importer.call("StageImport", variables=[{"path": "/", "name": "STRIPE_KEY", "value": "other"}], commit=True)), "Exists")
+        is_(error(importer.call("StageImport", variables=variables(0, 1), commit=True)), "Failed")
+        refused = [leaf for leaf in client.leaves(outcome="refused") if leaf["action"] == "import"]
+        is_(refused[-2]["why"], "Exists")
+        check("other" not in json.dumps(refused), refused)
+
+
+def test_imports_are_bounded_all_together():
+    with furnished() as (agent, client):
+        importers = [agent.connect() for _ in range(2)]
+        value = "x" * 65000
+        counts = [0, 0]
+        while True:
+            for which, importer in enumerate(importers):
+                batch = [{"path": f"i{which}", "name": f"N{counts[which] + number}", "value": value} for number in range(3)]
+                reply = importer.call("StageImport", variables=batch)
+                if "error" in reply:
+                    break
+                counts[which] += 3
+            else:
+                continue
+            break
+        is_(error(reply), "TooLarge")
+        check("64 MiB" in reply["parameters"]["message"], reply)
+        check(1020 <= sum(counts) <= 1035, counts)
+        # What the one that failed had staged is gone, and the other goes on.
+        is_(error(importers[1 - which].call("StageImport", commit=True)), None)
+        is_(len(names_at(client, f"i{1 - which}")), counts[1 - which])
+        importer = agent.connect()
+        for first in range(0, 200000, 4000):
+            is_(error(importer.call("StageImport", variables=variables(first, 4000, "c", ""))), None)
+        is_(error(importer.call("StageImport", variables=variables(200000, 1, "c", ""))), "TooLarge")
+
+
+def test_a_locked_vault_is_open_for_an_import_with_a_key_and_to_nobody_else():
+    with furnished() as (agent, client):
+        agent, client = lock(agent, client)
+        importer = agent.connect()
+        is_(error(importer.call("StageImport", variables=variables(0, 1))), "Locked")
+        importer = agent.connect()
+        for first in (0, 10):
+            is_(error(importer.call("StageImport", slot_key=slot_key(KEY), variables=variables(first, 10))), None)
+            is_(error(client.call("ListVariables")), "Locked")
+        is_(importer.call("StageImport", slot_key=slot_key(KEY), commit=True)["parameters"]["added"], 20)
+        is_(error(importer.call("ListVariables")), "Locked")
+        importer.call("StageImport", slot_key=slot_key(KEY), variables=variables(100, 10))
+        importer.close()
+        importer = agent.connect()
+        is_(error(importer.call("StageImport", slot_key=slot_key(OTHER_KEY), variables=variables(20, 10))), "WrongKey")
+        is_(error(importer.call("StageImport", slot_key=slot_key(KEY), variables=variables(20, 10), commit=True)), "Failed")
+        client.call("Unlock", slot_key=slot_key(KEY))
+        is_(len(names_at(client, "imported")), 20)
+        importer = agent.connect()
+        importer.call("StageImport", variables=variables(30, 10))
+        client.call("Lock")
+        is_(agent.wait(), 0)
 
 
 # ---- the agent of one command ----

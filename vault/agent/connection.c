@@ -2,6 +2,7 @@
 #include "agent/connection.h"
 
 #include "agent/job.h"
+#include "agent/stage.h"
 #include "base/cleanup.h"
 #include "base/clock.h"
 
@@ -160,7 +161,8 @@ bool connection_send(struct connection *connection)
             return false;
         connection->sent += (size_t)sent;
     }
-    connection->deadline_ms = 0;
+    /* Whoever stages holds memory, and perhaps a locked vault open, until the next call. */
+    connection->deadline_ms = connection->exchange.stage == NULL ? 0 : clock_monotonic_ms() + STAGE_IDLE_MS;
     connection->sent = 0;
     secret_reset(&connection->output);
     return true;
@@ -169,7 +171,8 @@ bool connection_send(struct connection *connection)
 bool connection_is_idle(const struct connection *connection)
 {
     return !connection->serving && !connection->ready && connection->job == NULL &&
-           connection_is_drained(connection) && input_left(connection) == 0;
+           connection->exchange.stage == NULL && connection_is_drained(connection) &&
+           input_left(connection) == 0;
 }
 
 size_t connection_held(const struct connection *connection)
@@ -180,6 +183,7 @@ size_t connection_held(const struct connection *connection)
 void connection_close(struct connection *connection)
 {
     job_freep(&connection->job);
+    stage_freep(&connection->exchange.stage);
     secret_reset(&connection->input);
     secret_reset(&connection->output);
     cleanup_close(&connection->descriptor);

@@ -184,11 +184,19 @@ static bool accounts_pass(const struct json *leaf, const char *wanted)
 static bool variables_pass(const struct json *leaf, const char *wanted)
 {
     const struct json *accounts = json_member(leaf, "accounts");
+    const struct json *imported = json_member(leaf, "imported");
     bool found = text_is(leaf, "variable", wanted) || list_has(json_member(leaf, "variables"), wanted) ||
                  list_has(json_member(json_member(leaf, "references"), "variables"), wanted);
 
     for (size_t at = 0; !found && at < json_count(accounts); at++)
         found = list_has(json_member(json_at(accounts, at), "names"), wanted);
+    for (size_t at = 0; !found && at < json_count(imported); at++) {
+        const struct json *names = json_at(imported, at);
+
+        found = list_has(json_member(names, "added"), wanted) ||
+                list_has(json_member(names, "replaced"), wanted) ||
+                list_has(json_member(names, "unchanged"), wanted);
+    }
     return found;
 }
 

@@ -78,6 +78,15 @@ static const struct method methods[] = {
      serve_block_variable,                      "block-variable",
      METHOD_OPEN,                                                                   0,
      {{"path", TEXT, REQUIRED}, {"name", TEXT, REQUIRED}}                                                                                                              },
+    {"StageImport",
+     serve_stage_import,                        "import",
+     METHOD_OPEN,                                                                   METHOD_ALONE | METHOD_STAGES,
+     {{"variables", PARAMETER_IMPORT_VARIABLES, OPTIONAL},
+      {"accounts", PARAMETER_IMPORT_ACCOUNTS, OPTIONAL},
+      {"replace", BOOLEAN, OPTIONAL},
+      {"allow_dangerous_name", BOOLEAN, OPTIONAL},
+      {"dry_run", BOOLEAN, OPTIONAL},
+      {"commit", BOOLEAN, OPTIONAL}}                                                                                                                                   },
     {"Bind",
      serve_bind,                                "bind",
      METHOD_OPEN,                                                                   0,
@@ -164,6 +173,22 @@ static const struct parameter new_slot_members[] = {
     {NULL,         0,      false   }
 };
 
+static const struct parameter import_variable_members[] = {
+    {"path",         TEXT, REQUIRED},
+    {"name",         TEXT, REQUIRED},
+    {"value",        TEXT, OPTIONAL},
+    {"value_base64", TEXT, OPTIONAL},
+    {"note",         TEXT, OPTIONAL},
+    {NULL,           0,    false   }
+};
+static const struct parameter import_account_members[] = {
+    {"app",        TEXT,   REQUIRED},
+    {"label",      TEXT,   REQUIRED},
+    {"properties", OBJECT, REQUIRED},
+    {"note",       TEXT,   OPTIONAL},
+    {NULL,         0,      false   }
+};
+
 const struct method *method_at(size_t index)
 {
     return index < sizeof(methods) / sizeof(methods[0]) - 1 ? &methods[index] : NULL;
@@ -210,12 +235,12 @@ static bool texts_fit(const struct json *value)
     return true;
 }
 
-static bool new_slots_fit(const struct json *value)
+static bool list_fits(const struct json *value, const struct parameter *members)
 {
     if (json_kind(value) != JSON_KIND_ARRAY)
         return false;
     for (size_t at = 0; at < json_count(value); at++) {
-        if (!members_fit(json_at(value, at), new_slot_members))
+        if (!members_fit(json_at(value, at), members))
             return false;
     }
     return true;
@@ -242,7 +267,11 @@ static bool value_fits(const struct json *value, enum parameter_kind kind)
     case PARAMETER_NEW_SLOT:
         return members_fit(value, new_slot_members);
     case PARAMETER_NEW_SLOTS:
-        return new_slots_fit(value);
+        return list_fits(value, new_slot_members);
+    case PARAMETER_IMPORT_VARIABLES:
+        return list_fits(value, import_variable_members);
+    case PARAMETER_IMPORT_ACCOUNTS:
+        return list_fits(value, import_account_members);
     }
     return false;
 }

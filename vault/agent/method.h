@@ -12,6 +12,7 @@
 
 struct session;
 struct job;
+struct stage;
 struct request;
 
 /* The text of io.stepvault.Agent.varlink, byte for byte; made by the Makefile. */
@@ -25,7 +26,9 @@ enum parameter_kind {
     PARAMETER_TEXTS,
     PARAMETER_SLOT_KEY,
     PARAMETER_NEW_SLOT,
-    PARAMETER_NEW_SLOTS
+    PARAMETER_NEW_SLOTS,
+    PARAMETER_IMPORT_VARIABLES,
+    PARAMETER_IMPORT_ACCOUNTS
 };
 
 struct parameter {
@@ -45,6 +48,8 @@ enum method_state { METHOD_ANY, METHOD_VAULT, METHOD_OPEN };
 #define METHOD_NO_KEY 16u   /* takes no slot_key */
 #define METHOD_CALL_KEY                                                                                      \
     32u /* a slot key opens a locked vault for it, although it does not need an open one */
+
+#define METHOD_STAGES 64u /* a call that fails spoils the import of its connection */
 
 #define METHOD_PARAMETERS_MAX 11
 
@@ -67,6 +72,7 @@ struct request {
     struct reply reply; /* members of the reply's parameters go to reply.writer */
     struct failure failure;
     struct job *job;               /* METHOD_MANY: what answers */
+    struct stage **stage;          /* METHOD_STAGES: of the call's connection, NULL in it before the first */
     const char *missing_interface; /* Varlink's own error instead of the failure */
 };
 

@@ -6,6 +6,7 @@
 
 #include "agent/method.h"
 #include "agent/session.h"
+#include "variable.h"
 
 /* serve_service.c */
 enum status serve_info(struct session *session, struct request *request);
@@ -43,6 +44,14 @@ enum status serve_show_step(struct session *session, struct request *request);
 enum status serve_remove_step(struct session *session, struct request *request);
 enum status serve_list_names(struct session *session, struct request *request);
 enum status serve_project(struct session *session, struct request *request);
+
+/* The value of `object`: exactly one of value and value_base64, whose bytes are decoded into `decoded`, which
+ * is cleared first. For serve_import.c, too. */
+enum status serve_read_value(const struct json *object, struct secret *decoded,
+                             struct variable_change *change, struct failure *failure);
+
+/* serve_import.c */
+enum status serve_stage_import(struct session *session, struct request *request);
 
 /* serve_log.c */
 enum status serve_read_log(struct session *session, struct request *request);

@@ -240,6 +240,7 @@ static void finish_turn(struct server *server)
         server->working += connection->job != NULL;
         send_output(server, connection);
     }
+    session_fold(server->session);
 }
 
 static void refuse_frame(struct server *server, struct connection *connection)

@@ -3,6 +3,7 @@
 
 #include "agent/job.h"
 #include "agent/journal.h"
+#include "agent/stage.h"
 #include "base/clock.h"
 #include "log.h"
 
@@ -79,6 +80,12 @@ enum status session_commit(struct session *session, struct failure *failure)
     return status;
 }
 
+void session_fold(struct session *session)
+{
+    if (session->vault != NULL && !session->turn)
+        vault_fold(session->vault);
+}
+
 static void session_wait(struct session *session, const char *action, bool granted, enum status why,
                          const struct leaf_caller *caller)
 {
@@ -125,6 +132,7 @@ void session_lock(struct session *session, const struct leaf_caller *caller, con
         leaf_reset(&leaf);
     }
     job_cancel_all(session);
+    stage_drop_all(session);
     session->unlocked = false;
     session->lifetime_at_ms = 0;
     session->idle_ms = 0;

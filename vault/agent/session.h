@@ -2,7 +2,8 @@
  * waits for the log.
  *
  * The vault is in one of three states: absent (no file), locked, or open. A locked vault may still be held
- * open for a single call or for jobs of callers who brought a key; to everybody else it is locked then, too.
+ * open for a single call, or for jobs and stages of callers who brought a key; to everybody else it is locked
+ * then, too.
  */
 #ifndef STEPVAULT_AGENT_SESSION_H
 #define STEPVAULT_AGENT_SESSION_H
@@ -19,13 +20,14 @@
 #include <stdint.h>
 
 struct job;
+struct stage;
 
 struct session {
     char path[PATH_MAX];
     unsigned wait_ms; /* for another process's lock on the vault */
     struct vault *vault;
     bool unlocked;      /* open for everybody; else the vault is open only for one call or for borrowers */
-    unsigned borrowers; /* jobs that hold the vault with a key of their own */
+    unsigned borrowers; /* jobs and stages that hold the vault with a key of their own */
     bool turn;          /* vault_begin was called */
     bool ending;        /* Lock was called: the agent ends when its reply is out */
     uint64_t lifetime_at_ms; /* of clock_boot_ms; 0: none */
@@ -39,6 +41,7 @@ struct session {
     size_t connections;
     struct leaf_caller self;
     struct job *jobs;
+    struct stage *stages;
 };
 
 /* "absent", "locked" or "open". */
@@ -55,6 +58,9 @@ enum status session_begin(struct session *session, struct failure *failure);
 /* Commits the turn, if there is one. On failure nothing of it is left. */
 enum status session_commit(struct session *session, struct failure *failure);
 void session_rollback(struct session *session);
+
+/* To be called between turns: what a large one left to be done for the file. */
+void session_fold(struct session *session);
 
 /* Notes a refusal that cannot be logged now: it waits, and the journal gets a line. */
 void session_refuse(struct session *session, const char *action, const struct leaf_caller *caller,

@@ -1,6 +1,7 @@
 /* Admission of a call, its serving, its leaf, and the commit of a turn. */
 #include "agent/turn.h"
 
+#include "agent/stage.h"
 #include "base/clock.h"
 #include "log.h"
 
@@ -70,6 +71,7 @@ static bool call_is_sound(struct turn *turn, struct exchange *exchange, const st
     case METHOD_FOUND:
         break;
     }
+    exchange->method = method;
     parameter = method_check(method, call->parameters);
     if (call->upgrade)
         reply_service_error(exchange->output, "MethodNotImplemented", "method", call->method);
@@ -79,8 +81,8 @@ static bool call_is_sound(struct turn *turn, struct exchange *exchange, const st
         reply_service_error(exchange->output, "ExpectedMore", NULL, NULL);
     if (exchange->output->size != exchange->start)
         return false;
-    exchange->method = method;
-    *turn->request = (struct request){.method = method, .parameters = call->parameters};
+    *turn->request =
+        (struct request){.method = method, .parameters = call->parameters, .stage = &exchange->stage};
     return true;
 }
 
@@ -236,7 +238,10 @@ static void answer(struct turn *turn, struct exchange *exchange)
         request->leaf.context = turn;
     }
     reply_open(&request->reply, exchange->output);
-    status = admit(session, request);
+    status = exchange->stage_spoilt && (exchange->method->flags & METHOD_STAGES)
+                 ? failure_set(&request->failure, STATUS_FAILED,
+                               "an earlier call of this import failed, so nothing of it is imported")
+                 : admit(session, request);
     if (status == STATUS_OK)
         status = serve(session, request, &broken);
     if (status == STATUS_OK && request->job == NULL) {
@@ -267,7 +272,9 @@ void turn_serve(struct turn *turn, struct exchange *exchange, const struct call 
     exchange->start = exchange->output->size;
     exchange->next = NULL;
     exchange->job = NULL;
+    exchange->method = NULL;
     exchange->in_turn = false;
+    exchange->granted = false;
     exchange->oneway = call->oneway;
     if (turn->first == NULL)
         turn->since_ms = clock_monotonic_ms();
@@ -280,6 +287,10 @@ void turn_serve(struct turn *turn, struct exchange *exchange, const struct call 
         answer(turn, exchange);
         leaf_reset(&turn->request->leaf);
         secret_wipe(&turn->request->key, sizeof(turn->request->key));
+    }
+    if (exchange->method != NULL && (exchange->method->flags & METHOD_STAGES) && !exchange->granted) {
+        exchange->stage_spoilt = true;
+        stage_end(&exchange->stage);
     }
     if (exchange->oneway)
         output_drop(exchange);

@@ -1,6 +1,8 @@
 /* The grammar of names, and the names that need care. */
 #include "base/name.h"
 
+#include "base/text.h"
+
 #include <stdint.h>
 #include <stdio.h>
 #include <string.h>
@@ -271,4 +273,18 @@ bool name_path_is_under(const char *path, const char *ancestor)
     if (strcmp(ancestor, "/") == 0)
         return true;
     return strncmp(path, ancestor, length) == 0 && (path[length] == '\0' || path[length] == '/');
+}
+
+enum status name_check_note(const char *note, struct failure *failure)
+{
+    size_t size = strlen(note);
+
+    if (size > NAME_NOTE_MAX)
+        return failure_set(failure, STATUS_TOO_LARGE, "a note has at most %u bytes", NAME_NOTE_MAX);
+    for (size_t at = 0; at < size; at++) {
+        if ((unsigned char)note[at] < ' ' || note[at] == 0x7f)
+            return failure_set(failure, STATUS_INVALID, "a note is one line without control characters");
+    }
+    return text_is_utf8(note, size) ? STATUS_OK
+                                    : failure_set(failure, STATUS_INVALID, "a note is UTF-8 text");
 }

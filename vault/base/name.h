@@ -17,6 +17,7 @@
 #define NAME_LABEL_MAX 64
 #define NAME_PROPERTY_MAX 128
 #define NAME_VALUE_MAX 65536 /* bytes of a variable's value, or of a property's */
+#define NAME_NOTE_MAX 1024   /* bytes of a note */
 
 /* Each check returns STATUS_OK, or STATUS_INVALID with a sentence that quotes the name (a name is not a
  * secret) and states the rule; name_check_variable returns STATUS_REFUSED for `STEPVAULT_`. A name that holds
@@ -28,6 +29,9 @@ enum status name_check_alias(const char *alias, struct failure *failure);   /* [
 enum status name_check_app(const char *app, struct failure *failure);       /* [a-z0-9][a-z0-9_-]* */
 enum status name_check_label(const char *label, struct failure *failure);   /* [A-Za-z0-9][A-Za-z0-9@._+-]* */
 enum status name_check_property(const char *property, struct failure *failure); /* [A-Za-z][A-Za-z0-9_-]* */
+
+/* A note is one line of UTF-8 text without control characters. The sentence does not quote it. */
+enum status name_check_note(const char *note, struct failure *failure);
 
 /* True if a variable of this name would steer the loader, a shell or an interpreter, or the programs that
  * read their settings from the environment of a login (research: sudo's initial_badenv_table and PAM's

@@ -152,6 +152,29 @@ int schema_create(sqlite3 *handle)
     return code;
 }
 
+static int each_index(sqlite3 *handle, bool make)
+{
+    int code = SQLITE_OK;
+    for (size_t i = 0; i < LENGTH_OF(format_1) && code == SQLITE_OK; i++) {
+        char drop[64];
+        if (strcmp(format_1[i].type, "index") != 0)
+            continue;
+        (void)snprintf(drop, sizeof(drop), "DROP INDEX %s", format_1[i].name);
+        code = sqlite3_exec(handle, make ? format_1[i].sql : drop, NULL, NULL, NULL);
+    }
+    return code;
+}
+
+int schema_drop_indices(sqlite3 *handle)
+{
+    return each_index(handle, false);
+}
+
+int schema_make_indices(sqlite3 *handle)
+{
+    return each_index(handle, true);
+}
+
 /* Whether column `column` of the row is this text. */
 static bool is_text(sqlite3_stmt *statement, int column, const char *text)
 {

@@ -58,6 +58,10 @@ extern const char *const schema_statements[SCHEMA_STATEMENT_COUNT];
  * code. */
 int schema_create(sqlite3 *handle);
 
+/* Take the indices of the tables away, and make them again, in the caller's transaction. SQLite codes. */
+int schema_drop_indices(sqlite3 *handle);
+int schema_make_indices(sqlite3 *handle);
+
 /* Whether the database has exactly the tables and indices of STORE_FORMAT, by their text. An SQLite code. */
 int schema_compare(sqlite3 *handle, bool *ret_same);
 

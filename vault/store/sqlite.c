@@ -9,6 +9,8 @@
 #include <string.h>
 
 #define FOLD_PAGES 1000 /* in the write-ahead log when a commit folds it into the file */
+#define NARROW_ROOM "PRAGMA cache_size = -2000"
+#define WIDE_ROOM "PRAGMA cache_size = -98304"
 #define RESERVE_STEP 65536
 #define RESERVE_SIZE                                                                                         \
     ((FOLD_PAGES + 100) * (4096 + 24)) /* and a last batch; a frame has 24 bytes of header                   \
@@ -54,7 +56,7 @@ static const char *const first_settings[] = {
 /* These have SQLite read the schema. */
 static const char *const settings[] = {
     "PRAGMA synchronous = FULL",
-    "PRAGMA cache_size = -2000",
+    NARROW_ROOM,
 };
 
 static const struct {
@@ -260,6 +262,12 @@ void sqlite_reserve(struct sqlite *sqlite)
         size += (sqlite3_int64)sizeof(zeros);
     }
     (void)log->pMethods->xSync(log, SQLITE_SYNC_NORMAL | SQLITE_SYNC_DATAONLY);
+}
+
+void sqlite_set_room(struct sqlite *sqlite, bool wide)
+{
+    (void)sqlite3_exec(sqlite->handle, wide ? WIDE_ROOM : NARROW_ROOM, NULL, NULL, NULL);
+    (void)sqlite3_wal_autocheckpoint(sqlite->handle, wide ? 0 : FOLD_PAGES);
 }
 
 void sqlite_freep(struct sqlite **sqlite)

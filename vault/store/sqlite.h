@@ -43,6 +43,9 @@ enum status sqlite_fold(struct sqlite *sqlite, struct failure *failure);
  */
 void sqlite_reserve(struct sqlite *sqlite);
 
+/* Room for a batch that writes much, and back: pages held in memory, and no folding by its commit. */
+void sqlite_set_room(struct sqlite *sqlite, bool wide);
+
 /* Closes (SQLite folds the write-ahead log if it can) and frees. */
 void sqlite_freep(struct sqlite **sqlite);
 

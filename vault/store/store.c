@@ -6,6 +6,7 @@
 #include "store/interior.h"
 #include "store/row.h"
 
+#include <malloc.h>
 #include <stdlib.h>
 #include <string.h>
 #include <time.h>
@@ -277,15 +278,64 @@ enum status store_writing_statement(struct store *store, enum schema_statement w
     return sqlite_statement(store->sqlite, which, failure, ret_statement);
 }
 
+enum status store_load_begin(struct store *store, bool most_are_new, struct failure *failure)
+{
+    if (!store->wide)
+        sqlite_set_room(store->sqlite, true);
+    store->wide = true;
+    if (!most_are_new)
+        return STATUS_OK;
+    store->loading = true;
+    int code = schema_drop_indices(store->sqlite->handle);
+    return code == SQLITE_OK ? STATUS_OK : sqlite_fail(store->sqlite, code, failure);
+}
+
+enum status store_load_end(struct store *store, struct failure *failure)
+{
+    if (!store->loading)
+        return STATUS_OK;
+    int code = schema_make_indices(store->sqlite->handle);
+    if (code != SQLITE_OK)
+        return sqlite_fail(store->sqlite, code, failure);
+    store->loading = false;
+    return STATUS_OK;
+}
+
+static void end_batch(struct store *store)
+{
+    if (store->wide)
+        sqlite_set_room(store->sqlite, false);
+    store->unfolded = store->unfolded || store->wide;
+    store->wide = false;
+    store->loading = false;
+    store->in_batch = false;
+}
+
+void store_fold(struct store *store)
+{
+    struct failure ignored;
+
+    if (!store->unfolded || store->in_batch)
+        return;
+    store->unfolded = false;
+    (void)sqlite_fold(store->sqlite, &ignored);
+    sqlite_reserve(store->sqlite);
+    (void)malloc_trim(0); /* what SQLite and the caller held of the batch goes back to the machine */
+}
+
 enum status store_commit(struct store *store, struct failure *failure)
 {
     sqlite3_stmt *statement = NULL;
     enum status status = store_writing_statement(store, SCHEMA_COMMIT, failure, &statement);
+    if (status == STATUS_OK && store->loading)
+        status = failure_set(failure, STATUS_FAILED, "the vault %s would be left without its indices",
+                             store->sqlite->path);
     if (status == STATUS_OK)
         status = sqlite_run(store->sqlite, statement, failure);
     if (status != STATUS_OK)
         store_rollback(store);
-    store->in_batch = false;
+    else
+        end_batch(store);
     return status;
 }
 
@@ -294,5 +344,5 @@ void store_rollback(struct store *store)
     struct failure ignored;
     if (store->in_batch && sqlite3_get_autocommit(store->sqlite->handle) == 0)
         (void)run_plain(store, SCHEMA_ROLLBACK, &ignored);
-    store->in_batch = false;
+    end_batch(store);
 }
