@@ -87,6 +87,9 @@ enum status record_visit_accounts(struct vault *vault, record_visit *visit, void
 enum status record_visit_linked(struct vault *vault, enum record_link link, const char *target,
                                 record_visit *visit, void *context, struct failure *failure);
 
+/* A kind's word in look-ups and documents. */
+const char *record_kind_word(enum record_kind kind);
+
 /* A record to be written. Zero, then record_draft_start; fields are added in any order, each name once. */
 struct record_draft {
     enum record_kind kind;
