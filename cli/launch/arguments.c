@@ -60,9 +60,11 @@ static enum status set_deliver(struct arguments *arguments, const char *value, s
         arguments->deliver_env = true;
     else if (strcmp(value, "auths") == 0)
         arguments->deliver_auths = true;
+    else if (strcmp(value, "credentials") == 0)
+        arguments->deliver_credentials = true;
     else
-        return failure_set(failure, STATUS_USAGE, "--deliver does not know \"%s\"; it knows env and auths",
-                           value);
+        return failure_set(failure, STATUS_USAGE,
+                           "--deliver does not know \"%s\"; it knows env, auths and credentials", value);
     return STATUS_OK;
 }
 

@@ -15,8 +15,9 @@ struct arguments {
     const char *vault;
     const char *key_file;
     const char *reason;
-    bool deliver_env; /* as said: both false means env */
+    bool deliver_env; /* as said: all false means env */
     bool deliver_auths;
+    bool deliver_credentials;
     bool pristine;
     bool own;
     bool format_json; /* else auths */

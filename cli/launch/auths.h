@@ -4,14 +4,14 @@
 
 #include "base/secret.h"
 #include "base/status.h"
+#include "launch/sealed.h"
 
 #define AUTHS_VARIABLE "STEPVAULT_AUTHS"
-#define AUTHS_PATH_SIZE 64
 
 /* Puts the document where this process, and what it becomes, has it open; `ret_path` is /proc/<pid>/fd/<n>.
  */
 enum status auths_deliver(const struct secret *document, struct failure *failure,
-                          char ret_path[AUTHS_PATH_SIZE]);
+                          char ret_path[SEALED_PATH_SIZE]);
 
 /* Closes what an outer run left open for us: the descriptor that `path` ends in, if it is such a memfd. */
 void auths_close_outer(const char *path);

@@ -6,6 +6,7 @@
 #include "base/text.h"
 #include "client/client.h"
 #include "launch/auths.h"
+#include "launch/credentials.h"
 
 #include <stdlib.h>
 #include <string.h>
@@ -40,11 +41,15 @@ static bool name_is_base(const char *name, size_t size)
     return false;
 }
 
+/* What is ours and not the command's. The folder of credentials is that of the service or run around us, and
+ * may hold the very key of the vault. */
 static bool name_is_own(const char *name, size_t size)
 {
     static const char prefix[] = "STEPVAULT_";
+    static const char folder[] = CREDENTIALS_VARIABLE;
 
-    return size >= strlen(prefix) && memcmp(name, prefix, strlen(prefix)) == 0;
+    return (size >= strlen(prefix) && memcmp(name, prefix, strlen(prefix)) == 0) ||
+           (size == strlen(folder) && memcmp(name, folder, size) == 0);
 }
 
 bool environment_read_outer(struct environment_plan *plan)
@@ -109,6 +114,9 @@ static bool own_write(const struct environment_plan *plan, struct secret *own)
     if (plan->auths_path != NULL)
         done = secret_append_text(own, AUTHS_VARIABLE "=") && secret_append_text(own, plan->auths_path) &&
                secret_append_byte(own, '\0');
+    if (plan->credentials_folder != NULL)
+        done = done && secret_append_text(own, CREDENTIALS_VARIABLE "=") &&
+               secret_append_text(own, plan->credentials_folder) && secret_append_byte(own, '\0');
     if (received->count > 0)
         done = done && secret_append_text(own, ENVIRONMENT_DELIVERED "=");
     for (size_t i = 0; done && i < received->count; i++)
@@ -157,7 +165,7 @@ enum status environment_build(struct environment_plan *plan, struct failure *fai
     CLEANUP(nameset_reset) struct nameset given = {0};
     const struct received *received = plan->received;
 
-    environment.entries = calloc(count_environ() + received->count + 3, sizeof(*environment.entries));
+    environment.entries = calloc(count_environ() + received->count + 4, sizeof(*environment.entries));
     if (environment.entries == NULL || !own_write(plan, &environment.own))
         return failure_set(failure, STATUS_NO_MEMORY, "out of memory for the environment");
     for (size_t i = 0; i < received->count; i++)

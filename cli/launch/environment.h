@@ -20,7 +20,8 @@ struct environment_plan {
     struct nameset outer; /* delivered by an outer run */
     struct nameset drop;  /* the agent's answer */
     const struct received *received;
-    const char *auths_path; /* or NULL */
+    const char *auths_path;         /* or NULL */
+    const char *credentials_folder; /* or NULL */
 };
 
 /* Puts what the caller's environment says of an outer run into `plan`->outer. False when memory is out. */

@@ -29,7 +29,8 @@ static enum status project(const struct arguments *arguments, const struct launc
     status = launch_ask(launch, "Project", &parameters, true, failure, &reply);
     if (status != STATUS_OK)
         return status;
-    return received_read(ask_parameters(&reply), !arguments->format_json, failure, ret_received);
+    return received_read(ask_parameters(&reply), arguments->format_json ? 0 : RECEIVED_AUTHS, failure,
+                         ret_received);
 }
 
 /* A JSON string is Unicode text: a value that is not has no form here, and leaving it out would be a lie. */

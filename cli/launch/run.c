@@ -3,6 +3,7 @@
 #include "client/ask.h"
 #include "client/received.h"
 #include "launch/auths.h"
+#include "launch/credentials.h"
 #include "launch/environment.h"
 #include "launch/launch.h"
 #include "launch/program.h"
@@ -22,12 +23,14 @@ struct run {
     struct environment environment;
     char program[PATH_MAX];
     bool program_known;
-    char auths_path[AUTHS_PATH_SIZE];
+    char auths_path[SEALED_PATH_SIZE];
+    struct credentials credentials;
     int exit_status; /* of a failure */
 };
 
 static void run_reset(struct run *run)
 {
+    credentials_remove(&run->credentials);
     environment_reset(&run->environment);
     received_reset(&run->received);
     secret_reset(&run->drop);
@@ -60,12 +63,21 @@ static enum status plan_prepare(struct run *run, struct failure *failure)
     return done ? STATUS_OK : failure_set_no_memory(failure);
 }
 
+/* The value of the caller's variable `name`, unless it is to be kept. */
+static const char *outer_value(struct run *run, const char *name)
+{
+    return nameset_has(&run->plan.keep, name, strlen(name)) ? NULL : getenv(name);
+}
+
 static void outer_close(struct run *run)
 {
-    const char *path = getenv(AUTHS_VARIABLE);
+    const char *document = outer_value(run, AUTHS_VARIABLE);
+    const char *folder = outer_value(run, CREDENTIALS_VARIABLE);
 
-    if (path != NULL && !nameset_has(&run->plan.keep, AUTHS_VARIABLE, strlen(AUTHS_VARIABLE)))
-        auths_close_outer(path);
+    if (document != NULL)
+        auths_close_outer(document);
+    if (folder != NULL)
+        credentials_close_outer(folder);
 }
 
 static bool element_is(struct wire_value element, const char *key, const char *expected)
@@ -113,6 +125,29 @@ static enum status program_look(struct run *run, struct failure *failure)
 
 /* ---- the question ---- */
 
+static bool append_deliver(const struct arguments *arguments, struct secret *parameters)
+{
+    const struct {
+        const char *name;
+        bool wanted;
+    } forms[] = {
+        {"env",         arguments->deliver_env || (!arguments->deliver_auths && !arguments->deliver_credentials)},
+        {"auths",       arguments->deliver_auths                                                                },
+        {"credentials", arguments->deliver_credentials                                                          },
+    };
+    const char *before = "\"";
+    bool done = secret_append_text(parameters, ",\"deliver\":[");
+
+    for (size_t i = 0; done && i < sizeof(forms) / sizeof(forms[0]); i++) {
+        if (!forms[i].wanted)
+            continue;
+        done = secret_append_text(parameters, before) && secret_append_text(parameters, forms[i].name) &&
+               secret_append_byte(parameters, '"');
+        before = ",\"";
+    }
+    return done && secret_append_byte(parameters, ']');
+}
+
 static bool append_keep(const struct arguments *arguments, struct secret *parameters)
 {
     bool done = secret_append_text(parameters, ",\"keep\":[");
@@ -138,15 +173,11 @@ static bool append_claims(const struct run *run, struct secret *parameters)
 static enum status question_write(struct run *run, struct failure *failure, struct secret *parameters)
 {
     const struct arguments *arguments = &run->arguments;
-    const bool env = arguments->deliver_env || !arguments->deliver_auths;
     enum status status;
 
     if (!secret_append_text(parameters, "\"step\":\"") || !secret_append_text(parameters, arguments->step) ||
-        !secret_append_text(parameters, "\",\"form\":\"environment\",\"deliver\":[") ||
-        !secret_append_text(parameters, env ? "\"env\"" : "") ||
-        !secret_append_text(parameters, env && arguments->deliver_auths ? "," : "") ||
-        !secret_append_text(parameters, arguments->deliver_auths ? "\"auths\"" : "") ||
-        !secret_append_text(parameters, "],\"inherited\":"))
+        !secret_append_text(parameters, "\",\"form\":\"environment\"") ||
+        !append_deliver(arguments, parameters) || !secret_append_text(parameters, ",\"inherited\":"))
         return failure_set(failure, STATUS_NO_MEMORY, "out of memory for the request");
     status = environment_append_names(&run->plan, failure, parameters);
     if (status != STATUS_OK)
@@ -181,6 +212,12 @@ static enum status drop_read(struct run *run, struct wire_value parameters, stru
     return STATUS_OK;
 }
 
+static unsigned parts_wanted(const struct arguments *arguments)
+{
+    return (arguments->deliver_auths ? RECEIVED_AUTHS : 0u) |
+           (arguments->deliver_credentials ? RECEIVED_CREDENTIALS : 0u);
+}
+
 static enum status project(struct run *run, struct failure *failure)
 {
     CLEANUP(secret_reset) struct secret parameters = {0};
@@ -192,7 +229,7 @@ static enum status project(struct run *run, struct failure *failure)
     if (status != STATUS_OK)
         return status;
     answer = ask_parameters(&run->reply);
-    status = received_read(answer, run->arguments.deliver_auths, failure, &run->received);
+    status = received_read(answer, parts_wanted(&run->arguments), failure, &run->received);
     return status == STATUS_OK ? drop_read(run, answer, failure) : status;
 }
 
@@ -206,6 +243,10 @@ static enum status child_prepare(struct run *run, struct failure *failure)
     if (run->arguments.deliver_auths) {
         status = auths_deliver(&run->received.auths, failure, run->auths_path);
         run->plan.auths_path = run->auths_path;
+    }
+    if (status == STATUS_OK && run->arguments.deliver_credentials) {
+        status = credentials_deliver(&run->received, failure, &run->credentials);
+        run->plan.credentials_folder = run->credentials.path;
     }
     if (status == STATUS_OK)
         status = environment_build(&run->plan, failure, &run->environment);
@@ -255,7 +296,10 @@ static enum status run_step(struct run *run, int argc, char **argv, struct failu
     if (status != STATUS_OK)
         return status;
     outer_close(run);
-    status = program_look(run, failure);
+    if (run->arguments.deliver_credentials)
+        status = credentials_prepare(failure, &run->credentials);
+    if (status == STATUS_OK)
+        status = program_look(run, failure);
     if (status == STATUS_OK)
         status = project(run, failure);
     return status == STATUS_OK ? child_become(run, failure) : status;

@@ -8,6 +8,7 @@ FOLDER/answer.json says how, and is read anew for every request:
     variables   {name: text}           what Project delivers
     binary      {name: base64}         the same, for values that are not text
     auths       {alias: {name: text}}
+    credentials {name: text}           files of the folder
     known       [name, ...]            `drop` has those of them that were inherited and not kept
     drop        [name, ...]            `drop` as it is
     locked      true                   only a request with slot_key is answered
@@ -56,6 +57,9 @@ def project(answer, parameters):
                                          name not in keep])
     if "auths" in parameters.get("deliver", []):
         reply["auths_base64"] = encode(json.dumps(answer.get("auths", {}), separators=(",", ":")).encode())
+    if "credentials" in parameters.get("deliver", []):
+        files = answer.get("credentials", {}).items()
+        reply["credentials_entries"] = encode(b"".join(f"{name}={value}".encode() + b"\0" for name, value in files))
     return {"parameters": reply}
 
 

@@ -90,7 +90,7 @@ lacks "... and its value is not repeated" "$err" sk_live
 fails "an option of export is none of run" 125 "run does not know the option --own" stepvault run a --own -- true
 fails "an option without its value" 125 "--reason needs a value" stepvault run a --reason
 fails "a flag with a value" 125 "--pristine takes no value" stepvault run a --pristine=yes -- true
-fails "an unknown form names the known ones" 125 "it knows env and auths" stepvault run a --deliver credentials -- true
+fails "an unknown form names the known ones" 125 "it knows env, auths and credentials" stepvault run a --deliver credential -- true
 fails "--keep takes a name" 125 "--keep takes the name" stepvault run a --keep SECRET=value -- true
 lacks "... and repeats no value" "$err" value
 is "none of these asked the agent" "$(requests)" 0
@@ -331,6 +331,18 @@ hostile "a drop of numbers" "$(raw '{"parameters":{"environment":"","auths_base6
 hostile "an error of a later agent" '{"error":{"name":"io.stepvault.Agent.Newer","message":"something new"}}' "something new"
 hostile "a call it does not know" '{"error":{"name":"org.varlink.service.MethodNotFound"}}' "older than this program"
 hostile "a sentence that would steer the terminal" '{"error":{"name":"io.stepvault.Agent.Failed","message":"a\u001b[2J\nb"}}' "a?[2J?b"
+entries() { raw "{\"parameters\":{\"environment\":\"\",\"credentials_entries\":\"$(printf '%b' "$1" | base64 -w0)\"}}\\0"; }
+for odd in '../a=1' '.a=1' 'a/b=1' '=1' 'a b=1' 'a' "$(printf 'a%.0s' $(seq 256))=1" 'a\0377=1'; do
+    answer "$(entries "$odd\0")"
+    fails "a file named ${odd:0:8} is none of the folder's" 125 "no proper credentials_entries" stepvault run a --deliver credentials -- true
+done
+answer "$(entries 'a=1\0b=2')"
+fails "a file that does not end" 125 "no proper credentials_entries" stepvault run a --deliver credentials -- true
+answer "$(entries 'a=1\0a=2\0')"
+fails "two files of one name" 125 "cannot make the credentials: File exists" stepvault run a --deliver credentials -- true
+answer "$(raw '{"parameters":{"environment":""}}\0')"
+fails "an agent that knows no credentials" 125 "no proper credentials_entries" stepvault run a --deliver credentials -- true
+is "... and no folder is left of any of them" "$(ls "$XDG_RUNTIME_DIR/stepvault/credentials")" ""
 answer '{"variables":{"A":"1"},"chunk":7}'
 is "a reply in pieces" "$(stepvault run a -- sh -c 'echo $A')" 1
 

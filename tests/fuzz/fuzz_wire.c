@@ -29,14 +29,18 @@ static void walk(struct wire_value value, unsigned depth)
         walk(inner, depth + 1);
 }
 
-static void receive(struct wire_value value)
+static void receive(struct wire_value value, unsigned parts)
 {
     struct received received = {0};
     struct failure failure;
 
-    if (received_read(value, false, &failure, &received) == STATUS_OK) {
+    if (received_read(value, parts, &failure, &received) == STATUS_OK) {
         for (size_t i = 0; i < received.count; i++) {
             if (strchr(received.entries[i], '=') == NULL)
+                abort();
+        }
+        for (size_t i = 0; i < received.credential_count; i++) {
+            if (strchr(received.credentials[i], '=') == NULL || received.credentials[i][0] == '.')
                 abort();
         }
     }
@@ -59,7 +63,8 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     if (whole && wire_member(value, "parameters", &parameters) && parameters.size > size)
         abort();
     walk(value, 0);
-    receive(value);
+    receive(value, 0);
+    receive(value, RECEIVED_CREDENTIALS);
     free(copy);
     return 0;
 }

@@ -16,11 +16,11 @@
 
 #include <cmocka.h>
 
-static enum status receive(const char *json, bool auths, struct received *received)
+static enum status receive(const char *json, unsigned parts, struct received *received)
 {
     struct failure failure;
 
-    return received_read((struct wire_value){json, strlen(json)}, auths, &failure, received);
+    return received_read((struct wire_value){json, strlen(json)}, parts, &failure, received);
 }
 
 static void a_malformed_projection_is_refused_whole(void **state)
@@ -47,7 +47,7 @@ static void a_malformed_projection_is_refused_whole(void **state)
     for (size_t i = 0; i < sizeof(replies) / sizeof(replies[0]); i++) {
         struct received received = {0};
 
-        if (receive(replies[i], true, &received) != STATUS_PROTOCOL)
+        if (receive(replies[i], RECEIVED_AUTHS, &received) != STATUS_PROTOCOL)
             fail_msg("taken: %s", replies[i]);
         assert_null(received.entries);
     }
@@ -58,9 +58,9 @@ static void a_projection_is_taken_apart(void **state)
     struct received received = {0};
 
     (void)state;
-    assert_int_equal(
-        receive("{\"environment\":\"QT0xAEI9AEM9eD15AA==\",\"auths_base64\":\"e30=\"}", true, &received),
-        STATUS_OK);
+    assert_int_equal(receive("{\"environment\":\"QT0xAEI9AEM9eD15AA==\",\"auths_base64\":\"e30=\"}",
+                             RECEIVED_AUTHS, &received),
+                     STATUS_OK);
     assert_int_equal(received.count, 3);
     assert_string_equal(received_variable(&received, "A"), "1");
     assert_string_equal(received_variable(&received, "B"), "");
@@ -70,7 +70,15 @@ static void a_projection_is_taken_apart(void **state)
     assert_string_equal(secret_text(&received.auths), "{}");
     received_reset(&received);
     received_reset(&received);
-    assert_int_equal(receive("{\"environment\":\"\"}", false, &received), STATUS_OK);
+    assert_int_equal(receive("{\"environment\":\"\",\"credentials_entries\":\"QT0xAHMudC0xPTI9AA==\"}",
+                             RECEIVED_CREDENTIALS, &received),
+                     STATUS_OK);
+    assert_int_equal(received.credential_count, 2);
+    assert_string_equal(received.credentials[0], "A=1");
+    assert_string_equal(received.credentials[1], "s.t-1=2=");
+    assert_null(received.credentials[2]);
+    received_reset(&received);
+    assert_int_equal(receive("{\"environment\":\"\"}", 0, &received), STATUS_OK);
     assert_int_equal(received.count, 0);
     received_reset(&received);
 }

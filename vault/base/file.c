@@ -354,8 +354,7 @@ enum status file_vault_path(const char *option, struct failure *failure, char de
     return vault_canonical(path, failure, destination);
 }
 
-/* The folder that holds sockets of this user, without a final slash. */
-static bool runtime_folder(char destination[PATH_MAX])
+bool file_runtime_folder(char destination[PATH_MAX])
 {
     const char *runtime = environment_folder("XDG_RUNTIME_DIR");
     struct failure ignored;
@@ -389,7 +388,7 @@ enum status file_socket_path(const char *vault, struct failure *failure, char de
 
     if (named != NULL) {
         length = snprintf(path, sizeof(path), "%s", named);
-    } else if (!runtime_folder(folder)) {
+    } else if (!file_runtime_folder(folder)) {
         return failure_set(failure, STATUS_NO_AGENT,
                            "XDG_RUNTIME_DIR is not set, and /run/user/%u is not a private folder of ours",
                            (unsigned)geteuid());

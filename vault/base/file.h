@@ -44,6 +44,10 @@ enum status file_check_folder(const char *path, bool owner_only, struct failure 
  * exists). STATUS_INVALID without HOME. */
 enum status file_vault_path(const char *option, struct failure *failure, char destination[PATH_MAX]);
 
+/* What $XDG_RUNTIME_DIR says, else /run/user/UID where that is ours and 0700. Returns false if there is neither.
+ */
+bool file_runtime_folder(char destination[PATH_MAX]);
+
 /* The agent's socket for the canonical `vault`: $STEPVAULT_SOCKET, else stepvault/agent.sock (for the default
  * vault) or stepvault/agent-<16 hex digits of FNV-1a of the path>.sock in $XDG_RUNTIME_DIR, else in
  * /run/user/UID where that is ours and 0700. STATUS_NO_AGENT when there is no such place; STATUS_INVALID when

@@ -40,6 +40,15 @@ static bool entry_is_variable(const char *entry)
     return name_check_variable(name, &ignored) == STATUS_OK;
 }
 
+/* A name like any that a vault gives, and so one within the folder. */
+static bool entry_is_credential(const char *entry)
+{
+    static const char allowed[] = "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789_.-";
+    const size_t size = strspn(entry, allowed);
+
+    return size > 0 && size <= RECEIVED_CREDENTIAL_MAX && entry[0] != '.' && entry[size] == '=';
+}
+
 static size_t count_entries(const struct secret *block)
 {
     size_t count = 0;
@@ -49,37 +58,46 @@ static size_t count_entries(const struct secret *block)
     return count;
 }
 
-static enum status entries_find(struct received *received, struct failure *failure)
+/* Reads the member `key` into `block` and finds its entries, each of which `is_proper` lets pass. What is set
+ * is the caller's to free, after a failure too. */
+static enum status entries_read(struct wire_value parameters, const char *key,
+                                bool (*is_proper)(const char *), struct failure *failure,
+                                struct secret *block, const char ***ret_entries, size_t *ret_count)
 {
-    const struct secret *block = &received->block;
+    enum status status = member_decode(parameters, key, failure, block);
     const size_t count = count_entries(block);
     size_t at = 0;
 
+    if (status != STATUS_OK)
+        return status;
     if (block->size > 0 && block->bytes[block->size - 1] != '\0')
-        return malformed(failure, "environment");
-    received->entries = secret_allocate((count + 1) * sizeof(*received->entries));
-    if (received->entries == NULL)
+        return malformed(failure, key);
+    *ret_entries = secret_allocate((count + 1) * sizeof(**ret_entries));
+    if (*ret_entries == NULL)
         return failure_set(failure, STATUS_NO_MEMORY, "out of memory for the variables");
-    for (received->count = 0; received->count < count; received->count++) {
+    for (size_t i = 0; i < count; i++) {
         const char *entry = (const char *)block->bytes + at;
 
-        if (!entry_is_variable(entry))
-            return malformed(failure, "environment");
-        received->entries[received->count] = entry;
+        if (!is_proper(entry))
+            return malformed(failure, key);
+        (*ret_entries)[i] = entry;
         at += strlen(entry) + 1;
     }
+    *ret_count = count;
     return STATUS_OK;
 }
 
-enum status received_read(struct wire_value parameters, bool auths, struct failure *failure,
+enum status received_read(struct wire_value parameters, unsigned parts, struct failure *failure,
                           struct received *ret_received)
 {
     CLEANUP(received_reset) struct received received = {0};
-    enum status status = member_decode(parameters, "environment", failure, &received.block);
+    enum status status = entries_read(parameters, "environment", entry_is_variable, failure, &received.block,
+                                      &received.entries, &received.count);
 
-    if (status == STATUS_OK)
-        status = entries_find(&received, failure);
-    if (status == STATUS_OK && auths) {
+    if (status == STATUS_OK && (parts & RECEIVED_CREDENTIALS) != 0)
+        status = entries_read(parameters, "credentials_entries", entry_is_credential, failure,
+                              &received.credentials_block, &received.credentials, &received.credential_count);
+    if (status == STATUS_OK && (parts & RECEIVED_AUTHS) != 0) {
         status = member_decode(parameters, "auths_base64", failure, &received.auths);
         if (status == STATUS_OK && !wire_check((const char *)received.auths.bytes, received.auths.size))
             status = malformed(failure, "auths_base64");
@@ -107,5 +125,7 @@ void received_reset(struct received *received)
     secret_free((void *)received->entries);
     secret_reset(&received->block);
     secret_reset(&received->auths);
+    secret_free((void *)received->credentials);
+    secret_reset(&received->credentials_block);
     *received = (struct received){0};
 }

@@ -14,13 +14,21 @@ struct received {
     struct secret block;  /* NAME=value entries, each ended by a NUL */
     const char **entries; /* into the block; NULL at [count] */
     size_t count;
-    struct secret auths; /* the accounts' document, JSON text; empty where it was not asked for */
+    struct secret auths;             /* the accounts' document, JSON text; empty where it was not asked for */
+    struct secret credentials_block; /* likewise NAME=value entries */
+    const char **credentials;        /* as `entries`: NAME is the name of a file */
+    size_t credential_count;
 };
 
+#define RECEIVED_CREDENTIAL_MAX 255 /* bytes of a credential's name */
+
+/* What was asked for beside the environment. */
+enum received_part { RECEIVED_AUTHS = 1, RECEIVED_CREDENTIALS = 2 };
+
 /* Reads the reply's parameters. STATUS_PROTOCOL where a member is missing or malformed, an entry is no
- * variable, or the document is no JSON object: an agent does not do that. `auths` says whether the document
- * was asked for. */
-enum status received_read(struct wire_value parameters, bool auths, struct failure *failure,
+ * variable (or the name of a credential is none of a file in its folder), or the document is no JSON object:
+ * an agent does not do that. `parts` is a set of enum received_part. */
+enum status received_read(struct wire_value parameters, unsigned parts, struct failure *failure,
                           struct received *ret_received);
 
 /* Value of the variable `name`, or NULL. */

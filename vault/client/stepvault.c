@@ -77,7 +77,8 @@ static enum status project(const struct stepvault_request *request, struct failu
     status = ask_agent(&ask, failure, &reply);
     if (status != STATUS_OK)
         return status;
-    return received_read(ask_parameters(&reply), request->deliver_auths, failure, ret_received);
+    return received_read(ask_parameters(&reply), request->deliver_auths ? RECEIVED_AUTHS : 0, failure,
+                         ret_received);
 }
 
 int stepvault_project(const struct stepvault_request *request, struct stepvault_projection **ret_projection,

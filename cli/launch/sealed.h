@@ -1,0 +1,19 @@
+/* Secrets handed to a command in sealed memfds: open in this process and what it becomes, read by path. */
+#ifndef STEPVAULT_LAUNCH_SEALED_H
+#define STEPVAULT_LAUNCH_SEALED_H
+
+#include <stddef.h>
+
+#define SEALED_PATH_SIZE 64
+
+/* Puts the bytes into a memfd `name` that nobody can change any more, and keeps it open over an exec, at 10
+ * or above. Returns the descriptor; -1 with errno: EMFILE where the limit of open files is reached. */
+int sealed_keep(const char *name, const void *bytes, size_t size);
+
+/* Where others find it: /proc/<pid>/fd/<descriptor>. Holds as long as this process and the descriptor do. */
+void sealed_path(int descriptor, char ret_path[SEALED_PATH_SIZE]);
+
+/* Closes `descriptor` if it is a memfd `name`; what is something else stays open. */
+void sealed_close(int descriptor, const char *name);
+
+#endif
