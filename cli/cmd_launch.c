@@ -98,7 +98,7 @@ enum status cmd_launch(struct invocation *invocation, struct failure *failure)
 /* ---- the commands ---- */
 
 static const struct option_rule run_options[] = {
-    {"deliver",                                                                   "env|auths", true, "How accounts are handed over; default env; repeatable."},
+    {"deliver",                                                                   "env|auths|credentials", true, "How accounts are handed over; default env; repeatable."},
     {"pristine",                                                                       NULL, false, "Starts with PATH, HOME, USER, SHELL, TERM, LANG, LC_*, TZ and PWD alone."},
     {"keep",                                                                           "NAME", true, "Keeps an inherited variable that would be taken out, as the vault knows it."},
     {"reason", "TEXT", false, "Stands in the log, as a claim."},
@@ -119,8 +119,9 @@ const struct command cmd_launch_commands[] = {
         .usage = "[PATH] [--deliver FORM]... [--pristine] [--keep NAME]... [--reason TEXT] -- CMD [ARG...]",
         .summary = "run a step",
         .help = "Becomes CMD with what the step PATH (or $STEPVAULT_STEP) gets: variables in the environment, accounts as "
-                "variables ALIAS_PROPERTY, or with --deliver auths as a JSON document whose path is in "
-                "$STEPVAULT_AUTHS. What the vault knows and this step does not get is taken out of the inherited "
+                "variables ALIAS_PROPERTY, with --deliver auths as a JSON document whose path is in "
+                "$STEPVAULT_AUTHS, with --deliver credentials (alone: the variables, too) as files of "
+                "$CREDENTIALS_DIRECTORY. What the vault knows and this step does not get is taken out of the inherited "
                 "environment. Logged before CMD starts.\n"
                 "\n"
                 "Exits as CMD does; 125 if stepvault fails, 126 if CMD cannot be executed, 127 if it is not found.",

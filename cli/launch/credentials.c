@@ -184,6 +184,14 @@ void credentials_close_outer(const char *path)
 
 /* ---- making ---- */
 
+/* Room was made sure of. */
+static void path_append(char path[PATH_MAX], const char *text)
+{
+    const size_t length = strlen(path);
+
+    snprintf(path + length, PATH_MAX - length, "%s", text);
+}
+
 /* The folder that all folders are in: it and the one above it are ours alone. */
 static enum status parent_make(struct failure *failure, char destination[PATH_MAX])
 {
@@ -203,7 +211,7 @@ static enum status parent_make(struct failure *failure, char destination[PATH_MA
         return failure_set(failure, STATUS_INVALID, "the path of the runtime folder is too long");
     status = file_check_folder(destination, false, failure);
     for (size_t i = 0; status == STATUS_OK && i < 2; i++) {
-        strcat(destination, i == 0 ? stepvault : credentials);
+        path_append(destination, i == 0 ? stepvault : credentials);
         status = file_make_folder(destination, failure);
         if (status == STATUS_OK)
             status = file_check_folder(destination, true, failure);
@@ -213,6 +221,7 @@ static enum status parent_make(struct failure *failure, char destination[PATH_MA
 
 enum status credentials_prepare(struct failure *failure, struct credentials *ret_credentials)
 {
+    char name[OWNER_SIZE];
     struct owner self;
     enum status status = parent_make(failure, ret_credentials->path);
 
@@ -222,8 +231,9 @@ enum status credentials_prepare(struct failure *failure, struct credentials *ret
     if (!owner_is_self(&self))
         return failure_set(failure, STATUS_FAILED, "/proc does not tell when this process started");
     sweep(ret_credentials->path, &self);
-    strcat(ret_credentials->path, "/");
-    owner_format(&self, ret_credentials->path + strlen(ret_credentials->path));
+    owner_format(&self, name);
+    path_append(ret_credentials->path, "/");
+    path_append(ret_credentials->path, name);
     return STATUS_OK;
 }
 

@@ -17,6 +17,7 @@ account slack main '{"oauth_access_token":"xoxb-'$CANARY'","oauth_uid":"U1"}'
 stepvault bind billing slack > /dev/null
 place ONLY_VARIABLE v plain
 stepvault step add empty > /dev/null
+folders_left() { find "$folders" -mindepth 1 -maxdepth 1 -printf '%f\n' | sort; }
 with() { stepvault run billing --deliver credentials "$@"; }
 
 # ---- what a step reads ----
@@ -102,21 +103,21 @@ fails "... but there are no two of them" 125 "both as a variable and as the fold
 
 # ---- a run within a run ----
 export OUR_RUNTIME=$XDG_RUNTIME_DIR OUR_VAULT=$STEPVAULT_VAULT
-inner='env STEPVAULT_VAULT='$STEPVAULT_VAULT' stepvault run plain'
+inner=(env STEPVAULT_VAULT="$STEPVAULT_VAULT" stepvault run plain)
 is "an inner run has its own folder, and none of the outer's descriptors" \
-    "$(with -- $inner --deliver credentials -- sh -c 'ls "$CREDENTIALS_DIRECTORY"; ls -l /proc/$$/fd | grep -c stepvault-cred')" "ONLY_VARIABLE
+    "$(with -- "${inner[@]}" --deliver credentials -- sh -c 'ls "$CREDENTIALS_DIRECTORY"; ls -l /proc/$$/fd | grep -c stepvault-cred')" "ONLY_VARIABLE
 1"
 is "... also where it delivers none" \
-    "$(with -- $inner -- sh -c 'echo "<$CREDENTIALS_DIRECTORY>"; ls -l /proc/$$/fd | grep -c stepvault-cred')" "<>
+    "$(with -- "${inner[@]}" -- sh -c 'echo "<$CREDENTIALS_DIRECTORY>"; ls -l /proc/$$/fd | grep -c stepvault-cred')" "<>
 0"
-is "... and the outer's folder is gone with the process that it was of" "$(with -- $inner -- ls "$folders" | wc -l)" 0
+is "... and the outer's folder is gone with the process that it was of" "$(with -- "${inner[@]}" -- ls "$folders" | wc -l)" 0
 is "an inner run in a child leaves the outer's to the outer" \
-    "$(with -- sh -c ''"$inner"' --deliver credentials -- sh -c "ls -l /proc/\$\$/fd | grep -c stepvault-cred"; cat "$CREDENTIALS_DIRECTORY/slack.oauth_uid"')" "1
+    "$(with -- sh -c ''"${inner[*]}"' --deliver credentials -- sh -c "ls -l /proc/\$\$/fd | grep -c stepvault-cred"; cat "$CREDENTIALS_DIRECTORY/slack.oauth_uid"')" "1
 U1"
 is "--keep keeps the outer's, open" \
-    "$(with -- $inner --keep CREDENTIALS_DIRECTORY -- sh -c 'cat "$CREDENTIALS_DIRECTORY/slack.oauth_uid"')" U1
+    "$(with -- "${inner[@]}" --keep CREDENTIALS_DIRECTORY -- sh -c 'cat "$CREDENTIALS_DIRECTORY/slack.oauth_uid"')" U1
 is "... but not beside its own" \
-    "$(with -- $inner --keep CREDENTIALS_DIRECTORY --deliver credentials -- sh -c 'ls "$CREDENTIALS_DIRECTORY"; ls "'"$folders"'" | wc -l')" "ONLY_VARIABLE
+    "$(with -- "${inner[@]}" --keep CREDENTIALS_DIRECTORY --deliver credentials -- sh -c 'ls "$CREDENTIALS_DIRECTORY"; ls "'"$folders"'" | wc -l')" "ONLY_VARIABLE
 1"
 for odd in / /proc/self/fd '' x 1-2-3 /1-2-3 /1-2- /99999999999-1-1 "$folders/1-1-1"; do
     CREDENTIALS_DIRECTORY=$odd stepvault run plain -- true || break
@@ -130,8 +131,7 @@ is "a step that has ended leaves links that open nothing" \
 6"
 stepvault run billing --deliver credentials -- sleep 300 & step=$!
 for _ in $(seq 100); do [ "$(readlink "/proc/$step/exe")" = "$(command -v sleep | xargs realpath)" ] && break; sleep 0.05; done
-is "the next one removes the folder of the dead, and not that of the living" "$(ls "$folders" | wc -l; ls "$folders" | cut -d- -f1)" "1
-$step"
+is "the next one removes the folder of the dead, and not that of the living" "$(folders_left | cut -d- -f1)" "$step"
 kill -9 $step; wait $step 2>/dev/null
 namespace=$(readlink /proc/self/ns/pid | tr -cd 0-9)
 mkdir "$folders/1-1-$namespace" "$folders/$$-1-$namespace" "$folders/$step-1-1" "$folders/not-ours" "$folders/1--$namespace" "$folders/01-1-$namespace"
@@ -139,13 +139,13 @@ touch "$folders/$$-1-$namespace/file"
 touch "$folders/2-1-$namespace"
 stepvault run plain --deliver credentials -- true
 is "a process killed leaves nothing behind for longer, nor does one of a number used again; what is not ours to judge stays" \
-    "$(ls "$folders" | grep -v -- "-[0-9]\{3,\}-$namespace$" | sort | tr '\n' ' ')" \
+    "$(folders_left | grep -v -- "-[0-9]\{3,\}-$namespace$" | tr '\n' ' ')" \
     "$(printf '%s\n' "$step-1-1" not-ours "1--$namespace" "01-1-$namespace" "2-1-$namespace" | sort | tr '\n' ' ')"
 find "$folders" -mindepth 1 -delete
 fails "a command that cannot be executed leaves no folder" 126 "cannot be executed" with -- /etc/passwd
 printf '#!/no/interpreter\n' > script; chmod 755 script
 fails "... nor one whose interpreter is missing" 126 "its interpreter" with -- ./script
-is "... really" "$(ls "$folders" | wc -l)" 0
+is "... really" "$(folders_left)" ""
 pids=()
 for _ in $(seq 12); do with -- sh -c 'cat "$CREDENTIALS_DIRECTORY/slack.oauth_uid"' >> parallel & pids+=($!); done
 wait "${pids[@]}"
@@ -154,9 +154,10 @@ is "many at once do not take each other's" "$(cat parallel)" U1U1U1U1U1U1U1U1U1U
 # ---- where it cannot be ----
 fails "more credentials than files may be open are said" 125 "limit of open files allows" bash -c 'ulimit -n 14; exec stepvault run billing --deliver credentials -- true'
 fails "... also where not one may" 125 "limit of open files allows" bash -c 'ulimit -n 10; exec stepvault run plain --deliver credentials -- true'
-is "... and leave no folder" "$(ls "$folders" | wc -l)" 0
+is "... and leave no folder" "$(folders_left)" ""
 before=$(stepvault audit log --step plain | wc -l)
-export STEPVAULT_SOCKET="$XDG_RUNTIME_DIR/stepvault/$(basename "$(find "$XDG_RUNTIME_DIR/stepvault" -name '*.sock')")"
+STEPVAULT_SOCKET="$XDG_RUNTIME_DIR/stepvault/$(basename "$(find "$XDG_RUNTIME_DIR/stepvault" -name '*.sock')")"
+export STEPVAULT_SOCKET
 plain() { env "$@" stepvault run plain --deliver credentials -- true; }
 fails "a runtime folder that is not there" 125 "cannot look at the folder" plain XDG_RUNTIME_DIR=/no/such
 mkdir -m 777 open; chmod 777 open

@@ -44,7 +44,8 @@ enum status file_check_folder(const char *path, bool owner_only, struct failure 
  * exists). STATUS_INVALID without HOME. */
 enum status file_vault_path(const char *option, struct failure *failure, char destination[PATH_MAX]);
 
-/* What $XDG_RUNTIME_DIR says, else /run/user/UID where that is ours and 0700. Returns false if there is neither.
+/* What $XDG_RUNTIME_DIR says, else /run/user/UID where that is ours and 0700. Returns false if there is
+ * neither.
  */
 bool file_runtime_folder(char destination[PATH_MAX]);
 
