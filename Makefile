@@ -236,7 +236,7 @@ lint: all
 
 INSTALLED_DOCS = $(wildcard README.md docs/*.md)
 MANUALS = $(wildcard docs/man/*.[1-8])
-UNITS = $(wildcard vault/agent/systemd/*.service vault/agent/systemd/*.socket)
+UNITS = $(patsubst vault/agent/systemd/%,%,$(wildcard vault/agent/systemd/user/* vault/agent/systemd/system/*))
 to = $(DESTDIR)$(1)
 # Where each shell looks for what completes a command.
 BASH_COMPLETION = $(SHAREDIR)/bash-completion/completions/stepvault
@@ -256,9 +256,9 @@ install: all
 	for page in $(MANUALS); do install -D -m 644 -t $(call to,$(SHAREDIR))/man/man$${page##*.} $$page || exit 1; done
 	install -D -m 644 -t $(call to,$(SHAREDIR)/doc/stepvault) $(INSTALLED_DOCS)
 	$(if $(INTERFACE),install -D -m 644 -t $(call to,$(SHAREDIR)/stepvault) $(INTERFACE))
-	for unit in $(UNITS); do install -d $(call to,$(LIBDIR)/systemd/user) && \
-		sed 's|@libexecdir@|$(LIBEXECDIR)|g' $$unit | \
-		install -m 644 /dev/stdin $(call to,$(LIBDIR)/systemd/user)/$${unit##*/} || exit 1; done
+	install -d $(call to,$(LIBDIR)/systemd/user) $(call to,$(LIBDIR)/systemd/system)
+	for unit in $(UNITS); do sed 's|@libexecdir@|$(LIBEXECDIR)|g; s|@bindir@|$(BINDIR)|g' vault/agent/systemd/$$unit | \
+		install -m 644 /dev/stdin $(call to,$(LIBDIR)/systemd)/$$unit || exit 1; done
 	install -D -m 644 cli/completion/stepvault.bash $(call to,$(BASH_COMPLETION))
 	install -D -m 644 cli/completion/_stepvault $(call to,$(ZSH_COMPLETION))
 	install -D -m 644 cli/completion/stepvault.fish $(call to,$(FISH_COMPLETION))
@@ -267,7 +267,7 @@ uninstall:
 		$(call to,$(LIBDIR)/pkgconfig/stepvault.pc) $(call to,$(BASH_COMPLETION)) \
 		$(call to,$(ZSH_COMPLETION)) $(call to,$(FISH_COMPLETION)) \
 		$(foreach page,$(MANUALS),$(call to,$(SHAREDIR)/man/man$(patsubst .%,%,$(suffix $(page)))/$(notdir $(page)))) \
-		$(foreach unit,$(UNITS),$(call to,$(LIBDIR)/systemd/user/$(notdir $(unit))))
+		$(addprefix $(call to,$(LIBDIR)/systemd/),$(UNITS))
 	rm -rf $(call to,$(LIBEXECDIR)) $(call to,$(SHAREDIR)/doc/stepvault) $(call to,$(SHAREDIR)/stepvault)
 clean:
 	rm -rf build

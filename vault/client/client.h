@@ -27,7 +27,7 @@ struct client {
 };
 
 /* Connects to the agent's socket (file_socket_path of the canonical `vault`). The socket's folder must be
- * ours and closed to others (0700), the socket ours, the peer's uid ours: else STATUS_FOREIGN.
+ * ours and closed to others (0700), the socket ours, the listener's uid ours or root's: else STATUS_FOREIGN.
  * STATUS_NO_AGENT if nothing listens there. */
 enum status client_connect(const char *vault, struct failure *failure, struct client **ret_client);
 
