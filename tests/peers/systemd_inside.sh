@@ -34,11 +34,10 @@ say "and the socket stays" "$(unit stepvault-agent@billing.socket ActiveState)" 
 
 say "a service is given its own, unattended, and no key" "$(notified billing-notify.service)" "sk_1, key file: none"
 say "the vault was opened by the credential" "$(as_billing stepvault status --json | jq -r '.state')" open
-say "which no other unit has" "$(find /run/credentials -name stepvault.key)" "/run/credentials/stepvault-unlock@billing.service/stepvault.key"
+say "which then lies nowhere any more" "$(find /run/credentials -name stepvault.key)" ""
 say "the log names the service's program" "$(as_billing stepvault audit log --json --step billing/notify | jq -r 'select(.action == "project") | .who.exe' | tail -n 1)" /usr/local/bin/stepvault
 as_billing stepvault lock
-say "locked, the unlocking unit is over, too" "$(unit stepvault-unlock@billing.service ActiveState)" inactive
-say "and the next start opens the vault again" "$(notified billing-notify.service)" "sk_1, key file: none"
+say "locked, the next start opens the vault again" "$(notified billing-notify.service)" "sk_1, key file: none"
 systemctl stop stepvault-agent@billing.socket stepvault-agent@billing.service
 say "stopped, nothing listens" "$(ls /run/stepvault 2>&1)" ""
 unset STEPVAULT_SOCKET
