@@ -42,7 +42,8 @@ CLIENT = $(wildcard vault/client/*.c)
 JSON = $(wildcard vault/json/*.c)
 STORE = $(wildcard vault/store/*.c)
 CRYPTO = $(wildcard vault/crypto/*.c)
-CATALOG = $(wildcard vault/catalog/*.c)
+CATALOG = $(filter-out %/main.c,$(wildcard vault/catalog/*.c))
+APPS = $(sort $(wildcard vault/catalog/apps/*.json))
 NOUNS = $(wildcard vault/*.c)
 AGENT = $(wildcard vault/agent/*.c)
 LAUNCH = $(wildcard cli/launch/*.c)
@@ -52,8 +53,8 @@ INTERFACE = $(wildcard vault/agent/io.stepvault.Agent.varlink)
 # What both programs have: the sentence that a failure is told with, and the reader of .env files.
 SHARED = $(wildcard cli/report.c cli/dotenv.c cli/dotenv_reader.c)
 LAUNCHER_SOURCES = $(LAUNCH) $(SHARED) $(CLIENT) $(BASE)
-MANAGE_SOURCES = $(MANAGE) $(CLIENT) $(BASE) $(JSON) $(wildcard $(addprefix vault/crypto/,kdf.c slot.c seal.c))
-AGENT_SOURCES = $(AGENT) $(NOUNS) $(CATALOG) $(STORE) $(filter-out vault/crypto/kdf.c,$(CRYPTO)) $(JSON) $(BASE)
+MANAGE_SOURCES = $(MANAGE) $(CLIENT) $(BASE) $(JSON) $(CATALOG) $(wildcard $(addprefix vault/crypto/,kdf.c slot.c seal.c))
+AGENT_SOURCES = $(AGENT) $(NOUNS) $(STORE) $(filter-out vault/crypto/kdf.c,$(CRYPTO)) $(JSON) $(BASE)
 LIBRARY_SOURCES = $(CLIENT) $(BASE)
 ALL_SOURCES = $(sort $(LAUNCHER_SOURCES) $(MANAGE_SOURCES) $(AGENT_SOURCES))
 TESTED_SOURCES = $(filter-out %/main.c,$(ALL_SOURCES))
@@ -103,6 +104,9 @@ CMOCKA = -lcmocka
 host = $(patsubst %.c,$(BUILD)/host/%.o,$(1))
 musl = $(patsubst %.c,$(BUILD)/musl/%.o,$(1))
 INTERFACE_OBJECT = $(if $(and $(INTERFACE),$(wildcard vault/agent/method.h)),$(BUILD)/host/varlink_text.o)
+CATALOG_OBJECT = $(BUILD)/host/catalog_entries.o
+# What checks the catalogue's entries at build time is what checks the user's own at run time.
+CATALOG_PROGRAM_SOURCES = vault/catalog/main.c $(filter-out %/catalog.c,$(CATALOG)) $(JSON) $(BASE)
 
 SANITIZER_OBJECT = $(if $(findstring undefined,$(SANITIZE)),$(BUILD)/host/tests/sanitizer.o)
 
@@ -140,6 +144,14 @@ $(BUILD)/host/varlink_text.c: $(INTERFACE)
 $(BUILD)/host/varlink_text.o: $(BUILD)/host/varlink_text.c $(BUILD)/host/flags
 	$(call QUIET,CC)$(CC) $(HOST_CFLAGS) -MMD -MP -c -o $@ $<
 
+# The catalogue goes into stepvault-manage as C data. The first wrong entry ends the build.
+$(BUILD)/host/catalog: $(call host,$(CATALOG_PROGRAM_SOURCES)) $(SANITIZER_OBJECT)
+	$(call QUIET,LD)$(CC) -pie $(HOST_LDFLAGS) -o $@ $^ $(JANSSON)
+$(BUILD)/host/catalog_entries.c: $(BUILD)/host/catalog $(APPS) vault/catalog/apps
+	$(call QUIET,APPS)$< $(APPS) > $@
+$(CATALOG_OBJECT): $(BUILD)/host/catalog_entries.c $(BUILD)/host/flags
+	$(call QUIET,CC)$(CC) $(HOST_CFLAGS) -MMD -MP -c -o $@ $<
+
 ifneq ($(and $(MUSL_CC),$(if $(SANITIZE),,yes)),)
 $(BUILD)/bin/stepvault: $(call musl,$(LAUNCHER_SOURCES))
 	@mkdir -p $(@D)
@@ -153,7 +165,7 @@ endif
 $(BUILD)/bin/stepvault-glibc: $(call host,$(LAUNCHER_SOURCES)) $(SANITIZER_OBJECT)
 	@mkdir -p $(@D)
 	$(call QUIET,LD)$(CC) $(LAUNCHER_LDFLAGS) -o $@ $^
-$(BUILD)/bin/stepvault-manage: $(call host,$(MANAGE_SOURCES)) $(SANITIZER_OBJECT)
+$(BUILD)/bin/stepvault-manage: $(call host,$(MANAGE_SOURCES)) $(CATALOG_OBJECT) $(SANITIZER_OBJECT)
 	@mkdir -p $(@D)
 	$(call QUIET,LD)$(CC) -pie $(HOST_LDFLAGS) -o $@ $^ $(SODIUM) $(ARGON2) $(JANSSON)
 $(BUILD)/bin/stepvault-agent: $(call host,$(AGENT_SOURCES)) $(INTERFACE_OBJECT) $(SANITIZER_OBJECT)
@@ -176,7 +188,7 @@ $(BUILD)/lib/libstepvault.a: $(call host,$(LIBRARY_SOURCES))
 # ---- tests -----------------------------------------------------------------------------------------------
 
 # Everything but the files that hold a main, for unit tests and fuzzers.
-$(BUILD)/tests/everything.a: $(call host,$(TESTED_SOURCES)) $(INTERFACE_OBJECT)
+$(BUILD)/tests/everything.a: $(call host,$(TESTED_SOURCES)) $(INTERFACE_OBJECT) $(CATALOG_OBJECT)
 	@mkdir -p $(@D)
 	@rm -f $@
 	$(call QUIET,AR)ar rcs $@ $^

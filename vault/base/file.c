@@ -164,6 +164,26 @@ enum status file_read_key(const char *path, struct failure *failure, uint8_t key
     return status;
 }
 
+enum status file_read_settings(const char *path, size_t maximum, struct failure *failure,
+                               struct secret *destination)
+{
+    CLEANUP(cleanup_close) int descriptor = open(path, O_RDONLY | O_NONBLOCK | O_NOCTTY | O_CLOEXEC);
+    struct stat facts;
+
+    if (descriptor < 0 && (errno == ENOENT || errno == ENOTDIR))
+        return failure_set(failure, STATUS_NOT_FOUND, "there is no file %s", path);
+    if (descriptor < 0 || fstat(descriptor, &facts) != 0)
+        return failure_set_errno(failure, STATUS_FAILED, errno, "cannot open %s", path);
+    if (!S_ISREG(facts.st_mode))
+        return failure_set(failure, STATUS_FOREIGN, "%s is not a regular file", path);
+    if (facts.st_uid != 0 && facts.st_uid != geteuid())
+        return failure_set(failure, STATUS_FOREIGN, "%s belongs to another user", path);
+    if ((facts.st_mode & (S_IWGRP | S_IWOTH)) != 0)
+        return failure_set(failure, STATUS_FOREIGN, "%s can be written by others (mode %04o)", path,
+                           (unsigned)(facts.st_mode & 07777));
+    return file_read_all(descriptor, maximum, path, failure, destination);
+}
+
 static bool path_copy(char destination[PATH_MAX], const char *path)
 {
     size_t length = strlen(path);
@@ -403,6 +423,19 @@ enum status file_socket_path(const char *vault, struct failure *failure, char de
                            longest);
     memcpy(destination, path, (size_t)length + 1);
     return STATUS_OK;
+}
+
+bool file_settings_path(const char *name, char destination[PATH_MAX])
+{
+    const char *settings = environment_folder("XDG_CONFIG_HOME");
+    const char *home = environment_folder("HOME");
+    int length = -1;
+
+    if (settings != NULL)
+        length = snprintf(destination, PATH_MAX, "%s/stepvault/%s", settings, name);
+    else if (home != NULL)
+        length = snprintf(destination, PATH_MAX, "%s/.config/stepvault/%s", home, name);
+    return length > 0 && length < PATH_MAX;
 }
 
 bool file_key_path(const char *option, char destination[PATH_MAX])

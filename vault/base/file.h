@@ -30,6 +30,12 @@ enum status file_read_line(int descriptor, size_t maximum, const char *what, str
  * absent. */
 enum status file_read_key(const char *path, struct failure *failure, uint8_t key[FILE_KEY_SIZE]);
 
+/* Reads a whole file of settings, at most `maximum` bytes; a symbolic link is followed. STATUS_NOT_FOUND if
+ * absent, STATUS_FOREIGN if it is no regular file, not ours or root's, or open for others to write,
+ * STATUS_TOO_LARGE. */
+enum status file_read_settings(const char *path, size_t maximum, struct failure *failure,
+                               struct secret *destination);
+
 /* Makes `path` and its missing parents with mode 0700. */
 enum status file_make_folder(const char *path, struct failure *failure);
 
@@ -54,6 +60,10 @@ bool file_runtime_folder(char destination[PATH_MAX]);
  * /run/user/UID where that is ours and 0700. STATUS_NO_AGENT when there is no such place; STATUS_INVALID when
  * the name is longer than a socket address holds (107 bytes). */
 enum status file_socket_path(const char *vault, struct failure *failure, char destination[PATH_MAX]);
+
+/* The folder of the user's settings: $XDG_CONFIG_HOME/stepvault, else $HOME/.config/stepvault, with `/` and
+ * `name` behind it. False if neither is set, or the path is too long. */
+bool file_settings_path(const char *name, char destination[PATH_MAX]);
 
 /* The key file at hand: `option` if not NULL, else $STEPVAULT_KEY_FILE, else
  * $CREDENTIALS_DIRECTORY/stepvault.key if that exists. Returns false if there is none. */
