@@ -1,96 +1,13 @@
 /* account: connected accounts of apps and their named properties, whose values are never printed. */
 #include "base/cleanup.h"
-#include "base/file.h"
 #include "base/name.h"
-#include "base/text.h"
 #include "command.h"
 #include "exchange.h"
+#include "intake.h"
 #include "output.h"
 #include "prompt.h"
 
 #include <string.h>
-#include <unistd.h>
-
-/* ---- properties in ---- */
-
-static enum status check_property(const char *name, const struct secret *value, struct failure *failure)
-{
-    enum status status = name_check_property(name, failure);
-
-    if (status == STATUS_OK && !text_is_utf8(value->bytes, value->size))
-        return failure_set(failure, STATUS_INVALID, "the value of %s is not UTF-8 text", name);
-    return status;
-}
-
-static enum status check_object(const struct json *properties, struct failure *failure)
-{
-    void *iterator = NULL;
-    const struct json *value;
-    const char *name;
-
-    if (json_kind(properties) != JSON_KIND_OBJECT)
-        return failure_set(failure, STATUS_INVALID,
-                           "the properties on stdin are not a JSON object of strings");
-    while (json_next(properties, &iterator, &name, &value)) {
-        size_t size = 0;
-        enum status status = name_check_property(name, failure);
-
-        if (status != STATUS_OK)
-            return status;
-        if (json_text(value, &size) == NULL)
-            return failure_set(failure, STATUS_INVALID, "the property %s is not a string", name);
-        if (size > NAME_VALUE_MAX)
-            return failure_set(failure, STATUS_TOO_LARGE, "the value of %s is larger than 64 KiB (%d bytes)",
-                               name, NAME_VALUE_MAX);
-    }
-    return STATUS_OK;
-}
-
-static enum status read_properties(struct question *question, struct failure *failure)
-{
-    CLEANUP(secret_reset) struct secret text = {0};
-    CLEANUP(json_freep) struct json *properties = NULL;
-    enum status status = file_read_all(STDIN_FILENO, CLIENT_REQUEST_MAX,
-                                       "the JSON object of properties on stdin", failure, &text);
-
-    if (status == STATUS_OK)
-        status = json_parse(text.bytes, text.size, "what was read from stdin", failure, &properties);
-    if (status == STATUS_OK)
-        status = check_object(properties, failure);
-    if (status == STATUS_OK)
-        json_add_value(&question->writer, "properties", properties);
-    return status;
-}
-
-static enum status ask_properties(struct question *question, struct failure *failure)
-{
-    CLEANUP(secret_reset) struct secret name = {0};
-    CLEANUP(secret_reset) struct secret value = {0};
-    enum status status;
-
-    json_open_object(&question->writer, "properties");
-    for (;;) {
-        status = prompt_line("Property (empty: no more): ", false, NAME_PROPERTY_MAX, "a property's name",
-                             failure, &name);
-        if (status != STATUS_OK || name.size == 0)
-            break;
-        status = name_check_property(secret_text(&name), failure);
-        if (status == STATUS_OK)
-            status = prompt_value(secret_text(&name), false, failure, &value);
-        if (status == STATUS_OK)
-            status = check_property(secret_text(&name), &value, failure);
-        if (status != STATUS_OK)
-            break;
-        json_add_bytes(&question->writer, secret_text(&name), value.bytes, value.size);
-    }
-    json_close_object(&question->writer);
-    return status;
-}
-
-static enum status add_properties(struct question *question, struct failure *failure)
-{
-    return isatty(STDIN_FILENO) ? ask_properties(question, failure) : read_properties(question, failure);
-}
 
 static enum status add_one_property(struct question *question, const struct invocation *invocation,
                                     struct failure *failure)
@@ -102,7 +19,7 @@ static enum status add_one_property(struct question *question, const struct invo
     if (status == STATUS_OK)
         status = prompt_value(name, option_flag(&invocation->options, "raw"), failure, &value);
     if (status == STATUS_OK)
-        status = check_property(name, &value, failure);
+        status = intake_check_property(name, &value, failure);
     if (status != STATUS_OK)
         return status;
     json_open_object(&question->writer, "properties");
@@ -122,19 +39,24 @@ static enum status begin(struct invocation *invocation, struct failure *failure,
 
 /* ---- commands ---- */
 
-static enum status cmd_account_add(struct invocation *invocation, struct failure *failure)
+/* `account add`, and `connect`, which fetches what it can. */
+static enum status add_account(struct invocation *invocation, bool connects, struct failure *failure)
 {
     CLEANUP(exchange_reset) struct exchange exchange = {0};
     CLEANUP(exchange_question_reset) struct question question = {0};
     CLEANUP(exchange_answer_reset) struct answer answer = {0};
+    CLEANUP(intake_reset) struct intake intake = {0};
     CLEANUP(secret_reset) struct secret line = {0};
     const struct json *account;
-    enum status status = name_check_app(command_argument(invocation, 0), failure);
+    enum status status = intake_start(command_argument(invocation, 0),
+                                    option_text(&invocation->options, "method"), connects, failure, &intake);
 
+    if (status != STATUS_OK)
+        return status;
+    invocation->options.arguments[0] = intake.slug;
+    status = begin(invocation, failure, &exchange, &question);
     if (status == STATUS_OK)
-        status = begin(invocation, failure, &exchange, &question);
-    if (status == STATUS_OK)
-        status = add_properties(&question, failure);
+        status = intake_fill(&intake, &question.writer, failure);
     if (status == STATUS_OK)
         status = exchange_ask(&exchange, &question, failure, &answer);
     if (status != STATUS_OK)
@@ -148,6 +70,16 @@ static enum status cmd_account_add(struct invocation *invocation, struct failure
         !output_append_plain(&line, json_member_text(account, "label")) || !secret_append_byte(&line, '\n'))
         return failure_set(failure, STATUS_NO_MEMORY, "not enough memory for the account's name");
     return output_write(line.bytes, line.size, failure);
+}
+
+static enum status cmd_account_add(struct invocation *invocation, struct failure *failure)
+{
+    return add_account(invocation, false, failure);
+}
+
+static enum status cmd_connect(struct invocation *invocation, struct failure *failure)
+{
+    return add_account(invocation, true, failure);
 }
 
 static enum status cmd_account_set(struct invocation *invocation, struct failure *failure)
@@ -172,7 +104,9 @@ static enum status cmd_account_set(struct invocation *invocation, struct failure
         json_open_object(&question.writer, "properties");
         json_close_object(&question.writer);
     } else {
-        status = add_properties(&question, failure);
+        struct intake intake = {0};
+
+        status = intake_fill(&intake, &question.writer, failure);
     }
     return status == STATUS_OK ? exchange_ask(&exchange, &question, failure, &answer) : status;
 }
@@ -260,8 +194,9 @@ static enum status cmd_account_show(struct invocation *invocation, struct failur
 
 static const struct option_rule account_add_options[] = {
     {"label", "LABEL", false, "Tells accounts of one app apart; the first one is `default`."},
+    {"method",  "M", false, "Which of the app's methods; see `app show`."},
     OPTION_JSON,
-    {0 },
+    {0      },
 };
 static const struct option_rule account_set_options[] = {
     OPTION_RAW,
@@ -298,11 +233,20 @@ const struct command cmd_account_commands[] = {
         .name = "account", .subcommand = "add", .run = cmd_account_add, .method = "AddAccount",
         .members = account_add_members, .options = account_add_options, .least = 1, .most = 1,
         .arguments = {"APP"},
-        .usage = "APP [--label LABEL]",
+        .usage = "APP [--method M] [--label LABEL]",
         .summary = "add an account of an app",
         .help = "Reads its properties, such as an access token, from stdin as a JSON object of strings; on a terminal "
-                "asks for them one by one. Prints the account's name, APP:LABEL. The first account of an app is "
-                "labelled `default`; a second one needs --label.",
+                "asks for them one by one. `app show` lists them; those of an app that it does not know may be any. "
+                "Prints the account's name, APP:LABEL. A second account of an app needs --label.",
+    },
+    {
+        .name = "connect", .run = cmd_connect, .method = "AddAccount",
+        .members = account_add_members, .options = account_add_options, .least = 1, .most = 1,
+        .arguments = {"APP"},
+        .usage = "APP [--method M] [--label LABEL]",
+        .summary = "connect an account of an app",
+        .help = "As `account add`; the way in that will fetch by a browser what an app gives in no other way. Until "
+                "then such a method is refused, and says how to add its token by hand.",
     },
     {
         .name = "account", .subcommand = "list", .run = cmd_account_list, .method = "ListAccounts",

@@ -27,6 +27,7 @@ static const struct {
     {"the vault",        cmd_status_commands },
     {"ways to unlock",   cmd_slot_commands   },
     {"accounts",         cmd_account_commands},
+    {"apps",             cmd_app_commands    },
     {"variables",        cmd_env_commands    },
     {"placing accounts", cmd_bind_commands   },
     {"steps",            cmd_step_commands   },

@@ -132,6 +132,7 @@ extern const struct command cmd_unlock_commands[];
 extern const struct command cmd_status_commands[];
 extern const struct command cmd_slot_commands[];
 extern const struct command cmd_account_commands[];
+extern const struct command cmd_app_commands[];
 extern const struct command cmd_env_commands[];
 extern const struct command cmd_bind_commands[];
 extern const struct command cmd_step_commands[];

@@ -97,12 +97,11 @@ static enum status say_values(const struct app_field *field, struct failure *fai
     return failure_set(failure, STATUS_INVALID, "the value of %s is not one of %s", field->name, list);
 }
 
-enum status app_check_value(const struct app_field *field, const struct secret *value,
-                            struct failure *failure)
+enum status app_check_value(const struct app_field *field, const char *text, struct failure *failure)
 {
-    if (value->size == 0)
+    if (text[0] == '\0' && field->required)
         return failure_set(failure, STATUS_INVALID, "the value of %s is empty", field->name);
-    if (memchr(value->bytes, '\0', value->size) == NULL && value_fits(field, secret_text(value)))
+    if (text[0] == '\0' || value_fits(field, text))
         return STATUS_OK;
     if (field->values != NULL)
         return say_values(field, failure);
@@ -127,13 +126,27 @@ static enum status check_field(const struct place *place, const struct app_field
     return STATUS_OK;
 }
 
+/* Behind the entry's own, and only where it has none of that name. */
+static void add_oauth_fields(struct app_method *method)
+{
+    for (size_t i = 0; i < OAUTH_FIELD_COUNT; i++) {
+        struct app_field *field = &method->fields[method->field_count];
+
+        if (app_find_field(method, oauth_fields[i].name) != NULL)
+            continue;
+        *field = oauth_fields[i];
+        field->required = field->required && method->kind == APP_OAUTH2;
+        field->unasked = !field->required;
+        method->field_count++;
+    }
+}
+
 static enum status read_fields(struct app_method *method, const struct place *place)
 {
     const struct json *fields = json_member(method->entry, "fields");
     void *iterator = NULL;
     const struct json *entry;
     const char *name;
-    bool by_flow = method->kind == APP_OAUTH2 || json_member(method->entry, "oauth") != NULL;
 
     method->fields = calloc(json_count(fields) + OAUTH_FIELD_COUNT, sizeof(*method->fields));
     if (method->fields == NULL)
@@ -152,13 +165,8 @@ static enum status read_fields(struct app_method *method, const struct place *pl
         field->required = field->from == NULL && !json_member_boolean(entry, "optional", false);
         method->field_count++;
     }
-    for (size_t i = 0; by_flow && i < OAUTH_FIELD_COUNT; i++) {
-        if (app_find_field(method, oauth_fields[i].name) != NULL)
-            continue;
-        method->fields[method->field_count] = oauth_fields[i];
-        method->fields[method->field_count++].required =
-            oauth_fields[i].required && method->kind == APP_OAUTH2;
-    }
+    if (method->kind == APP_OAUTH2 || json_member(method->entry, "oauth") != NULL)
+        add_oauth_fields(method);
     for (size_t i = 0; i < method->field_count; i++) {
         enum status status = check_field(place, &method->fields[i]);
 

@@ -27,6 +27,7 @@ struct app_field {
     const char *from;          /* what an OAuth flow takes it from; NULL: the person who connects knows it */
     bool hidden;
     bool required; /* when an account is added by hand */
+    bool unasked;  /* a person who adds one by hand is not asked for it */
 };
 
 struct app_method {
@@ -66,9 +67,8 @@ const struct app_method *app_oauth_method(const struct app *app);
 /* `oauth2`, `api_key`, `basic` or `custom`. Static. */
 const char *app_kind_name(enum app_kind kind);
 
-/* STATUS_INVALID if `value` is not one that the field takes; the sentence has the rule and never the value.
- */
-enum status app_check_value(const struct app_field *field, const struct secret *value,
-                            struct failure *failure);
+/* STATUS_INVALID if `text` is not a value that the field takes; the sentence has the rule and never the
+ * value. An empty one is refused where the field is required, and else is as good as none. */
+enum status app_check_value(const struct app_field *field, const char *text, struct failure *failure);
 
 #endif

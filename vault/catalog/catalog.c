@@ -74,13 +74,13 @@ static enum status find_own(const char *slug, struct failure *failure, struct ap
     CLEANUP(secret_reset) struct secret text = {0};
     CLEANUP(app_freep) struct app *app = NULL;
     char path[PATH_MAX];
-    enum status status = check_own_folder(failure);
+    enum status status;
 
-    if (status != STATUS_OK)
-        return status;
     if (!own_path(slug, path))
         return failure_set(failure, STATUS_NOT_FOUND, "there is no own app %s", slug);
     status = file_read_settings(path, APP_TEXT_MAX, failure, &text);
+    if (status == STATUS_OK)
+        status = check_own_folder(failure);
     if (status == STATUS_OK)
         status = app_parse(text.bytes, text.size, path, failure, &app);
     if (status != STATUS_OK)
@@ -121,18 +121,25 @@ static void consider_found(void *context, const struct catalog_found *found)
         consider(context, found->slug, found->slug);
 }
 
-static enum status not_found(const char *slug, struct failure *failure)
+bool catalog_nearest(const char *slug, char ret_nearest[NAME_APP_MAX + 1])
 {
-    /* A third of a short name may be wrong, and two letters of a longer one. */
+    /* One letter of a short name may be wrong, and two of a longer one. */
     struct nearest nearest = {.wanted = slug, .distance = strlen(slug) < 6 ? 2 : 3};
-    struct failure ignored;
 
-    (void)catalog_list(consider_found, &nearest, &ignored);
+    catalog_list(consider_found, &nearest);
     for (const struct catalog_alias *alias = catalog_aliases; alias->name != NULL; alias++)
         consider(&nearest, alias->name, alias->slug);
-    if (nearest.slug[0] != '\0')
+    memcpy(ret_nearest, nearest.slug, sizeof(nearest.slug));
+    return nearest.slug[0] != '\0';
+}
+
+static enum status not_found(const char *slug, struct failure *failure)
+{
+    char nearest[NAME_APP_MAX + 1];
+
+    if (catalog_nearest(slug, nearest))
         return failure_set(failure, STATUS_NOT_FOUND, "the catalogue has no app %s; did you mean %s?", slug,
-                           nearest.slug);
+                           nearest);
     return failure_set(failure, STATUS_NOT_FOUND, "the catalogue has no app %s", slug);
 }
 
@@ -262,6 +269,8 @@ static void take_own(const struct listing *listing, const char *slug)
     if (find_own(slug, &failure, &app) != STATUS_OK) {
         found.failure = &failure;
         listing->take(listing->context, &found);
+        if (find_entry(slug) != NULL)
+            take_entry(listing, find_entry(slug));
         return;
     }
     for (size_t i = 0; i < app->method_count && size < sizeof(methods); i++)
@@ -272,17 +281,20 @@ static void take_own(const struct listing *listing, const char *slug)
     listing->take(listing->context, &found);
 }
 
-enum status catalog_list(void (*take)(void *context, const struct catalog_found *found), void *context,
-                         struct failure *failure)
+void catalog_list(void (*take)(void *context, const struct catalog_found *found), void *context)
 {
     const struct listing listing = {.take = take, .context = context};
     CLEANUP(slugs_reset) struct slugs own = {0};
     const struct catalog_entry *entry = catalog_entries;
+    struct failure failure;
     size_t at = 0;
-    enum status status = list_own(failure, &own);
 
-    if (status != STATUS_OK)
-        return status;
+    if (list_own(&failure, &own) != STATUS_OK) {
+        const struct catalog_found found = {.own = true, .failure = &failure};
+
+        own.count = 0;
+        take(context, &found);
+    }
     while (entry->slug != NULL || at < own.count) {
         int order = entry->slug == NULL ? 1 : at == own.count ? -1 : strcmp(entry->slug, own.names[at]);
 
@@ -293,5 +305,4 @@ enum status catalog_list(void (*take)(void *context, const struct catalog_found 
         if (order <= 0)
             entry++;
     }
-    return STATUS_OK;
 }

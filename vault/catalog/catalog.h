@@ -34,9 +34,12 @@ extern const struct catalog_alias catalog_aliases[];
  * of another name of an app of ours that app's own slug. STATUS_INVALID if it is no app's name. */
 enum status catalog_slug(const char *name, struct failure *failure, char ret_slug[NAME_APP_MAX + 1]);
 
-/* The app of this slug. STATUS_NOT_FOUND if the catalogue has none, with the nearest there is; an own file of
- * this slug that cannot be used is what the sentence names, too (STATUS_INVALID, STATUS_FOREIGN,
- * STATUS_EXISTS where it does not say that it overrides ours). `ret_own` may be NULL. */
+/* The slug that is spelled nearly as this one, which no app has. False if there is none. */
+bool catalog_nearest(const char *slug, char ret_nearest[NAME_APP_MAX + 1]);
+
+/* The app of this slug. STATUS_NOT_FOUND if the catalogue has none, with the nearest there is. An own file of
+ * this slug that cannot be used is named with the reason: STATUS_INVALID, STATUS_FOREIGN, or STATUS_EXISTS
+ * where it does not say that it overrides ours. `ret_own` may be NULL. */
 enum status catalog_find(const char *slug, struct failure *failure, struct app **ret_app, bool *ret_own);
 
 /* The OAuth facts of a method: its own, or those of the app it names, which `ret_other` then keeps (else
@@ -44,9 +47,10 @@ enum status catalog_find(const char *slug, struct failure *failure, struct app *
 enum status catalog_oauth(const struct app_method *method, struct failure *failure, struct app **ret_other,
                           const struct json **ret_oauth);
 
-/* What catalog_list finds: an app, or (`failure` is not NULL) an own file that cannot be used. */
+/* What catalog_list finds: an app, or (`failure` is not NULL) an own file, or the folder of them, that cannot
+ * be used. */
 struct catalog_found {
-    const char *slug;
+    const char *slug; /* NULL for the folder */
     const char *title;
     const char *methods;
     bool own;
@@ -54,7 +58,6 @@ struct catalog_found {
 };
 
 /* Calls `take` for every app, in the order of their slugs. */
-enum status catalog_list(void (*take)(void *context, const struct catalog_found *found), void *context,
-                         struct failure *failure);
+void catalog_list(void (*take)(void *context, const struct catalog_found *found), void *context);
 
 #endif

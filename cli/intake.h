@@ -1,0 +1,35 @@
+/* How the properties of an account come in: asked for on a terminal, or as a JSON object on stdin, and held
+ * to what the catalogue says of the app. An app that the catalogue does not have takes any. */
+#ifndef STEPVAULT_CLI_INTAKE_H
+#define STEPVAULT_CLI_INTAKE_H
+
+#include "base/name.h"
+#include "base/secret.h"
+#include "base/status.h"
+#include "catalog/app.h"
+#include "json/json.h"
+
+#include <stdbool.h>
+
+/* All zero is one for an app that takes any property. */
+struct intake {
+    char slug[NAME_APP_MAX + 1];
+    struct app *app;                 /* NULL: the catalogue does not have it */
+    const struct app_method *method; /* NULL: not chosen yet */
+    bool connects;                   /* the person wants what is needed to be fetched where it can be */
+};
+
+/* For what a person calls `app`. `method` (NULL: chosen later) must be one of its methods. */
+enum status intake_start(const char *app, const char *method, bool connects, struct failure *failure,
+                       struct intake *ret_intake);
+void intake_reset(struct intake *intake);
+
+/* Gets the properties and writes them as the member `properties`. STATUS_INVALID names those that are missing
+ * or do not fit; those that the catalogue does not know are said on stderr. STATUS_REFUSED where a browser
+ * would be needed. */
+enum status intake_fill(struct intake *intake, struct json_writer *writer, struct failure *failure);
+
+/* STATUS_INVALID if that is no property's name, or no value of one. */
+enum status intake_check_property(const char *name, const struct secret *value, struct failure *failure);
+
+#endif
