@@ -48,8 +48,9 @@ static enum status add_account(struct invocation *invocation, bool connects, str
     CLEANUP(intake_reset) struct intake intake = {0};
     CLEANUP(secret_reset) struct secret line = {0};
     const struct json *account;
-    enum status status = intake_start(command_argument(invocation, 0),
-                                    option_text(&invocation->options, "method"), connects, failure, &intake);
+    enum status status =
+        intake_start(command_argument(invocation, 0), option_text(&invocation->options, "method"), connects,
+                     failure, &intake);
 
     if (status != STATUS_OK)
         return status;

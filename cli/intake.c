@@ -20,7 +20,7 @@
 /* ---- the app and its method ---- */
 
 enum status intake_start(const char *app, const char *method, bool connects, struct failure *failure,
-                       struct intake *ret_intake)
+                         struct intake *ret_intake)
 {
     CLEANUP(intake_reset) struct intake intake = {.connects = connects};
     char nearest[NAME_APP_MAX + 1];
@@ -95,7 +95,8 @@ static size_t count_known(const struct app_method *method, const struct json *pr
 
 /* The method that the properties fit best, of equals the first; where a token could be fetched it need not
  * be, if another method takes what is there. */
-static enum status choose_method(struct intake *intake, const struct json *properties, struct failure *failure)
+static enum status choose_method(struct intake *intake, const struct json *properties,
+                                 struct failure *failure)
 {
     char needs[LIST_MAX] = "";
     size_t size = 0;
@@ -122,7 +123,8 @@ static enum status choose_method(struct intake *intake, const struct json *prope
     }
     if (intake->method != NULL)
         return STATUS_OK;
-    return failure_set(failure, STATUS_INVALID, "the properties fit no method of %s: %s", intake->slug, needs);
+    return failure_set(failure, STATUS_INVALID, "the properties fit no method of %s: %s", intake->slug,
+                       needs);
 }
 
 static enum status ask_method(struct intake *intake, struct failure *failure)
@@ -138,7 +140,8 @@ static enum status ask_method(struct intake *intake, struct failure *failure)
     status = prompt_line(question, false, NAME_ALIAS_MAX, "the method", failure, &line);
     if (status != STATUS_OK)
         return status;
-    intake->method = line.size == 0 ? &intake->app->methods[0] : app_find_method(intake->app, secret_text(&line));
+    intake->method =
+        line.size == 0 ? &intake->app->methods[0] : app_find_method(intake->app, secret_text(&line));
     if (intake->method == NULL)
         return failure_set(failure, STATUS_INVALID, "%s has no such method; it has %s", intake->slug, list);
     return STATUS_OK;
@@ -232,7 +235,8 @@ static enum status check_intake(struct intake *intake, const struct json *proper
     return check_values(intake, properties, failure);
 }
 
-static void write_object(const struct intake *intake, const struct json *properties, struct json_writer *writer)
+static void write_object(const struct intake *intake, const struct json *properties,
+                         struct json_writer *writer)
 {
     void *iterator = NULL;
     const struct json *value;
@@ -336,7 +340,8 @@ static enum status ask_field(const struct app_field *field, struct failure *fail
     return status;
 }
 
-static enum status ask_fields(const struct intake *intake, struct json_writer *writer, struct failure *failure)
+static enum status ask_fields(const struct intake *intake, struct json_writer *writer,
+                              struct failure *failure)
 {
     CLEANUP(secret_reset) struct secret value = {0};
 

@@ -21,7 +21,7 @@ struct intake {
 
 /* For what a person calls `app`. `method` (NULL: chosen later) must be one of its methods. */
 enum status intake_start(const char *app, const char *method, bool connects, struct failure *failure,
-                       struct intake *ret_intake);
+                         struct intake *ret_intake);
 void intake_reset(struct intake *intake);
 
 /* Gets the properties and writes them as the member `properties`. STATUS_INVALID names those that are missing

@@ -165,8 +165,26 @@ static enum status resolve_label(struct vault *vault, const char *account, const
     return status;
 }
 
-enum status account_resolve(struct vault *vault, const char *account, struct failure *failure,
-                            struct record *ret_record)
+/* Apps are written with `_`, and are found with `-` in its place, too: `destination` gets the name as it is
+ * written. False where that is the same, or too long for one. */
+static bool underscore_app(const char *account, char *destination, size_t size)
+{
+    size_t length = strlen(account);
+    size_t app = strcspn(account, ":");
+    bool differs = false;
+
+    if (length >= size)
+        return false;
+    memcpy(destination, account, length + 1);
+    for (size_t i = 0; i < app; i++) {
+        differs = differs || destination[i] == '-';
+        destination[i] = destination[i] == '-' ? '_' : destination[i];
+    }
+    return differs;
+}
+
+static enum status resolve(struct vault *vault, const char *account, struct failure *failure,
+                           struct record *ret_record)
 {
     const char *colon = strchr(account, ':');
     uint8_t id[STORE_ID_SIZE];
@@ -186,6 +204,23 @@ enum status account_resolve(struct vault *vault, const char *account, struct fai
         }
     }
     return resolve_app(vault, account, failure, ret_record);
+}
+
+enum status account_resolve(struct vault *vault, const char *account, struct failure *failure,
+                            struct record *ret_record)
+{
+    char written[NAME_APP_MAX + 1 + NAME_LABEL_MAX + 1];
+    enum status status = resolve(vault, account, failure, ret_record);
+    struct failure again;
+
+    if (status != STATUS_NOT_FOUND || !underscore_app(account, written, sizeof written))
+        return status;
+    again.status = resolve(vault, written, &again, ret_record);
+    if (again.status == STATUS_NOT_FOUND)
+        return status;
+    if (again.status != STATUS_OK)
+        *failure = again;
+    return again.status;
 }
 
 /* The names that an account derives under its app's default alias: an inherited variable of such a name is

@@ -108,8 +108,8 @@ new_vault() {
 unlock() { stepvault unlock --passphrase-fd 3 "$@" 3< "$scratch/pass"; }
 # place NAME VALUE [PATH]
 place() { printf '%s' "$2" | stepvault env set "$1" --raw --at "${3:-/}" 2>> "$scratch/notes"; }
-# account APP LABEL JSON
-account() { printf '%s' "$3" | stepvault account add "$1" --label "$2" > /dev/null; }
+# account APP LABEL JSON: with any properties, whatever the catalogue says of the app.
+account() { printf '{"app":"%s","label":"%s","properties":%s}' "$@" | stepvault call AddAccount - > /dev/null; }
 # holds NAME [OPTION...]: the log and every row verify.
 holds() {
     try stepvault audit verify "${@:2}"

@@ -219,61 +219,61 @@ is "env list shows it" "$(stepvault env list --at billing/quiet | cut -f2,3)" "$
 
 # ---- account ----
 
-is "account add prints its name" "$(printf '{"oauth_access_token":"xoxb","oauth_uid":"\\u00fc"}' | stepvault account add slack)" \
-    slack:default
-fails "a second account wants a label" 1 "--label" stepvault account add slack <<< '{"a":"b"}'
-is "and gets it" "$(stepvault account add slack --label work <<< '{"a":"b"}')" slack:work
-fails "an ambiguous account" 1 "slack:work" stepvault account show slack
+is "account add prints its name" "$(printf '{"oauth_access_token":"xoxb","oauth_uid":"\\u00fc"}' | stepvault account add acme)" \
+    acme:default
+fails "a second account wants a label" 1 "--label" stepvault account add acme <<< '{"a":"b"}'
+is "and gets it" "$(stepvault account add acme --label work <<< '{"a":"b"}')" acme:work
+fails "an ambiguous account" 1 "acme:work" stepvault account show acme
 fails "an account that is not there" 4 "github" stepvault account show github
-is "account show has names" "$(stepvault account show slack:default | sed -n 's/^properties\t//p')" \
+is "account show has names" "$(stepvault account show acme:default | sed -n 's/^properties\t//p')" \
     "oauth_access_token,oauth_uid"
-lacks "and no values" "$(stepvault account show slack:default; stepvault account list; stepvault account list --json)" xoxb
-is "account list of an app" "$(stepvault account list slack | cut -f1 | tr '\n' ' ')" "slack:default slack:work "
-is "account show --json" "$(stepvault account show slack:work --json | jq -r .account.label)" work
-id=$(stepvault account list | sed -n 's/^slack:work\t\([0-9a-f]*\).*/\1/p')
+lacks "and no values" "$(stepvault account show acme:default; stepvault account list; stepvault account list --json)" xoxb
+is "account list of an app" "$(stepvault account list acme | cut -f1 | tr '\n' ' ')" "acme:default acme:work "
+is "account show --json" "$(stepvault account show acme:work --json | jq -r .account.label)" work
+id=$(stepvault account list | sed -n 's/^acme:work\t\([0-9a-f]*\).*/\1/p')
 works "an account by its id" stepvault account show "$id"
-printf 'xoxp\n' | stepvault account set slack:work oauth_access_token
-is "account set sets one" "$(stepvault account show slack:work --json | jq -r '.account.properties | sort | join(" ")')" \
+printf 'xoxp\n' | stepvault account set acme:work oauth_access_token
+is "account set sets one" "$(stepvault account show acme:work --json | jq -r '.account.properties | sort | join(" ")')" \
     "a oauth_access_token"
-works "account set sets some" stepvault account set slack:work <<< '{"b":"1","c":"2"}'
-works "account set removes some" stepvault account set slack:work --unset a --unset c
-is "as it was told" "$(stepvault account show slack:work --json | jq -r '.account.properties | sort | join(" ")')" \
+works "account set sets some" stepvault account set acme:work <<< '{"b":"1","c":"2"}'
+works "account set removes some" stepvault account set acme:work --unset a --unset c
+is "as it was told" "$(stepvault account show acme:work --json | jq -r '.account.properties | sort | join(" ")')" \
     "b oauth_access_token"
-fails "account set PROPERTY=VALUE" 2 "the value of token does not go" stepvault account set slack:work token=s3cret
+fails "account set PROPERTY=VALUE" 2 "the value of token does not go" stepvault account set acme:work token=s3cret
 lacks "is not echoed" "$err" s3cret
-fails "account set PROPERTY VALUE" 2 "the value of token does not go" stepvault account set slack:work token s3cret
+fails "account set PROPERTY VALUE" 2 "the value of token does not go" stepvault account set acme:work token s3cret
 lacks "is not echoed, too" "$err" s3cret
-fails "a property that is not UTF-8" 1 "the value of token is not UTF-8 text" stepvault account set slack:work token \
+fails "a property that is not UTF-8" 1 "the value of token is not UTF-8 text" stepvault account set acme:work token \
     < <(printf '\xff')
-fails "properties that are no JSON" 1 "is not JSON" stepvault account set slack:work <<< 's3cret'
+fails "properties that are no JSON" 1 "is not JSON" stepvault account set acme:work <<< 's3cret'
 lacks "are not echoed" "$err" s3cret
-fails "properties that are no object" 1 "not a JSON object" stepvault account set slack:work <<< '["s3cret"]'
-fails "a property that is no string" 1 "the property token is not a string" stepvault account set slack:work <<< '{"token":1}'
-fails "a property with a NUL" 1 "NUL" stepvault account set slack:work <<< '{"token":"a\u0000"}'
-fails "a property over 64 KiB" 1 "larger than 64 KiB" stepvault account set slack:work \
+fails "properties that are no object" 1 "not a JSON object" stepvault account set acme:work <<< '["s3cret"]'
+fails "a property that is no string" 1 "the property token is not a string" stepvault account set acme:work <<< '{"token":1}'
+fails "a property with a NUL" 1 "NUL" stepvault account set acme:work <<< '{"token":"a\u0000"}'
+fails "a property over 64 KiB" 1 "larger than 64 KiB" stepvault account set acme:work \
     < <(printf '{"token":"'; cat "$scratch/largest"; printf 'x"}')
-fails "more than a request holds" 1 "larger" stepvault account set slack:work < <(head -c 300000 /dev/zero | tr '\0' ' ')
-fails "a property's name that is none" 1 "a.b" stepvault account set slack:work <<< '{"a.b":"c"}'
-works "account rename" stepvault account rename slack:work office
-works "a renamed account" stepvault account show slack:office
-fails "a label that is taken" 1 "default" stepvault account rename slack:office default
+fails "more than a request holds" 1 "larger" stepvault account set acme:work < <(head -c 300000 /dev/zero | tr '\0' ' ')
+fails "a property's name that is none" 1 "a.b" stepvault account set acme:work <<< '{"a.b":"c"}'
+works "account rename" stepvault account rename acme:work office
+works "a renamed account" stepvault account show acme:office
+fails "a label that is taken" 1 "default" stepvault account rename acme:office default
 
 # ---- bind ----
 
-works "bind" stepvault bind billing/notify slack:default
-works "bind again" stepvault bind billing/notify slack:default
-fails "a taken alias" 1 "--replace" stepvault bind billing/notify slack:office
-works "bind --replace" stepvault bind billing/notify slack:office --replace
-works "bind with all its options" stepvault bind billing/notify slack:default --as main --only oauth_access_token \
-    --env SLACK_TOKEN=oauth_access_token
-fails "bind --env wants a pair" 2 "NAME=PROPERTY" stepvault bind billing/notify slack:default --as x --env SLACK_TOKEN
-fails "bind --env twice for one name" 2 "twice" stepvault bind billing/notify slack:default --as x --env A=b --env A=c
-has "a renamed variable is delivered" "$(stepvault run billing/notify -- env)" "SLACK_TOKEN=xoxb"
-fails "a bound account stays" 1 "billing/notify" stepvault account remove slack:office
-works "unbind" stepvault unbind billing/notify slack
-fails "unbind again" 4 "slack" stepvault unbind billing/notify slack
-works "account remove" stepvault account remove slack:office
-fails "account remove again" 4 "office" stepvault account remove slack:office
+works "bind" stepvault bind billing/notify acme:default
+works "bind again" stepvault bind billing/notify acme:default
+fails "a taken alias" 1 "--replace" stepvault bind billing/notify acme:office
+works "bind --replace" stepvault bind billing/notify acme:office --replace
+works "bind with all its options" stepvault bind billing/notify acme:default --as main --only oauth_access_token \
+    --env ACME_TOKEN=oauth_access_token
+fails "bind --env wants a pair" 2 "NAME=PROPERTY" stepvault bind billing/notify acme:default --as x --env ACME_TOKEN
+fails "bind --env twice for one name" 2 "twice" stepvault bind billing/notify acme:default --as x --env A=b --env A=c
+has "a renamed variable is delivered" "$(stepvault run billing/notify -- env)" "ACME_TOKEN=xoxb"
+fails "a bound account stays" 1 "billing/notify" stepvault account remove acme:office
+works "unbind" stepvault unbind billing/notify acme
+fails "unbind again" 4 "acme" stepvault unbind billing/notify acme
+works "account remove" stepvault account remove acme:office
+fails "account remove again" 4 "office" stepvault account remove acme:office
 
 # ---- step ----
 

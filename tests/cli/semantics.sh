@@ -105,45 +105,45 @@ is "/ always is a step" "$(stepvault run / -- echo ran)" ran
 fails "... and cannot be removed" 1 "/" stepvault step remove /
 
 # ---- accounts ----
-is "the first account of an app is labelled default" "$(printf '{"token":"%s-1"}' "$CANARY" | stepvault account add slack)" slack:default
-fails "a second without --label is refused and shows the flag" 1 "--label" stepvault account add slack < <(printf '{"token":"%s-2"}' "$CANARY")
-account slack two "{\"token\":\"$CANARY-2\",\"extra\":\"e\"}"
-fails "a label is there once" 1 "slack:two" stepvault account add slack --label two < <(printf '{"token":"x"}')
-fails "an ambiguous account lists the choices" 1 "slack:two" stepvault bind team slack
-has "... all of them" "$err" slack:default
-id=$(stepvault account show slack:two --json | jq -r .account.id)
+is "the first account of an app is labelled default" "$(printf '{"token":"%s-1"}' "$CANARY" | stepvault account add acme)" acme:default
+fails "a second without --label is refused and shows the flag" 1 "--label" stepvault account add acme < <(printf '{"token":"%s-2"}' "$CANARY")
+account acme two "{\"token\":\"$CANARY-2\",\"extra\":\"e\"}"
+fails "a label is there once" 1 "acme:two" stepvault account add acme --label two < <(printf '{"token":"x"}')
+fails "an ambiguous account lists the choices" 1 "acme:two" stepvault bind team acme
+has "... all of them" "$err" acme:default
+id=$(stepvault account show acme:two --json | jq -r .account.id)
 is "an account is found by its id" "$(stepvault account show "$id" --json | jq -r .account.label)" two
-fails "an account that is not there is not found" 4 "slack:three" stepvault account show slack:three
-both=$(stepvault account show slack:two; stepvault account list; stepvault account show slack:two --json; stepvault account list --json)
+fails "an account that is not there is not found" 4 "acme:three" stepvault account show acme:three
+both=$(stepvault account show acme:two; stepvault account list; stepvault account show acme:two --json; stepvault account list --json)
 has "account show and list name the properties" "$both" token
 lacks "... and never show a value" "$both" "$CANARY"
 fails "account values are a JSON object of strings" 1 "" stepvault account add other < <(printf '{"token":{"a":"%s"}}' "$CANARY")
 fails "... and nothing else" 1 "" stepvault account add other < <(printf '"%s"' "$CANARY")
-succeeds "bind" stepvault bind team slack:default
-succeeds "bind again with the same account exits 0" stepvault bind team slack:default
-fails "another account under a taken alias is refused and shows the flag" 1 "--replace" stepvault bind team slack:two
-succeeds "... unless --replace" stepvault bind team slack:two --replace
-is "... which replaces it" "$(given team SLACK_TOKEN)" "$CANARY-2"
-succeeds "two accounts of one app are bound under two aliases" stepvault bind team slack:default --as slack_one
+succeeds "bind" stepvault bind team acme:default
+succeeds "bind again with the same account exits 0" stepvault bind team acme:default
+fails "another account under a taken alias is refused and shows the flag" 1 "--replace" stepvault bind team acme:two
+succeeds "... unless --replace" stepvault bind team acme:two --replace
+is "... which replaces it" "$(given team ACME_TOKEN)" "$CANARY-2"
+succeeds "two accounts of one app are bound under two aliases" stepvault bind team acme:default --as acme_one
 is "... and are delivered under them" "$(stepvault export team | jq -c 'map_values(.token)')" \
-    "{\"slack\":\"$CANARY-2\",\"slack_one\":\"$CANARY-1\"}"
-fails "removing a bound account is refused and lists the bindings" 1 "team" stepvault account remove slack:two
-succeeds "account rename keeps the bindings" stepvault account rename slack:two second
-is "... and the value" "$(given team SLACK_TOKEN)" "$CANARY-2"
-succeeds "account set sets one property from stdin" stepvault account set slack:second token < <(printf '%s-3\n' "$CANARY")
-is "... without one trailing newline, and leaves the others" "$(given team SLACK_TOKEN),$(given team SLACK_EXTRA)" "$CANARY-3,e"
-succeeds "account set takes a JSON object" stepvault account set slack:second < <(printf '{"extra":"f","more":"g"}')
-is "... and the others stay" "$(stepvault export team | jq -Sc .slack)" "{\"extra\":\"f\",\"more\":\"g\",\"token\":\"$CANARY-3\"}"
-stepvault bind team slack:second --only token --replace
-is "--only limits the properties" "$(stepvault export team | jq -r '.slack | keys | join(" ")')" token
-stepvault bind team slack:second --env GITHUB_TOKEN=token --env MORE=more --replace
-is "--env renames" "$(given team GITHUB_TOKEN),$(given team MORE),$(given team SLACK_TOKEN)" "$CANARY-3,g,-"
+    "{\"acme\":\"$CANARY-2\",\"acme_one\":\"$CANARY-1\"}"
+fails "removing a bound account is refused and lists the bindings" 1 "team" stepvault account remove acme:two
+succeeds "account rename keeps the bindings" stepvault account rename acme:two second
+is "... and the value" "$(given team ACME_TOKEN)" "$CANARY-2"
+succeeds "account set sets one property from stdin" stepvault account set acme:second token < <(printf '%s-3\n' "$CANARY")
+is "... without one trailing newline, and leaves the others" "$(given team ACME_TOKEN),$(given team ACME_EXTRA)" "$CANARY-3,e"
+succeeds "account set takes a JSON object" stepvault account set acme:second < <(printf '{"extra":"f","more":"g"}')
+is "... and the others stay" "$(stepvault export team | jq -Sc .acme)" "{\"extra\":\"f\",\"more\":\"g\",\"token\":\"$CANARY-3\"}"
+stepvault bind team acme:second --only token --replace
+is "--only limits the properties" "$(stepvault export team | jq -r '.acme | keys | join(" ")')" token
+stepvault bind team acme:second --env GITHUB_TOKEN=token --env MORE=more --replace
+is "--env renames" "$(given team GITHUB_TOKEN),$(given team MORE),$(given team ACME_TOKEN)" "$CANARY-3,g,-"
 stepvault step add team/sub
-stepvault bind team/sub slack:default
-is "the nearest placing of an alias wins" "$(stepvault export team/sub | jq -r .slack.token)" "$CANARY-1"
-succeeds "unbind" stepvault unbind team/sub slack
-is "... lets the one above through" "$(stepvault export team/sub | jq -r .slack.token)" "$CANARY-3"
-fails "unbind of what is not bound there is not found" 4 "slack" stepvault unbind team/sub slack
+stepvault bind team/sub acme:default
+is "the nearest placing of an alias wins" "$(stepvault export team/sub | jq -r .acme.token)" "$CANARY-1"
+succeeds "unbind" stepvault unbind team/sub acme
+is "... lets the one above through" "$(stepvault export team/sub | jq -r .acme.token)" "$CANARY-3"
+fails "unbind of what is not bound there is not found" 4 "acme" stepvault unbind team/sub acme
 account clash default '{"a_b":"1","a-b":"2"}'
 fails "two sources of one final name at one level are an error that names both" 1 "clash.a-b" stepvault bind team clash
 place DERIVED_KEY variable team
@@ -205,14 +205,14 @@ documents='ls -l /proc/$$/fd | grep -c memfd:stepvault-auths'
 is "run --deliver auths opens one document" "$(stepvault run team --deliver auths -- sh -c "$documents")" 1
 is "... and an inner run closes the outer's" "$(stepvault run team --deliver auths -- stepvault run walled -- sh -c "$documents"'; echo ${STEPVAULT_AUTHS-gone}')" "0
 gone"
-is "the document's path holds in grandchildren" "$(stepvault run team --deliver auths -- sh -c 'sh -c "cat \$STEPVAULT_AUTHS"; true' | jq -r .slack.token)" "$CANARY-3"
+is "the document's path holds in grandchildren" "$(stepvault run team --deliver auths -- sh -c 'sh -c "cat \$STEPVAULT_AUTHS"; true' | jq -r .acme.token)" "$CANARY-3"
 is "... on a descriptor of 10 or more" "$(stepvault run team --deliver auths -- sh -c 'case ${STEPVAULT_AUTHS##*/} in [0-9]) echo low ;; *) echo high ;; esac')" high
 is "... is read-only and sealed" "$(stepvault run team --deliver auths -- /usr/bin/python3 -c '
 import fcntl, os
 fd = int(os.environ["STEPVAULT_AUTHS"].rsplit("/", 1)[1])
 print(oct(os.fstat(fd).st_mode & 0o777), fcntl.fcntl(fd, 1034) & 15)')" "0o400 15"
 is "without --deliver env the accounts are not in the environment" "$(stepvault run team --deliver auths -- sh -c 'echo ${MORE-gone} ${GITHUB_TOKEN-gone} $DERIVED_KEY')" "gone gone variable"
-is "--deliver is repeatable" "$(stepvault run team --deliver auths --deliver env -- sh -c 'echo $MORE; jq -r .slack.more < "$STEPVAULT_AUTHS"')" "g
+is "--deliver is repeatable" "$(stepvault run team --deliver auths --deliver env -- sh -c 'echo $MORE; jq -r .acme.more < "$STEPVAULT_AUTHS"')" "g
 g"
 is "export --own is what is placed exactly there" "$(stepvault export a/b/c --own --format json)" '{"DEEP":"at a/b/c"}'
 succeeds "STEPVAULT_STEP stands for PATH" env STEPVAULT_STEP=walled stepvault run -- test -n x
@@ -239,7 +239,7 @@ is "a run's leaf has executable, parent and claims" \
     "$(jq -r '[.action, .outcome, .step, .who.uid, .who.exe, .who.parent.exe, .claimed.purpose, .claimed.command, .claimed.reason] | join(" ")' <<< "$leaf")" \
     "project granted team $(id -u) $bin/stepvault $(readlink /proc/$$/exe) run /bin/echo because"
 lacks "... and never arguments" "$leaf" argument
-is "... and the names that were handed out" "$(jq -r '[(.variables | index("DERIVED_KEY") != null), (.accounts[] | .alias)] | join(" ")' <<< "$leaf")" "true derived slack slack_one"
+is "... and the names that were handed out" "$(jq -r '[(.variables | index("DERIVED_KEY") != null), (.accounts[] | .alias)] | join(" ")' <<< "$leaf")" "true acme acme_one derived"
 stepvault env get DERIVED_KEY --at team > /dev/null
 is "env get is logged" "$(last_leaf | jq -r '[.action, .path, .variable, .outcome] | join(" ")')" "get team DERIVED_KEY granted"
 stepvault export team > /dev/null
@@ -251,7 +251,7 @@ is "a refusal is logged" "$(last_leaf --outcome refused | jq -r '[.variable, .wh
 is "--step filters" "$(leaves --step walled | jq -r .step | sort -u)" walled
 is "... exactly" "$(leaves --step a | jq -r '.step // .path' | sort -u)" a
 is "--variable filters, projections too" "$(leaves --variable INSIDE | jq -r .action | sort -u | tr '\n' ' ')" "project set-variable "
-is "--account filters, projections too" "$(leaves --account slack:second | jq -r .action | sort -u | grep -c -e project -e bind -e set-account -e rename-account)" 4
+is "--account filters, projections too" "$(leaves --account acme:second | jq -r .action | sort -u | grep -c -e project -e bind -e set-account -e rename-account)" 4
 is "--outcome filters" "$(leaves --outcome granted | jq -r .outcome | sort -u)" granted
 is "--uid filters" "$(leaves --uid "$(id -u)" | wc -l),$(leaves --uid 54321 | wc -l)" "$(leaves | wc -l),0"
 sleep 1.1
@@ -313,7 +313,7 @@ is "... and ends the agent" "$(agents | wc -l)" 0
 is "... and closes the file and its socket" "$(find "$scratch" -name '*.sock' -o -name '*-shm')" ""
 succeeds "lock exits 0 if nothing was open" stepvault lock
 fails "a command on a locked vault fails at once with exit 3 and says unlock" 3 "stepvault unlock" stepvault env list
-for words in "env get DEEP" "account list" "bind a slack:default" "step list" "export walled" "audit log" "audit verify"; do
+for words in "env get DEEP" "account list" "bind a acme:default" "step list" "export walled" "audit log" "audit verify"; do
     # shellcheck disable=SC2086 # several words are meant
     fails "... stepvault $words" 3 "stepvault unlock" stepvault $words
 done
