@@ -98,11 +98,13 @@ enum status cmd_launch(struct invocation *invocation, struct failure *failure)
 /* ---- the commands ---- */
 
 static const struct option_rule run_options[] = {
-    {"deliver",                                                                   "env|auths|credentials", true, "How accounts are handed over; default env; repeatable."},
-    {"pristine",                                                                       NULL, false, "Starts with PATH, HOME, USER, SHELL, TERM, LANG, LC_*, TZ and PWD alone."},
-    {"keep",                                                                           "NAME", true, "Keeps an inherited variable that would be taken out, as the vault knows it."},
-    {"reason", "TEXT", false, "Stands in the log, as a claim."},
-    {0},
+    {"deliver",                                   "env|auths|credentials", true, "How accounts come; default env; repeatable."},
+    {"env-file",                                       "FILE|-", true, "A .env file; later ones win; repeatable."},
+    {"allow-dangerous-name",                                           NULL, false, "Lets LD_PRELOAD, PATH, ... pass from there."},
+    {"pristine",NULL, false, "Inherits PATH, HOME, USER and the like alone."},
+    {"keep", "NAME", true, "Keeps an inherited name that the vault knows."},
+    {"reason",                      "TEXT", false, "Stands in the log, as a claim."},
+    {0                                     },
 };
 static const struct option_rule export_options[] = {
     {"format", "auths|json", false, "The document of the accounts (default), or names and values."},
@@ -116,13 +118,14 @@ const struct command cmd_launch_commands[] = {
     {
         .name = "run", .run = cmd_launch, .options = run_options,
         .arguments = {"PATH", "CMD"},
-        .usage = "[PATH] [--deliver FORM]... [--pristine] [--keep NAME]... [--reason TEXT] -- CMD [ARG...]",
+        .usage = "[PATH] [--deliver FORM]... [--env-file FILE]... [--pristine] [--keep NAME]... [--reason TEXT] -- CMD [ARG...]",
         .summary = "run a step",
         .help = "Becomes CMD with what the step PATH (or $STEPVAULT_STEP) gets: variables in the environment, accounts as "
                 "variables ALIAS_PROPERTY, with --deliver auths as a JSON document whose path is in "
                 "$STEPVAULT_AUTHS, with --deliver credentials (alone: the variables, too) as files of "
                 "$CREDENTIALS_DIRECTORY. What the vault knows and this step does not get is taken out of the inherited "
-                "environment. Logged before CMD starts.\n"
+                "environment. What --env-file says comes on top; a value stepvault://APP[:LABEL]/PROPERTY or "
+                "stepvault://env/NAME in it stands for what the step gets. Logged before CMD starts.\n"
                 "\n"
                 "Exits as CMD does; 125 if stepvault fails, 126 if CMD cannot be executed, 127 if it is not found.",
     },

@@ -76,6 +76,27 @@ static enum status set_keep(struct arguments *arguments, const char *value, stru
     return STATUS_OK;
 }
 
+static enum status set_env_file(struct arguments *arguments, const char *value, struct failure *failure)
+{
+    if (value[0] == '\0')
+        return failure_set(failure, STATUS_USAGE, "--env-file takes the path of a file, or -");
+    arguments->env_files[arguments->env_file.count++] = value;
+    return STATUS_OK;
+}
+
+static enum status set_dialect(struct arguments *arguments, const char *value, struct failure *failure)
+{
+    return dotenv_dialect_named(value, failure, &arguments->env_file.dialect);
+}
+
+static enum status set_dangerous(struct arguments *arguments, const char *value, struct failure *failure)
+{
+    (void)value;
+    (void)failure;
+    arguments->env_file.allow_dangerous_name = true;
+    return STATUS_OK;
+}
+
 static enum status set_pristine(struct arguments *arguments, const char *value, struct failure *failure)
 {
     (void)value;
@@ -110,16 +131,19 @@ static enum status set_help(struct arguments *arguments, const char *value, stru
 }
 
 static const struct option options[] = {
-    {"--vault",    ARGUMENTS_RUN | ARGUMENTS_EXPORT, true,  set_vault   },
-    {"--key-file", ARGUMENTS_RUN | ARGUMENTS_EXPORT, true,  set_key_file},
-    {"--reason",   ARGUMENTS_RUN | ARGUMENTS_EXPORT, true,  set_reason  },
-    {"--deliver",  ARGUMENTS_RUN,                    true,  set_deliver },
-    {"--keep",     ARGUMENTS_RUN,                    true,  set_keep    },
-    {"--pristine", ARGUMENTS_RUN,                    false, set_pristine},
-    {"--format",   ARGUMENTS_EXPORT,                 true,  set_format  },
-    {"--own",      ARGUMENTS_EXPORT,                 false, set_own     },
-    {"--help",     ARGUMENTS_RUN | ARGUMENTS_EXPORT, false, set_help    },
-    {"-h",         ARGUMENTS_RUN | ARGUMENTS_EXPORT, false, set_help    },
+    {"--vault",                ARGUMENTS_RUN | ARGUMENTS_EXPORT, true,  set_vault    },
+    {"--key-file",             ARGUMENTS_RUN | ARGUMENTS_EXPORT, true,  set_key_file },
+    {"--reason",               ARGUMENTS_RUN | ARGUMENTS_EXPORT, true,  set_reason   },
+    {"--deliver",              ARGUMENTS_RUN,                    true,  set_deliver  },
+    {"--keep",                 ARGUMENTS_RUN,                    true,  set_keep     },
+    {"--env-file",             ARGUMENTS_RUN,                    true,  set_env_file },
+    {"--dialect",              ARGUMENTS_RUN,                    true,  set_dialect  },
+    {"--allow-dangerous-name", ARGUMENTS_RUN,                    false, set_dangerous},
+    {"--pristine",             ARGUMENTS_RUN,                    false, set_pristine },
+    {"--format",               ARGUMENTS_EXPORT,                 true,  set_format   },
+    {"--own",                  ARGUMENTS_EXPORT,                 false, set_own      },
+    {"--help",                 ARGUMENTS_RUN | ARGUMENTS_EXPORT, false, set_help     },
+    {"-h",                     ARGUMENTS_RUN | ARGUMENTS_EXPORT, false, set_help     },
 };
 
 static const struct option *option_find(enum arguments_command command, const char *word, size_t length)
@@ -249,7 +273,9 @@ enum status arguments_parse(enum arguments_command command, int argc, char **arg
 
     *ret_arguments = (struct arguments){0};
     ret_arguments->keep = calloc((size_t)argc, sizeof(*ret_arguments->keep));
-    if (ret_arguments->keep == NULL)
+    ret_arguments->env_files = calloc((size_t)argc, sizeof(*ret_arguments->env_files));
+    ret_arguments->env_file.paths = ret_arguments->env_files;
+    if (ret_arguments->keep == NULL || ret_arguments->env_files == NULL)
         return failure_set_no_memory(failure);
     status = words_read(&parser, failure);
     if (status != STATUS_OK || ret_arguments->help)
@@ -268,5 +294,7 @@ enum status arguments_parse(enum arguments_command command, int argc, char **arg
 void arguments_reset(struct arguments *arguments)
 {
     free(arguments->keep);
+    free(arguments->env_files);
     arguments->keep = NULL;
+    arguments->env_files = NULL;
 }

@@ -3,6 +3,7 @@
 #define STEPVAULT_LAUNCH_ARGUMENTS_H
 
 #include "base/status.h"
+#include "launch/envfile.h"
 
 #include <stdbool.h>
 #include <stddef.h>
@@ -24,6 +25,8 @@ struct arguments {
     bool help;        /* nothing else counts then */
     const char **keep;
     size_t keep_count;
+    const char **env_files;
+    struct envfile_request env_file;
     char **command; /* run: CMD and its arguments, NULL-terminated */
 };
 

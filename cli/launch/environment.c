@@ -104,11 +104,40 @@ enum status environment_append_names(struct environment_plan *plan, struct failu
 
 /* ---- building ---- */
 
+static bool delivered_append(struct secret *own, const char *entry, bool first)
+{
+    return secret_append_text(own, first ? ENVIRONMENT_DELIVERED "=" : ",") &&
+           secret_append(own, entry, name_size(entry));
+}
+
+/* What a run within the step takes out again: all that came out of the vault. What a file says in so many
+ * words is the caller's own. */
+static bool delivered_write(const struct environment_plan *plan, struct secret *own)
+{
+    const struct received *received = plan->received;
+    const struct envfile *envfile = plan->envfile;
+    bool done = true;
+    bool first = true;
+
+    for (size_t i = 0; done && i < received->count; i++) {
+        if (envfile_find(envfile, received->entries[i], name_size(received->entries[i])) != NULL)
+            continue;
+        done = delivered_append(own, received->entries[i], first);
+        first = false;
+    }
+    for (size_t i = 0; done && i < envfile->count; i++) {
+        if (!envfile->entries[i].is_reference)
+            continue;
+        done = delivered_append(own, envfile->entries[i].line, first);
+        first = false;
+    }
+    return done && (first || secret_append_byte(own, '\0'));
+}
+
 /* The texts of our own entries, each ended by a NUL; they are placed once all are there, as the memory moves.
  */
 static bool own_write(const struct environment_plan *plan, struct secret *own)
 {
-    const struct received *received = plan->received;
     bool done = true;
 
     if (plan->auths_path != NULL)
@@ -117,12 +146,7 @@ static bool own_write(const struct environment_plan *plan, struct secret *own)
     if (plan->credentials_folder != NULL)
         done = done && secret_append_text(own, CREDENTIALS_VARIABLE "=") &&
                secret_append_text(own, plan->credentials_folder) && secret_append_byte(own, '\0');
-    if (received->count > 0)
-        done = done && secret_append_text(own, ENVIRONMENT_DELIVERED "=");
-    for (size_t i = 0; done && i < received->count; i++)
-        done = secret_append(own, received->entries[i], name_size(received->entries[i])) &&
-               secret_append_byte(own, i + 1 < received->count ? ',' : '\0');
-    return done;
+    return done && delivered_write(plan, own);
 }
 
 static size_t count_environ(void)
@@ -141,6 +165,32 @@ static bool given_collect(struct environment *environment, struct nameset *given
             return false;
     }
     return true;
+}
+
+/* The folder of credentials is ours to name where there is one. */
+static bool entry_is_hidden(const struct environment_plan *plan, const char *entry)
+{
+    static const char folder[] = CREDENTIALS_VARIABLE;
+
+    return plan->credentials_folder != NULL && name_size(entry) == strlen(folder) &&
+           memcmp(entry, folder, strlen(folder)) == 0;
+}
+
+static void delivered_add(const struct environment_plan *plan, struct environment *environment)
+{
+    const struct received *received = plan->received;
+    const struct envfile *envfile = plan->envfile;
+
+    for (size_t i = 0; i < envfile->count; i++) {
+        if (!entry_is_hidden(plan, envfile->entries[i].line))
+            environment->entries[environment->count++] = envfile->entries[i].line;
+    }
+    for (size_t i = 0; i < received->count; i++) {
+        const char *entry = received->entries[i];
+
+        if (envfile_find(envfile, entry, name_size(entry)) == NULL && !entry_is_hidden(plan, entry))
+            environment->entries[environment->count++] = entry;
+    }
 }
 
 static void inherited_add(struct environment_plan *plan, struct nameset *given,
@@ -163,13 +213,12 @@ enum status environment_build(struct environment_plan *plan, struct failure *fai
 {
     CLEANUP(environment_reset) struct environment environment = {0};
     CLEANUP(nameset_reset) struct nameset given = {0};
-    const struct received *received = plan->received;
+    const size_t delivered = plan->received->count + plan->envfile->count;
 
-    environment.entries = calloc(count_environ() + received->count + 4, sizeof(*environment.entries));
+    environment.entries = calloc(count_environ() + delivered + 4, sizeof(*environment.entries));
     if (environment.entries == NULL || !own_write(plan, &environment.own))
         return failure_set(failure, STATUS_NO_MEMORY, "out of memory for the environment");
-    for (size_t i = 0; i < received->count; i++)
-        environment.entries[environment.count++] = received->entries[i];
+    delivered_add(plan, &environment);
     for (size_t at = 0; at < environment.own.size; at += strlen((const char *)environment.own.bytes + at) + 1)
         environment.entries[environment.count++] = (const char *)environment.own.bytes + at;
     if (!given_collect(&environment, &given))

@@ -5,6 +5,7 @@
 #include "base/secret.h"
 #include "base/status.h"
 #include "client/received.h"
+#include "launch/envfile.h"
 #include "launch/nameset.h"
 
 #include <stdbool.h>
@@ -20,6 +21,7 @@ struct environment_plan {
     struct nameset outer; /* delivered by an outer run */
     struct nameset drop;  /* the agent's answer */
     const struct received *received;
+    const struct envfile *envfile;  /* settled; beats what was received */
     const char *auths_path;         /* or NULL */
     const char *credentials_folder; /* or NULL */
 };

@@ -16,6 +16,7 @@
 struct run {
     struct arguments arguments;
     struct launch launch;
+    struct envfile envfile;
     struct environment_plan plan;
     struct secret reply;
     struct secret drop; /* names of the reply, each ended by a NUL */
@@ -36,6 +37,7 @@ static void run_reset(struct run *run)
     secret_reset(&run->drop);
     secret_reset(&run->reply);
     environment_plan_reset(&run->plan);
+    envfile_reset(&run->envfile);
     arguments_reset(&run->arguments);
 }
 
@@ -118,7 +120,9 @@ static enum status program_look(struct run *run, struct failure *failure)
     enum status status = program_find(name, path_list(getenv("PATH")), failure, run->program);
 
     run->program_known = status == STATUS_OK;
-    if (status == STATUS_OK || (strchr(name, '/') == NULL && name[0] != '\0' && step_has_path(run)))
+    if (status == STATUS_OK ||
+        (strchr(name, '/') == NULL && name[0] != '\0' &&
+         (envfile_find(&run->envfile, "PATH", strlen("PATH")) != NULL || step_has_path(run))))
         return STATUS_OK;
     return program_failed(run, status);
 }
@@ -182,7 +186,10 @@ static enum status question_write(struct run *run, struct failure *failure, stru
     status = environment_append_names(&run->plan, failure, parameters);
     if (status != STATUS_OK)
         return status;
-    if ((arguments->keep_count > 0 && !append_keep(arguments, parameters)) || !append_claims(run, parameters))
+    if ((arguments->keep_count > 0 && !append_keep(arguments, parameters)) ||
+        (run->envfile.reference_count > 0 && (!secret_append_text(parameters, ",\"references\":") ||
+                                              !envfile_append_references(&run->envfile, parameters))) ||
+        !append_claims(run, parameters))
         return failure_set(failure, STATUS_NO_MEMORY, "out of memory for the request");
     return STATUS_OK;
 }
@@ -212,10 +219,11 @@ static enum status drop_read(struct run *run, struct wire_value parameters, stru
     return STATUS_OK;
 }
 
-static unsigned parts_wanted(const struct arguments *arguments)
+static unsigned parts_wanted(const struct run *run)
 {
-    return (arguments->deliver_auths ? RECEIVED_AUTHS : 0u) |
-           (arguments->deliver_credentials ? RECEIVED_CREDENTIALS : 0u);
+    return (run->arguments.deliver_auths ? RECEIVED_AUTHS : 0u) |
+           (run->arguments.deliver_credentials ? RECEIVED_CREDENTIALS : 0u) |
+           (run->envfile.reference_count > 0 ? RECEIVED_REFERENCES : 0u);
 }
 
 static enum status project(struct run *run, struct failure *failure)
@@ -229,7 +237,7 @@ static enum status project(struct run *run, struct failure *failure)
     if (status != STATUS_OK)
         return status;
     answer = ask_parameters(&run->reply);
-    status = received_read(answer, parts_wanted(&run->arguments), failure, &run->received);
+    status = received_read(answer, parts_wanted(run), failure, &run->received);
     return status == STATUS_OK ? drop_read(run, answer, failure) : status;
 }
 
@@ -237,10 +245,12 @@ static enum status project(struct run *run, struct failure *failure)
 
 static enum status child_prepare(struct run *run, struct failure *failure)
 {
-    enum status status = STATUS_OK;
+    enum status status;
 
     run->plan.received = &run->received;
-    if (run->arguments.deliver_auths) {
+    run->plan.envfile = &run->envfile;
+    status = envfile_settle(&run->envfile, run->received.resolved, run->received.resolved_count, failure);
+    if (status == STATUS_OK && run->arguments.deliver_auths) {
         status = auths_deliver(&run->received.auths, failure, run->auths_path);
         run->plan.auths_path = run->auths_path;
     }
@@ -296,7 +306,8 @@ static enum status run_step(struct run *run, int argc, char **argv, struct failu
     if (status != STATUS_OK)
         return status;
     outer_close(run);
-    if (run->arguments.deliver_credentials)
+    status = envfile_read(&run->arguments.env_file, failure, &run->envfile);
+    if (status == STATUS_OK && run->arguments.deliver_credentials)
         status = credentials_prepare(failure, &run->credentials);
     if (status == STATUS_OK)
         status = program_look(run, failure);

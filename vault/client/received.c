@@ -97,6 +97,9 @@ enum status received_read(struct wire_value parameters, unsigned parts, struct f
     if (status == STATUS_OK && (parts & RECEIVED_CREDENTIALS) != 0)
         status = entries_read(parameters, "credentials_entries", entry_is_credential, failure,
                               &received.credentials_block, &received.credentials, &received.credential_count);
+    if (status == STATUS_OK && (parts & RECEIVED_REFERENCES) != 0)
+        status = entries_read(parameters, "resolved_entries", entry_is_variable, failure,
+                              &received.resolved_block, &received.resolved, &received.resolved_count);
     if (status == STATUS_OK && (parts & RECEIVED_AUTHS) != 0) {
         status = member_decode(parameters, "auths_base64", failure, &received.auths);
         if (status == STATUS_OK && !wire_check((const char *)received.auths.bytes, received.auths.size))
@@ -127,5 +130,7 @@ void received_reset(struct received *received)
     secret_reset(&received->auths);
     secret_free((void *)received->credentials);
     secret_reset(&received->credentials_block);
+    secret_free((void *)received->resolved);
+    secret_reset(&received->resolved_block);
     *received = (struct received){0};
 }

@@ -18,12 +18,15 @@ struct received {
     struct secret credentials_block; /* likewise NAME=value entries */
     const char **credentials;        /* as `entries`: NAME is the name of a file */
     size_t credential_count;
+    struct secret resolved_block; /* likewise */
+    const char **resolved;        /* as `entries`: the values of references */
+    size_t resolved_count;
 };
 
 #define RECEIVED_CREDENTIAL_MAX 255 /* bytes of a credential's name */
 
 /* What was asked for beside the environment. */
-enum received_part { RECEIVED_AUTHS = 1, RECEIVED_CREDENTIALS = 2 };
+enum received_part { RECEIVED_AUTHS = 1, RECEIVED_CREDENTIALS = 2, RECEIVED_REFERENCES = 4 };
 
 /* Reads the reply's parameters. STATUS_PROTOCOL where a member is missing or malformed, an entry is no
  * variable (or the name of a credential is none of a file in its folder), or the document is no JSON object:
