@@ -224,4 +224,104 @@ else
     skip "a full and a read-only disk" "needs root and a mount namespace"
 fi
 is "no draft is left behind" "$(find . -name '.stepvault-*' | wc -l)" 0
+
+# ---- run --env-file ----
+cat > first.env <<'END'
+# a comment
+LITERAL='two words'
+export EXPORTED=yes
+EMPTY=
+TOKEN=stepvault://slack:team/oauth_access_token
+QUOTED="stepvault://env/PAYMENT_KEY"
+BYTES_AGAIN='stepvault://env/BYTES'
+ABOVE=stepvault://env/BYTES
+SECOND_KEY=from-the-file
+TWICE=first
+END
+printf 'TWICE=second\nOVERRULED=stepvault://env/ABOVE\n' > second.env
+printf 'OVERRULED=plain\n' > third.env
+# with OPTION... COMMAND: run with these files; the command's words follow.
+files=(--env-file first.env --env-file second.env --env-file=third.env)
+value() { stepvault run "${files[@]}" -- sh -c "printf %s \"\$$1\""; }
+is "a literal is as it stands" "$(value LITERAL)" "two words"
+is "... also exported, or empty" "$(value EXPORTED)$(value EMPTY)" yes
+is "a reference is the value" "$(value TOKEN)" "$CANARY-xoxb"
+is "... in quotes of the file, too" "$(value QUOTED)" "$CANARY-stripe"
+value BYTES_AGAIN > bytes
+succeeds "... byte for byte" cmp bytes "$scratch/bytes"
+value ABOVE > bytes
+succeeds "the file beats what the step gets from the vault" cmp bytes "$scratch/bytes"
+is "... a derived name too" "$(value SECOND_KEY)" from-the-file
+is "... and what is inherited" "$(EXPORTED=no TWICE=no value EXPORTED)" yes
+is "a later file beats an earlier one" "$(value TWICE)" second
+is "... a literal a reference" "$(value OVERRULED)" plain
+is "... which is not asked for then" "$(last_leaf | jq -c '.references | [.variables, [.accounts[].properties]]')" \
+    '[["BYTES","PAYMENT_KEY"],[["oauth_access_token"]]]'
+is "... while the step gets all else as usual" "$(last_leaf | jq -c '[.deliver, .variables]')" '[["env"],["ABOVE","BYTES","PAYMENT_KEY"]]'
+is "... indeed" "$(value PAYMENT_KEY),$(value CHAT_OAUTH_ACCESS_TOKEN)" "$CANARY-stripe,$CANARY-xoxb"
+is "each name is there once" "$(stepvault run "${files[@]}" -- env -0 | tr '\n\0' ' \n' | cut -d= -f1 | sort | uniq -d)" ""
+is "with --pristine the file counts as well" "$(stepvault run --pristine "${files[@]}" -- env | grep -c '^LITERAL=')" 1
+is "with --deliver auths derived names are found all the same" \
+    "$(printf 'K=stepvault://env/CHAT_OAUTH_ACCESS_TOKEN\n' | stepvault run --deliver auths --env-file - -- sh -c 'echo "$K,$CHAT_OAUTH_ACCESS_TOKEN"')" "$CANARY-xoxb,"
+is "a run within takes out what came from the vault, and leaves what the file says" \
+    "$(stepvault run "${files[@]}" --keep STEPVAULT_VAULT -- stepvault run nested -- sh -c 'echo "$TOKEN,$QUOTED,$LITERAL,$OVERRULED"')" ",,two words,plain"
+is "a file may be a pipe" "$(stepvault run --env-file <(cat first.env) -- sh -c 'echo "$LITERAL"')" "two words"
+is "... or standard input, of which nothing is left" "$(stepvault run --env-file - -- sh -c 'cat; echo "$LITERAL"' < first.env)" "two words"
+is "without references nothing more is asked or logged" \
+    "$(stepvault run --env-file third.env -- true; last_leaf | jq .references)" null
+is "a command is found in the file's PATH" \
+    "$(mkdir -p tools && printf '#!/bin/sh\necho found $0' > tools/only-here && chmod +x tools/only-here; echo "PATH=$PWD/tools:/usr/bin:/bin" | stepvault run --allow-dangerous-name --env-file - -- only-here)" \
+    "found $PWD/tools/only-here"
+is "... and not in the caller's" "$(echo 'PATH=/nowhere' | stepvault run --allow-dangerous-name --env-file - -- env 2>&1)" \
+    'stepvault: the command "env" is not found'
+is "another dialect is opted into" "$(echo 'A=one two' | stepvault run --dialect node --env-file - -- sh -c 'echo "$A"')" "one two"
+echo 'HOST=$HOME`id`$(id)' > expand.env
+is "nothing is expanded or executed" "$(stepvault run --dialect docker --env-file expand.env -- sh -c 'echo "$HOST"')" '$HOME`id`$(id)'
+
+# bad_file NAME PART LINES: 125 with the line, and nothing is asked for.
+bad_file() {
+    local before
+    before=$(stepvault status --json | jq .log_size)
+    printf 'GOOD=1\n%s' "$3" > bad.env
+    fails "$1" 125 "$2" stepvault run --env-file bad.env -- true
+    is "... and nothing is asked for" "$(stepvault status --json | jq .log_size)" "$before"
+}
+bad_file "a reference within other text" "bad.env, line 2: URL has stepvault:// within" "URL=https://x/stepvault://env/ABOVE"
+bad_file "... after a quoted blank" "bad.env, line 2: URL" "URL=' stepvault://env/ABOVE'"
+bad_file "a broken reference" "bad.env, line 2: URL: the reference" "URL=stepvault://slack"
+bad_file "... which is not repeated" "bad.env, line 2: URL: the reference" "URL=stepvault://slack/$CANARY?x"
+bad_file "text behind a reference" "bad.env, line 2: URL: the reference" "URL='stepvault://env/ABOVE '"
+bad_file "a name that steers the loader" "bad.env, line 2: LD_PRELOAD steers" "LD_PRELOAD=/tmp/x.so"
+bad_file "... with a reference" "bad.env, line 2: PATH steers" "PATH=stepvault://env/ABOVE"
+bad_file "a name of stepvault's" "bad.env, line 2: STEPVAULT_AUTHS is reserved" "STEPVAULT_AUTHS=/tmp/x"
+bad_file "a line that is none" "bad.env, line 2" "$CANARY"
+bad_file "what the dialects disagree on" "bad.env, line 2" 'A=$HOME'
+bad_file "a name set twice in one file" "bad.env, line 2" "GOOD=2"
+printf 'A=1\0\n' > bad.env
+fails "a NUL byte" 125 "bad.env" stepvault run --env-file bad.env -- true
+for missing in ELSEWHERE NOWHERE HIDDEN; do
+    echo "A=stepvault://env/$missing" > bad.env
+    fails "a reference to what the step does not get: $missing" 125 "gets nothing that stepvault://env/$missing" \
+        stepvault run --env-file bad.env -- touch ran
+done
+is "... is logged" "$(last_leaf | jq -c '[.outcome, .variable, .claimed.purpose]')" '["refused","HIDDEN","run"]'
+is "... and does not run the command" "$(find . -name ran)" ""
+head -c 1100000 /dev/zero | tr '\0' x > bad.env
+fails "a file of over a mebibyte" 125 "larger than 1048576 bytes" stepvault run --env-file bad.env -- true
+for number in $(seq 1100); do echo "A$number=stepvault://env/ABOVE"; done > bad.env
+fails "more references than one call has" 125 "1024 references" stepvault run --env-file bad.env -- true
+fails "a file that is not there" 125 "cannot read the env file nothing.env" stepvault run --env-file nothing.env -- true
+fails "a folder" 125 "" stepvault run --env-file . -- true
+fails "standard input twice" 125 "there once" stepvault run --env-file - --env-file - -- true
+fails "a dialect that there is not" 125 "strict" stepvault run --dialect perl --env-file first.env -- true
+fails "no file" 125 "--env-file" stepvault run --env-file= -- true
+fails "export takes no file" 2 "does not know the option --env-file" stepvault export --env-file first.env
+
+# ---- with a key file and no agent ----
+stepvault slot add --key-file "$scratch/key" --passphrase-fd 3 3< "$scratch/pass" 2> /dev/null
+stepvault lock
+fails "inject on a locked vault" 3 "locked" stepvault inject -i template
+is "... with a key file" "$(stepvault inject -i template --key-file "$scratch/key")" "$expected"
+is "... in several calls" "$(stepvault inject large -i many --key-file "$scratch/key" | wc -c)" 1300000
+is "run --env-file with a key file" "$(stepvault run --key-file "$scratch/key" --env-file first.env -- sh -c 'echo "$TOKEN"')" "$CANARY-xoxb"
 finish

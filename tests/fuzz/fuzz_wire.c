@@ -43,6 +43,10 @@ static void receive(struct wire_value value, unsigned parts)
             if (strchr(received.credentials[i], '=') == NULL || received.credentials[i][0] == '.')
                 abort();
         }
+        for (size_t i = 0; i < received.resolved_count; i++) {
+            if (strchr(received.resolved[i], '=') == NULL)
+                abort();
+        }
     }
     received_reset(&received);
 }
@@ -65,6 +69,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     walk(value, 0);
     receive(value, 0);
     receive(value, RECEIVED_CREDENTIALS);
+    receive(value, RECEIVED_REFERENCES);
     free(copy);
     return 0;
 }

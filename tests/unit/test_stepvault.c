@@ -53,6 +53,32 @@ static void a_malformed_projection_is_refused_whole(void **state)
     }
 }
 
+static void resolved_references_are_taken_apart_or_refused_whole(void **state)
+{
+    static const char *const bad[] = {
+        "{\"environment\":\"\"}",
+        "{\"environment\":\"\",\"resolved_entries\":7}",
+        "{\"environment\":\"\",\"resolved_entries\":\"QT0x\"}",                     /* A=1 without its NUL */
+        "{\"environment\":\"\",\"resolved_entries\":\"MUE9MQA=\"}",                 /* 1A=1 */
+        "{\"environment\":\"\",\"resolved_entries\":\"U1RFUFZBVUxUX1NURVA9eAA=\"}", /* STEPVAULT_STEP=x */
+    };
+    struct received received = {0};
+
+    (void)state;
+    for (size_t i = 0; i < sizeof(bad) / sizeof(bad[0]); i++) {
+        if (receive(bad[i], RECEIVED_REFERENCES, &received) != STATUS_PROTOCOL)
+            fail_msg("taken: %s", bad[i]);
+    }
+    assert_int_equal(receive("{\"environment\":\"\",\"resolved_entries\":\"QT0xAEI9AA==\"}",
+                             RECEIVED_REFERENCES, &received),
+                     STATUS_OK);
+    assert_int_equal(received.count, 0);
+    assert_int_equal(received.resolved_count, 2);
+    assert_string_equal(received.resolved[0], "A=1");
+    assert_string_equal(received.resolved[1], "B=");
+    received_reset(&received);
+}
+
 static void a_projection_is_taken_apart(void **state)
 {
     struct received received = {0};
@@ -151,6 +177,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         FAKE_TEST(a_malformed_projection_is_refused_whole),
         FAKE_TEST(a_projection_is_taken_apart),
+        FAKE_TEST(resolved_references_are_taken_apart_or_refused_whole),
         FAKE_TEST(the_library_gives_variables_and_accounts),
         FAKE_TEST(the_library_fails_as_the_command_does),
     };
