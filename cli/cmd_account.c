@@ -2,6 +2,7 @@
 #include "base/cleanup.h"
 #include "base/name.h"
 #include "command.h"
+#include "due.h"
 #include "exchange.h"
 #include "intake.h"
 #include "output.h"
@@ -138,13 +139,14 @@ static void add_name(struct output_table *table, const struct json *account)
 
 static enum status cmd_account_list(struct invocation *invocation, struct failure *failure)
 {
-    static const char *const headings[] = {"ACCOUNT", "ID", "PROPERTIES", "BOUND AT"};
+    static const char *const headings[] = {"ACCOUNT", "ID",      "PROPERTIES", "BOUND AT",
+                                           "STATE",   "EXPIRES", "NOTE"};
     CLEANUP(exchange_answer_reset) struct answer answer = {0};
     CLEANUP(output_table_reset) struct output_table table;
     const struct json *accounts;
     enum status status;
 
-    output_table_start(&table, 4, headings);
+    output_table_start(&table, sizeof(headings) / sizeof(headings[0]), headings);
     status = exchange_command(invocation, failure, &answer);
     if (status != STATUS_OK)
         return status;
@@ -158,6 +160,8 @@ static enum status cmd_account_list(struct invocation *invocation, struct failur
         output_table_add(&table, json_member_text(account, "id"));
         output_table_add_list(&table, json_member(account, "properties"));
         add_bindings(&table, json_member(account, "bindings"));
+        due_add_state(&table, account, "set");
+        due_add_remarks(&table, account);
     }
     return output_table_print(&table, failure);
 }
@@ -188,7 +192,48 @@ static enum status cmd_account_show(struct invocation *invocation, struct failur
     output_table_add(&table, json_member_text(account, "updated"));
     output_table_add(&table, "bound at");
     add_bindings(&table, json_member(account, "bindings"));
+    output_table_add(&table, "state");
+    due_add_state(&table, account, "set");
+    output_table_add(&table, "expires");
+    output_table_add(&table, json_member_text(account, "expires"));
+    output_table_add(&table, "note");
+    output_table_add(&table, json_member_text(account, "note"));
     return output_table_print(&table, failure);
+}
+
+static enum status cmd_account_history(struct invocation *invocation, struct failure *failure)
+{
+    CLEANUP(exchange_answer_reset) struct answer answer = {0};
+    enum status status = exchange_command(invocation, failure, &answer);
+
+    if (status != STATUS_OK)
+        return status;
+    if (option_flag(&invocation->options, "json"))
+        return output_document(answer.parameters, failure);
+    return due_print_history(json_member(answer.parameters, "revisions"), false, failure);
+}
+
+static enum status cmd_account_restore(struct invocation *invocation, struct failure *failure)
+{
+    CLEANUP(exchange_answer_reset) struct answer answer = {0};
+    enum status status = exchange_command(invocation, failure, &answer);
+
+    if (status == STATUS_OK)
+        output_note("%s has the properties of revision %lld again", command_argument(invocation, 0),
+                    (long long)json_member_number(answer.parameters, "revision", 0));
+    return status;
+}
+
+static enum status cmd_account_forget(struct invocation *invocation, struct failure *failure)
+{
+    CLEANUP(exchange_answer_reset) struct answer answer = {0};
+    enum status status = exchange_command(invocation, failure, &answer);
+
+    if (status == STATUS_OK)
+        output_note("%lld old revisions of %s are forgotten; the one in force stays",
+                    (long long)json_member_number(answer.parameters, "forgotten", 0),
+                    command_argument(invocation, 0));
+    return status;
 }
 
 /* ---- the commands ---- */
@@ -196,30 +241,52 @@ static enum status cmd_account_show(struct invocation *invocation, struct failur
 static const struct option_rule account_add_options[] = {
     {"label", "LABEL", false, "Tells accounts of one app apart; the first one is `default`."},
     {"method",  "M", false, "Which of the app's methods; see `app show`."},
+    OPTION_NOTE,
+    OPTION_EXPIRES,
     OPTION_JSON,
     {0      },
 };
 static const struct option_rule account_set_options[] = {
-    OPTION_RAW,
-    {"unset", "PROPERTY", true, "Removes a property instead of setting any."},
+    OPTION_RAW,  {"unset", "PROPERTY", true, "Removes a property instead of setting any."},
+    OPTION_NOTE, OPTION_EXPIRES,
     {0  },
 };
+static const struct option_rule account_list_options[] = {OPTION_STALE, OPTION_EXPIRING, OPTION_JSON, {0}};
+static const struct option_rule account_annotate_options[] = {OPTION_NOTE, OPTION_EXPIRES, {0}};
+static const struct option_rule account_old_options[] = {OPTION_REVISION, {0}};
 static const struct command_member account_add_members[] = {
-    {"app", MEMBER_ARGUMENT, 0, NULL},
-    {"label",    MEMBER_TEXT, 0, "label"},
+    {"app",        MEMBER_ARGUMENT, 0, NULL},
+    {"label",           MEMBER_TEXT, 0, "label"},
+    {"note",            MEMBER_TEXT, 0, "note"},
+    {"expires",MEMBER_EXPIRY, 0, "expires"},
     {0    },
 };
 static const struct command_member app_members[] = {
-    {"app", MEMBER_ARGUMENT, 0, NULL},
-    {0   },
+    {"app",        MEMBER_ARGUMENT, 0, NULL},
+    {"stale",           MEMBER_FLAG, 0, "stale"},
+    {"expiring",            MEMBER_FLAG, 0, "expiring"},
+    {0},
 };
 static const struct command_member account_members[] = {
     {"account", MEMBER_ARGUMENT, 0, NULL},
     {0       },
 };
 static const struct command_member account_set_members[] = {
+    {"account",    MEMBER_ARGUMENT, 0, NULL},
+    {"unset",           MEMBER_LIST, 0, "unset"},
+    {"note",            MEMBER_TEXT, 0, "note"},
+    {"expires",MEMBER_EXPIRY, 0, "expires"},
+    {0    },
+};
+static const struct command_member account_annotate_members[] = {
+    {"account",    MEMBER_ARGUMENT, 0, NULL},
+    {"note",           MEMBER_TEXT, 0, "note"},
+    {"expires",            MEMBER_EXPIRY, 0, "expires"},
+    {0},
+};
+static const struct command_member account_old_members[] = {
     {"account", MEMBER_ARGUMENT, 0, NULL},
-    {"unset",        MEMBER_LIST, 0, "unset"},
+    {"revision",        MEMBER_NUMBER, 0, "revision"},
     {0        },
 };
 static const struct command_member rename_members[] = {
@@ -234,7 +301,7 @@ const struct command cmd_account_commands[] = {
         .name = "account", .subcommand = "add", .run = cmd_account_add, .method = "AddAccount",
         .members = account_add_members, .options = account_add_options, .least = 1, .most = 1,
         .arguments = {"APP"},
-        .usage = "APP [--method M] [--label LABEL]",
+        .usage = "APP [--method M] [--label LABEL] [--note TEXT] [--expires DATE]",
         .summary = "add an account of an app",
         .help = "Reads its properties, such as an access token, from stdin as a JSON object of strings; on a terminal "
                 "asks for them one by one. `app show` lists them; those of an app that it does not know may be any. "
@@ -244,18 +311,20 @@ const struct command cmd_account_commands[] = {
         .name = "connect", .run = cmd_connect, .method = "AddAccount",
         .members = account_add_members, .options = account_add_options, .least = 1, .most = 1,
         .arguments = {"APP"},
-        .usage = "APP [--method M] [--label LABEL]",
+        .usage = "APP [--method M] [--label LABEL] [--note TEXT] [--expires DATE]",
         .summary = "connect an account of an app",
         .help = "As `account add`; the way in that will fetch by a browser what an app gives in no other way. Until "
                 "then such a method is refused, and says how to add its token by hand.",
     },
     {
         .name = "account", .subcommand = "list", .run = cmd_account_list, .method = "ListAccounts",
-        .members = app_members, .options = command_json_options, .most = 1,
+        .members = app_members, .options = account_list_options, .most = 1,
         .arguments = {"APP"},
-        .usage = "[APP] [--json]",
+        .usage = "[APP] [--stale] [--expiring] [--json]",
         .summary = "list accounts",
-        .help = "Prints each account with its id, the names of its properties and where it is bound.",
+        .help = "Prints each account with its id, the names of its properties, where it is bound, and what is due: marked "
+                "are those that have expired or expire within 30 days, and stale ones, whose properties were not changed "
+                "for a year.",
     },
     {
         .name = "account", .subcommand = "show", .run = cmd_account_show, .method = "ShowAccount",
@@ -269,10 +338,48 @@ const struct command cmd_account_commands[] = {
         .name = "account", .subcommand = "set", .run = cmd_account_set, .method = "SetAccount",
         .members = account_set_members, .options = account_set_options, .least = 1, .most = COMMAND_ANY_NUMBER,
         .arguments = {"ACCOUNT", "PROPERTY"},
-        .usage = "ACCOUNT [PROPERTY] [--raw] [--unset PROPERTY]...",
+        .usage = "ACCOUNT [PROPERTY] [--raw] [--unset PROPERTY]... [--note TEXT] [--expires DATE]",
         .summary = "set properties",
         .help = "Sets one property, its value read from stdin without one newline at its end, or asked for on a "
-                "terminal. Without PROPERTY sets all those of a JSON object of strings on stdin. Others stay.",
+                "terminal. Without PROPERTY sets all those of a JSON object of strings on stdin. Others stay. "
+                "The properties as they were are kept (account history); a note stays, and an expiry goes unless --expires "
+                "says it anew.",
+    },
+    {
+        .name = "account", .subcommand = "annotate", .run = command_call, .method = "AnnotateAccount",
+        .members = account_annotate_members, .options = account_annotate_options, .least = 1, .most = 1,
+        .arguments = {"ACCOUNT"},
+        .usage = "ACCOUNT [--note TEXT] [--expires DATE]",
+        .summary = "change note and expiry",
+        .help = "Changes the note or the expiry of an account and leaves its properties alone. What is expired is still "
+                "delivered: an expiry reminds, and revokes nothing.",
+    },
+    {
+        .name = "account", .subcommand = "history", .run = cmd_account_history, .method = "ListAccountRevisions",
+        .members = account_members, .options = command_json_options, .least = 1, .most = 1,
+        .arguments = {"ACCOUNT"},
+        .usage = "ACCOUNT [--json]",
+        .summary = "list old properties",
+        .help = "Prints when the properties of an account were set and replaced, never their values. Kept are the last 10 "
+                "revisions, 256 KiB in all, until the account is removed.",
+    },
+    {
+        .name = "account", .subcommand = "restore", .run = cmd_account_restore, .method = "RestoreAccount",
+        .members = account_old_members, .options = account_old_options, .least = 1, .most = 1,
+        .arguments = {"ACCOUNT"},
+        .usage = "ACCOUNT [--revision N]",
+        .summary = "set old properties again",
+        .help = "Gives the account all its properties as they were before the last change, or in a revision, by the rules "
+                "of `account set`. What they replace is kept, so that restoring again undoes it.",
+    },
+    {
+        .name = "account", .subcommand = "forget", .run = cmd_account_forget, .method = "ForgetAccount",
+        .members = account_old_members, .options = account_old_options, .least = 1, .most = 1,
+        .arguments = {"ACCOUNT"},
+        .usage = "ACCOUNT [--revision N]",
+        .summary = "remove old properties",
+        .help = "Removes the old revisions of an account, or one, from the vault, and leaves what is in force. A token "
+                "that leaked must also be revoked where it is good.",
     },
     {
         .name = "account", .subcommand = "rename", .run = command_call, .method = "RenameAccount",
@@ -288,7 +395,7 @@ const struct command cmd_account_commands[] = {
         .arguments = {"ACCOUNT"},
         .usage = "ACCOUNT",
         .summary = "remove one",
-        .help = "Removes an account that is bound nowhere; else says where it is bound.",
+        .help = "Removes an account that is bound nowhere, and its history; else says where it is bound.",
     },
     {0},
 };

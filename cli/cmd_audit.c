@@ -150,7 +150,9 @@ static enum status add_filters(const struct invocation *invocation, struct quest
         return failure_set(
             failure, STATUS_USAGE,
             "--since wants a time such as 2026-11-22 or 2026-11-22T09:31Z, or how long ago: 90m, 7d");
-    exchange_add_members(question, invocation);
+    status = exchange_add_members(question, invocation, failure);
+    if (status != STATUS_OK)
+        return status;
     if (option_flag(options, "uid"))
         json_add_number(&question->writer, "uid", uid);
     if (since != NULL) {

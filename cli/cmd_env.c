@@ -3,6 +3,7 @@
 #include "base/name.h"
 #include "base/text.h"
 #include "command.h"
+#include "due.h"
 #include "exchange.h"
 #include "output.h"
 #include "prompt.h"
@@ -75,17 +76,18 @@ static enum status cmd_env_get(struct invocation *invocation, struct failure *fa
 
 static enum status print_variables(const struct json *variables, struct failure *failure)
 {
-    static const char *const headings[] = {"PATH", "NAME", "STATE", "UPDATED"};
+    static const char *const headings[] = {"PATH", "NAME", "STATE", "UPDATED", "EXPIRES", "NOTE"};
     CLEANUP(output_table_reset) struct output_table table;
 
-    output_table_start(&table, 4, headings);
+    output_table_start(&table, 6, headings);
     for (size_t i = 0; i < json_count(variables); i++) {
         const struct json *variable = json_at(variables, i);
 
         output_table_add(&table, json_member_text(variable, "path"));
         output_table_add(&table, json_member_text(variable, "name"));
-        output_table_add(&table, json_member_boolean(variable, "blocked", false) ? "blocked" : "set");
+        due_add_state(&table, variable, json_member_boolean(variable, "blocked", false) ? "blocked" : "set");
         output_table_add(&table, json_member_text(variable, "updated"));
+        due_add_remarks(&table, variable);
     }
     return output_table_print(&table, failure);
 }
@@ -114,21 +116,87 @@ static enum status cmd_env_list(struct invocation *invocation, struct failure *f
     return print_variables(json_member(answer.parameters, "variables"), failure);
 }
 
+static enum status cmd_env_history(struct invocation *invocation, struct failure *failure)
+{
+    CLEANUP(exchange_answer_reset) struct answer answer = {0};
+    enum status status = exchange_command(invocation, failure, &answer);
+
+    if (status != STATUS_OK)
+        return status;
+    if (option_flag(&invocation->options, "json"))
+        return output_document(answer.parameters, failure);
+    return due_print_history(json_member(answer.parameters, "revisions"), true, failure);
+}
+
+static enum status cmd_env_restore(struct invocation *invocation, struct failure *failure)
+{
+    CLEANUP(exchange_answer_reset) struct answer answer = {0};
+    enum status status = exchange_command(invocation, failure, &answer);
+
+    if (status == STATUS_OK)
+        output_note("%s has the value of revision %lld again", command_argument(invocation, 0),
+                    (long long)json_member_number(answer.parameters, "revision", 0));
+    return status;
+}
+
+static enum status cmd_env_forget(struct invocation *invocation, struct failure *failure)
+{
+    CLEANUP(exchange_answer_reset) struct answer answer = {0};
+    enum status status = exchange_command(invocation, failure, &answer);
+
+    if (status == STATUS_OK)
+        output_note("%lld old values of %s are forgotten; the one in force, if there is one, stays",
+                    (long long)json_member_number(answer.parameters, "forgotten", 0),
+                    command_argument(invocation, 0));
+    return status;
+}
+
 /* ---- the commands ---- */
 
-static const struct option_rule env_set_options[] = {OPTION_AT, OPTION_RAW, OPTION_DANGEROUS, {0}};
+static const struct option_rule env_set_options[] = {OPTION_AT,   OPTION_RAW,     OPTION_DANGEROUS,
+                                                     OPTION_NOTE, OPTION_EXPIRES, {0}};
 static const struct option_rule env_at_options[] = {OPTION_AT, {0}};
+static const struct option_rule env_old_options[] = {OPTION_AT, OPTION_REVISION, {0}};
+static const struct option_rule env_history_options[] = {OPTION_AT, OPTION_JSON, {0}};
+static const struct option_rule env_restore_options[] = {OPTION_AT, OPTION_REVISION, OPTION_DANGEROUS, {0}};
+static const struct option_rule env_annotate_options[] = {OPTION_AT, OPTION_NOTE, OPTION_EXPIRES, {0}};
 static const struct option_rule env_list_options[] = {
-    OPTION_AT,
-    {"all",  NULL, false, "Lists the variables of every path."},
-    OPTION_JSON,
-    {0},
+    OPTION_AT,    {"all",  NULL, false, "Lists the variables of every path."},
+    OPTION_STALE, OPTION_EXPIRING,
+    OPTION_JSON,  {0},
 };
 static const struct command_member env_set_members[] = {
+    {"path",                 MEMBER_PLACE, 0, "at"},
+    {"name",                     MEMBER_ARGUMENT, 0, NULL},
+    {"allow_dangerous_name",                      MEMBER_FLAG, 0, "allow-dangerous-name"},
+    {"note",MEMBER_TEXT, 0, "note"},
+    {"expires",                  MEMBER_EXPIRY, 0, "expires"},
+    {0},
+};
+static const struct command_member env_annotate_members[] = {
     {"path",           MEMBER_PLACE, 0, "at"},
     {"name",               MEMBER_ARGUMENT, 0, NULL},
-    {"allow_dangerous_name",                MEMBER_FLAG, 0, "allow-dangerous-name"},
+    {"note",                MEMBER_TEXT, 0, "note"},
+    {"expires",MEMBER_EXPIRY, 0, "expires"},
+    {0           },
+};
+static const struct command_member env_old_members[] = {
+    {"path",           MEMBER_PLACE, 0, "at"},
+    {"name",               MEMBER_ARGUMENT, 0, NULL},
+    {"revision",                MEMBER_NUMBER, 0, "revision"},
     {0},
+};
+static const struct command_member env_restore_members[] = {
+    {"path",           MEMBER_PLACE, 0, "at"},
+    {"name",               MEMBER_ARGUMENT, 0, NULL},
+    {"revision",                MEMBER_NUMBER, 0, "revision"},
+    {"allow_dangerous_name",MEMBER_FLAG, 0, "allow-dangerous-name"},
+    {0           },
+};
+static const struct command_member env_list_members[] = {
+    {"stale", MEMBER_FLAG, 0, "stale"},
+    {"expiring",      MEMBER_FLAG, 0, "expiring"},
+    {0      },
 };
 static const struct command_member env_members[] = {
     {"path", MEMBER_PLACE, 0, "at"},
@@ -142,26 +210,30 @@ const struct command cmd_env_commands[] = {
         .name = "env", .subcommand = "set", .run = cmd_env_set, .method = "SetVariable",
         .members = env_set_members, .options = env_set_options, .least = 1, .most = COMMAND_ANY_NUMBER,
         .arguments = {"NAME"},
-        .usage = "NAME [--at PATH] [--raw]",
+        .usage = "NAME [--at PATH] [--raw] [--note TEXT] [--expires DATE]",
         .summary = "place a variable",
         .help = "Places a variable at a path: every step at or below it gets it. The value is read from stdin, without "
                 "one newline at its end, or asked for on a terminal; it may be any bytes without NUL, at most 64 KiB. "
-                "It never goes on the command line.",
+                "It never goes on the command line. The value that was there is kept (env history); a note stays, and an "
+                "expiry goes with the value that it was said of.",
     },
     {
         .name = "env", .subcommand = "get", .run = cmd_env_get, .method = "GetVariable",
-        .members = env_members, .options = env_at_options, .least = 1, .most = 1,
+        .members = env_old_members, .options = env_old_options, .least = 1, .most = 1,
         .arguments = {"NAME"},
-        .usage = "NAME [--at PATH]",
+        .usage = "NAME [--at PATH] [--revision N]",
         .summary = "print one",
-        .help = "Prints the exact bytes of the variable placed exactly at the path, and a newline only on a terminal.",
+        .help = "Prints the exact bytes of the variable placed exactly at the path, and a newline only on a terminal; "
+                "with --revision those it had before.",
     },
     {
         .name = "env", .subcommand = "list", .run = cmd_env_list, .method = "ListVariables",
-        .options = env_list_options,
-        .usage = "[--at PATH | --all] [--json]",
+        .members = env_list_members, .options = env_list_options,
+        .usage = "[--at PATH | --all] [--stale] [--expiring] [--json]",
         .summary = "list variables",
-        .help = "Prints the names of the variables placed exactly at the path, never their values.",
+        .help = "Prints the names of the variables placed exactly at the path, never their values. Marked are those that "
+                "have expired or expire within 30 days, and stale ones, whose value was not changed for a year. With both "
+                "--stale and --expiring it prints those that are either.",
     },
     {
         .name = "env", .subcommand = "unset", .run = command_call, .method = "UnsetVariable",
@@ -169,7 +241,44 @@ const struct command cmd_env_commands[] = {
         .arguments = {"NAME"},
         .usage = "NAME [--at PATH]",
         .summary = "take one away",
-        .help = "Removes the variable, or the block, placed exactly at the path.",
+        .help = "Removes the variable, or the block, placed exactly at the path. `env restore` brings its value back.",
+    },
+    {
+        .name = "env", .subcommand = "annotate", .run = command_call, .method = "AnnotateVariable",
+        .members = env_annotate_members, .options = env_annotate_options, .least = 1, .most = 1,
+        .arguments = {"NAME"},
+        .usage = "NAME [--at PATH] [--note TEXT] [--expires DATE]",
+        .summary = "change note and expiry",
+        .help = "Changes the note or the expiry of a variable and leaves its value alone. What is expired is still "
+                "delivered: an expiry reminds, and revokes nothing.",
+    },
+    {
+        .name = "env", .subcommand = "history", .run = cmd_env_history, .method = "ListVariableRevisions",
+        .members = env_members, .options = env_history_options, .most = 1,
+        .arguments = {"NAME"},
+        .usage = "[NAME] [--at PATH] [--json]",
+        .summary = "list old values",
+        .help = "Prints when the old values of a variable, or of all at the path, were set and replaced, never the values. "
+                "Kept are the last 10 of each, 256 KiB in all, also of variables that were unset, until their step is "
+                "removed.",
+    },
+    {
+        .name = "env", .subcommand = "restore", .run = cmd_env_restore, .method = "RestoreVariable",
+        .members = env_restore_members, .options = env_restore_options, .least = 1, .most = 1,
+        .arguments = {"NAME"},
+        .usage = "NAME [--at PATH] [--revision N]",
+        .summary = "set an old value again",
+        .help = "Sets the value that was replaced or unset last, or that of a revision, again, by the rules of `env set`. "
+                "The one it replaces is kept, so that restoring again undoes it.",
+    },
+    {
+        .name = "env", .subcommand = "forget", .run = cmd_env_forget, .method = "ForgetVariable",
+        .members = env_old_members, .options = env_old_options, .least = 1, .most = 1,
+        .arguments = {"NAME"},
+        .usage = "NAME [--at PATH] [--revision N]",
+        .summary = "remove old values",
+        .help = "Removes the old values of a variable, or one revision, from the vault, and leaves the value in force. "
+                "A value that leaked must also be revoked where it is good.",
     },
     {
         .name = "env", .subcommand = "block", .run = command_call, .method = "BlockVariable",

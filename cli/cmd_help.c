@@ -133,13 +133,19 @@ static bool append_group(struct secret *page, const char *name)
     return fits && secret_append_format(page, "\nMore: stepvault help %s SUBCOMMAND\n", name);
 }
 
-/* `init, unlock` and `env set|get|list`: what the overview says of one subject. */
-static bool append_names(struct secret *names, const struct command *command, const struct command *previous)
+/* `init, unlock` and `env set|get|list`: what the overview says of one subject. `*line` is where the last
+ * line of the names begins; a blank lets them be folded where it is full. */
+static bool append_names(struct secret *names, const struct command *command, const struct command *previous,
+                         size_t *line)
 {
     bool same = previous != NULL && strcmp(previous->name, command->name) == 0;
 
-    if (same)
-        return secret_append_format(names, "|%s", command->subcommand);
+    if (same) {
+        bool full = names->size - *line + strlen(command->subcommand) + 2 > WIDTH - SUBJECT_COLUMN;
+        if (full)
+            *line = names->size + 2;
+        return secret_append_format(names, full ? "| %s" : "|%s", command->subcommand);
+    }
     return secret_append_format(names, "%s%s%s%s", previous != NULL ? ", " : "", command->name,
                                 command->subcommand != NULL ? " " : "",
                                 command->subcommand != NULL ? command->subcommand : "");
@@ -155,11 +161,12 @@ static bool append_subjects(struct secret *page)
     while (fits && command != NULL) {
         const char *subject = walk.subject;
         const struct command *previous = NULL;
+        size_t line = 0;
 
         secret_clear(&names);
         for (; fits && command != NULL && strcmp(walk.subject, subject) == 0;
              previous = command, command = command_next(&walk))
-            fits = append_names(&names, command, previous);
+            fits = append_names(&names, command, previous, &line);
         fits = fits && secret_append_format(page, "  %-*s", SUBJECT_COLUMN - 2, subject) &&
                append_folded(page, secret_text(&names), SUBJECT_COLUMN, SUBJECT_COLUMN);
     }
@@ -175,7 +182,7 @@ static bool append_overview(struct secret *page)
                               "\n") &&
            append_subjects(page) && secret_append_text(page, "\nOptions of every command:\n") &&
            append_options(page, command_common_options) &&
-           secret_append_text(page, "\nMore: stepvault help COMMAND, stepvault(1) and stepvault(7).\n");
+           secret_append_text(page, "More: stepvault help COMMAND, stepvault(1) and stepvault(7).\n");
 }
 
 enum status cmd_help_print(const char *name, const char *subcommand, struct failure *failure)

@@ -11,17 +11,18 @@ static void add_step(struct output_table *table, const struct json *step)
     output_table_add(table, json_member_text(step, "path"));
     output_table_add(table, is_step ? "step" : "folder");
     output_table_add(table, json_member_boolean(step, "inherits", true) ? "inherits" : "no-inherit");
+    output_table_add(table, json_member_text(step, "note"));
 }
 
 static enum status cmd_step_list(struct invocation *invocation, struct failure *failure)
 {
-    static const char *const headings[] = {"PATH", "KIND", "INHERITANCE"};
+    static const char *const headings[] = {"PATH", "KIND", "INHERITANCE", "NOTE"};
     CLEANUP(exchange_answer_reset) struct answer answer = {0};
     CLEANUP(output_table_reset) struct output_table table;
     const struct json *steps;
     enum status status;
 
-    output_table_start(&table, 3, headings);
+    output_table_start(&table, 4, headings);
     status = exchange_command(invocation, failure, &answer);
     if (status != STATUS_OK)
         return status;
@@ -48,6 +49,7 @@ static enum status cmd_step_show(struct invocation *invocation, struct failure *
     CLEANUP(exchange_answer_reset) struct answer answer = {0};
     CLEANUP(output_table_reset) struct output_table table;
     const struct json *names;
+    const char *note;
     enum status status;
 
     output_table_start(&table, sizeof(headings) / sizeof(headings[0]), headings);
@@ -58,6 +60,9 @@ static enum status cmd_step_show(struct invocation *invocation, struct failure *
         return output_document(answer.parameters, failure);
     if (!json_member_boolean(json_member(answer.parameters, "step"), "inherits", true))
         output_note("this path is a boundary (--no-inherit): it takes only what is placed at or below it");
+    note = json_member_text(json_member(answer.parameters, "step"), "note");
+    if (note != NULL)
+        output_note("note: %s", note);
     names = json_member(answer.parameters, "names");
     for (size_t i = 0; i < json_count(names); i++)
         add_explanation(&table, json_at(names, i));
@@ -68,15 +73,23 @@ static enum status cmd_step_show(struct invocation *invocation, struct failure *
 
 static const struct option_rule step_add_options[] = {
     {"no-inherit", NULL, false, "Makes the path a boundary: steps at or below it get nothing from above it."},
+    OPTION_NOTE,
     {0      },
 };
+static const struct option_rule step_annotate_options[] = {OPTION_NOTE, {0}};
 static const struct option_rule step_remove_options[] = {
     {"force", NULL, false, "Removes also what is placed exactly there."},
     {0 },
 };
 static const struct command_member step_add_members[] = {
+    {"path",       MEMBER_ARGUMENT, 0, NULL},
+    {"no_inherit",           MEMBER_FLAG, 0, "no-inherit"},
+    {"note",            MEMBER_TEXT, 0, "note"},
+    {0},
+};
+static const struct command_member step_annotate_members[] = {
     {"path", MEMBER_ARGUMENT, 0, NULL},
-    {"no_inherit",     MEMBER_FLAG, 0, "no-inherit"},
+    {"note",     MEMBER_TEXT, 0, "note"},
     {0     },
 };
 static const struct command_member under_members[] = {
@@ -99,9 +112,17 @@ const struct command cmd_step_commands[] = {
         .name = "step", .subcommand = "add", .run = command_call, .method = "AddStep",
         .members = step_add_members, .options = step_add_options, .least = 1, .most = 1,
         .arguments = {"PATH"},
-        .usage = "PATH [--no-inherit]",
+        .usage = "PATH [--no-inherit] [--note TEXT]",
         .summary = "declare a step",
         .help = "Makes PATH a step that can be run, although nothing is placed there.",
+    },
+    {
+        .name = "step", .subcommand = "annotate", .run = command_call, .method = "AnnotateStep",
+        .members = step_annotate_members, .options = step_annotate_options, .least = 1, .most = 1,
+        .arguments = {"PATH"},
+        .usage = "PATH --note TEXT",
+        .summary = "change a path's note",
+        .help = "Changes the note of a path in use.",
     },
     {
         .name = "step", .subcommand = "list", .run = cmd_step_list, .method = "ListSteps",
@@ -126,7 +147,8 @@ const struct command cmd_step_commands[] = {
         .arguments = {"PATH"},
         .usage = "PATH [--force]",
         .summary = "make a path no step any more",
-        .help = "Refused while something is placed exactly at PATH, unless --force removes it as well.",
+        .help = "Refused while something is placed exactly at PATH, unless --force removes it as well. The old values of "
+                "variables there go with it.",
     },
     {0},
 };

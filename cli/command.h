@@ -24,6 +24,8 @@ enum member_source {
     MEMBER_TEXT,     /* the value of option `option`; left out where it was not given */
     MEMBER_PLACE,    /* the same for a path; `/` where it was not given */
     MEMBER_FLAG,     /* true where the option was given, else left out */
+    MEMBER_NUMBER,   /* the whole number, 1 at least, that an option has; left out where it was not given */
+    MEMBER_EXPIRY,   /* its date, time, duration from now on, or `none`; left out where it was not given */
     MEMBER_LIST      /* the values of a repeatable option; left out where there are none */
 };
 
@@ -95,6 +97,27 @@ const struct command *command_next(struct command_walk *walk);
             "How long deriving a key from the passphrase shall take here; default 1000. 0 is the least "     \
             "that "                                                                                          \
             "stepvault accepts, 64 MiB and 3 passes."                                                        \
+    }
+#define OPTION_NOTE                                                                                          \
+    {                                                                                                        \
+        "note", "TEXT", false, "One line about it, shown in lists; '' takes it away. Nothing secret."        \
+    }
+#define OPTION_EXPIRES                                                                                       \
+    {                                                                                                        \
+        "expires", "DATE", false,                                                                            \
+            "Until when the value is good: 2027-03-31, 2027-03-31T12:00Z, 90d from now, or none."            \
+    }
+#define OPTION_REVISION                                                                                      \
+    {                                                                                                        \
+        "revision", "N", false, "The old value that has this number in its history."                         \
+    }
+#define OPTION_STALE                                                                                         \
+    {                                                                                                        \
+        "stale", NULL, false, "Lists only values that were not changed for a year."                          \
+    }
+#define OPTION_EXPIRING                                                                                      \
+    {                                                                                                        \
+        "expiring", NULL, false, "Lists only what has expired, or expires within 30 days."                   \
     }
 #define OPTION_RAW                                                                                           \
     {                                                                                                        \

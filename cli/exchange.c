@@ -2,6 +2,7 @@
 #include "exchange.h"
 
 #include "base/cleanup.h"
+#include "base/clock.h"
 #include "base/file.h"
 #include "base/text.h"
 
@@ -102,14 +103,48 @@ static void add_list(struct question *question, const struct command_member *mem
     json_close_array(&question->writer);
 }
 
-void exchange_add_members(struct question *question, const struct invocation *invocation)
+static enum status add_number(struct question *question, const struct command_member *member,
+                              const struct option_values *options, struct failure *failure)
+{
+    uint64_t number = 0;
+    enum status status = option_number(options, member->option, INT64_MAX, 0, failure, &number);
+
+    if (status == STATUS_OK && number == 0)
+        status = failure_set(failure, STATUS_USAGE, "--%s is counted from 1 on", member->option);
+    if (status == STATUS_OK)
+        json_add_number(&question->writer, member->name, number);
+    return status;
+}
+
+/* The agent reads no durations: what is from now on is so by the clock of who says it. */
+static enum status add_expiry(struct question *question, const struct command_member *member,
+                              const char *text, struct failure *failure)
+{
+    char time[CLOCK_TEXT_SIZE] = "";
+    uint64_t expires_ms;
+
+    if (strcmp(text, "none") != 0) {
+        if (!clock_parse_ahead(text, clock_wall_ms(), &expires_ms))
+            return failure_set(failure, STATUS_USAGE,
+                               "--%s wants a date such as 2027-03-31, a time such as 2027-03-31T12:00Z, a "
+                               "duration such as 90d, or none",
+                               member->option);
+        clock_format(time, expires_ms);
+    }
+    json_add_text(&question->writer, member->name, time);
+    return STATUS_OK;
+}
+
+enum status exchange_add_members(struct question *question, const struct invocation *invocation,
+                                 struct failure *failure)
 {
     const struct command_member *member = invocation->command->members;
+    const struct option_values *options = &invocation->options;
+    enum status status = STATUS_OK;
 
-    for (; member != NULL && member->name != NULL; member++) {
-        const char *text = member->source == MEMBER_ARGUMENT
-                               ? command_argument(invocation, member->argument)
-                               : option_text(&invocation->options, member->option);
+    for (; status == STATUS_OK && member != NULL && member->name != NULL; member++) {
+        const char *text = member->source == MEMBER_ARGUMENT ? command_argument(invocation, member->argument)
+                                                             : option_text(options, member->option);
 
         if (text == NULL && member->source == MEMBER_PLACE)
             text = "/";
@@ -118,10 +153,15 @@ void exchange_add_members(struct question *question, const struct invocation *in
         if (member->source == MEMBER_FLAG)
             json_add_boolean(&question->writer, member->name, true);
         else if (member->source == MEMBER_LIST)
-            add_list(question, member, &invocation->options);
+            add_list(question, member, options);
+        else if (member->source == MEMBER_NUMBER)
+            status = add_number(question, member, options, failure);
+        else if (member->source == MEMBER_EXPIRY)
+            status = add_expiry(question, member, text, failure);
         else
             json_add_text(&question->writer, member->name, text);
     }
+    return status;
 }
 
 void exchange_question_reset(struct question *question)
@@ -240,8 +280,7 @@ enum status exchange_begin(const struct invocation *invocation, struct failure *
     if (status != STATUS_OK)
         return status;
     exchange_question(ret_question, invocation->command->method);
-    exchange_add_members(ret_question, invocation);
-    return STATUS_OK;
+    return exchange_add_members(ret_question, invocation, failure);
 }
 
 enum status exchange_command(struct invocation *invocation, struct failure *failure,

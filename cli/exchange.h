@@ -51,8 +51,10 @@ struct question {
     struct secret parameters;  /* a part of it: what stands between the braces */
 };
 void exchange_question(struct question *question, const char *method);
-/* Adds the members that the invocation's command takes from its command line. */
-void exchange_add_members(struct question *question, const struct invocation *invocation);
+/* Adds the members that the invocation's command takes from its command line. STATUS_USAGE where one of them
+ * cannot be read. */
+enum status exchange_add_members(struct question *question, const struct invocation *invocation,
+                                 struct failure *failure);
 void exchange_question_reset(struct question *question);
 
 struct answer {

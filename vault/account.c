@@ -8,6 +8,7 @@
 #include "base/text.h"
 #include "binding.h"
 #include "names.h"
+#include "past.h"
 
 #include <stdlib.h>
 #include <string.h>
@@ -16,26 +17,6 @@
 #define ACCOUNT_SIZE_MAX                                                                                     \
     (500u * 1024u) /* bytes of one account; its padded record is below a mebibyte then                       \
                     */
-
-void account_id(const struct record *account, char destination[33])
-{
-    text_to_hex(destination, account->id, sizeof account->id);
-}
-
-void account_name_in_leaf(const struct record *account, struct leaf *leaf)
-{
-    account_id(account, leaf->account);
-    snprintf(leaf->app, sizeof leaf->app, "%s", account->where);
-    snprintf(leaf->label, sizeof leaf->label, "%s", account->name);
-}
-
-const char *account_property(const struct record *account, const char *property, size_t *ret_size)
-{
-    char field[sizeof PROPERTY_PREFIX + NAME_PROPERTY_MAX];
-
-    snprintf(field, sizeof field, PROPERTY_PREFIX "%s", property);
-    return record_field(account, field, ret_size);
-}
 
 static enum status check_properties(const struct json *properties, struct failure *failure)
 {
@@ -74,10 +55,11 @@ static void write_account(const struct record *account, const struct records *bi
     while (record_next(account, PROPERTY_PREFIX, &position, &name, &value, &size))
         json_add_text(writer, NULL, name);
     json_close_array(writer);
-    clock_format(time, record_time(account, "created"));
+    clock_format(time, record_number(account, "created"));
     json_add_text(writer, "created", time);
-    clock_format(time, record_time(account, "updated"));
+    clock_format(time, record_number(account, "updated"));
     json_add_text(writer, "updated", time);
+    remark_write(account, writer);
     json_open_array(writer, "bindings");
     for (size_t i = 0; i < bindings->count; i++)
         binding_write(&bindings->items[i], account, NULL, writer);
@@ -94,133 +76,6 @@ static enum status write_with_bindings(struct vault *vault, const struct record 
     if (status == STATUS_OK)
         write_account(account, &bindings, key, writer);
     return status;
-}
-
-static enum status ambiguous(const char *app, const struct records *accounts, struct failure *failure)
-{
-    char choices[FAILURE_SENTENCE_MAX];
-    size_t at = 0;
-
-    for (size_t i = 0; i < accounts->count && at < sizeof choices; i++)
-        at += (size_t)snprintf(choices + at, sizeof choices - at, "%s%s:%s", i == 0 ? "" : ", ",
-                               accounts->items[i].where, accounts->items[i].name);
-    return failure_set(failure, STATUS_AMBIGUOUS, "%s has %zu accounts: %s", app, accounts->count, choices);
-}
-
-/* No account of the app `name`; or, of the app `app`, none labelled `name`. */
-static enum status missing(struct vault *vault, enum names_sort sort, const char *app, const char *name,
-                           struct failure *failure)
-{
-    char near[NAMES_NEAR_SIZE];
-    const char *whose = app != NULL ? app : "of";
-    const char *between = app != NULL ? ":" : " ";
-
-    enum status status = names_near(vault, sort, app, name, failure, near);
-    if (status != STATUS_OK)
-        return status;
-    if (near[0] != '\0')
-        return failure_set(failure, STATUS_NOT_FOUND, "there is no account %s%s%s; did you mean %s%s%s?",
-                           whose, between, name, app != NULL ? app : "", app != NULL ? ":" : "", near);
-    return failure_set(failure, STATUS_NOT_FOUND, "there is no account %s%s%s", whose, between, name);
-}
-
-static enum status resolve_app(struct vault *vault, const char *app, struct failure *failure,
-                               struct record *ret_record)
-{
-    CLEANUP(records_reset) struct records accounts = {0};
-
-    enum status status = name_check_app(app, failure);
-    if (status == STATUS_OK)
-        status = record_list_linked(vault, RECORD_LINK_APP, app, failure, &accounts);
-    if (status != STATUS_OK)
-        return status;
-    if (accounts.count == 0)
-        return missing(vault, NAMES_APP, NULL, app, failure);
-    if (accounts.count > 1)
-        return ambiguous(app, &accounts, failure);
-    *ret_record = accounts.items[0];
-    memset(&accounts.items[0], 0, sizeof accounts.items[0]);
-    return STATUS_OK;
-}
-
-static enum status resolve_label(struct vault *vault, const char *account, const char *colon,
-                                 struct failure *failure, struct record *ret_record)
-{
-    char app[NAME_APP_MAX + 1];
-    size_t size = (size_t)(colon - account);
-    bool found = false;
-
-    if (size > NAME_APP_MAX)
-        return failure_set(failure, STATUS_INVALID, "the app's name before the colon is over %u bytes",
-                           NAME_APP_MAX);
-    memcpy(app, account, size);
-    app[size] = '\0';
-    enum status status = name_check_app(app, failure);
-    if (status == STATUS_OK)
-        status = name_check_label(colon + 1, failure);
-    if (status == STATUS_OK)
-        status = record_find(vault, RECORD_ACCOUNT, app, colon + 1, failure, ret_record, &found);
-    if (status == STATUS_OK && !found)
-        status = missing(vault, NAMES_LABEL, app, colon + 1, failure);
-    return status;
-}
-
-/* Apps are written with `_`, and are found with `-` in its place, too: `destination` gets the name as it is
- * written. False where that is the same, or too long for one. */
-static bool underscore_app(const char *account, char *destination, size_t size)
-{
-    size_t length = strlen(account);
-    size_t app = strcspn(account, ":");
-    bool differs = false;
-
-    if (length >= size)
-        return false;
-    memcpy(destination, account, length + 1);
-    for (size_t i = 0; i < app; i++) {
-        differs = differs || destination[i] == '-';
-        destination[i] = destination[i] == '-' ? '_' : destination[i];
-    }
-    return differs;
-}
-
-static enum status resolve(struct vault *vault, const char *account, struct failure *failure,
-                           struct record *ret_record)
-{
-    const char *colon = strchr(account, ':');
-    uint8_t id[STORE_ID_SIZE];
-
-    if (colon != NULL)
-        return resolve_label(vault, account, colon, failure, ret_record);
-    if (text_from_hex(id, sizeof id, account)) {
-        CLEANUP(record_reset) struct record record = {0};
-        bool found;
-        enum status status = record_find_by_id(vault, id, failure, &record, &found);
-        if (status != STATUS_OK)
-            return status;
-        if (found && record.kind == RECORD_ACCOUNT) {
-            *ret_record = record;
-            memset(&record, 0, sizeof record);
-            return STATUS_OK;
-        }
-    }
-    return resolve_app(vault, account, failure, ret_record);
-}
-
-enum status account_resolve(struct vault *vault, const char *account, struct failure *failure,
-                            struct record *ret_record)
-{
-    char written[NAME_APP_MAX + 1 + NAME_LABEL_MAX + 1];
-    enum status status = resolve(vault, account, failure, ret_record);
-    struct failure again;
-
-    if (status != STATUS_NOT_FOUND || !underscore_app(account, written, sizeof written))
-        return status;
-    again.status = resolve(vault, written, &again, ret_record);
-    if (again.status == STATUS_NOT_FOUND)
-        return status;
-    if (again.status != STATUS_OK)
-        *failure = again;
-    return again.status;
 }
 
 /* The names that an account derives under its app's default alias: an inherited variable of such a name is
@@ -258,8 +113,7 @@ static enum status check_size(const struct record_draft *draft, struct failure *
     return STATUS_OK;
 }
 
-static enum status add_properties(struct vault *vault, struct record_draft *draft,
-                                  const struct json *properties, struct failure *failure)
+static void add_properties(struct vault *vault, struct record_draft *draft, const struct json *properties)
 {
     const struct json *value;
     void *iterator = NULL;
@@ -270,7 +124,6 @@ static enum status add_properties(struct vault *vault, struct record_draft *draf
         const char *text = json_text(value, &size);
         add_property(vault, draft, name, text, size);
     }
-    return check_size(draft, failure);
 }
 
 /* An account added before references were there keeps its name, and cannot be meant by one. */
@@ -326,7 +179,7 @@ static enum status write_and_answer(struct vault *vault, const struct record_dra
 }
 
 enum status account_draft(struct vault *vault, const char *app, const char *label,
-                          const struct json *properties, const char *note, struct failure *failure,
+                          const struct json *properties, const struct remark *remark, struct failure *failure,
                           struct record_draft *ret_draft)
 {
     enum status status = check_new_app(app, failure);
@@ -334,26 +187,24 @@ enum status account_draft(struct vault *vault, const char *app, const char *labe
         status = name_check_label(label, failure);
     if (status == STATUS_OK)
         status = check_properties(properties, failure);
-    if (status == STATUS_OK && note != NULL)
-        status = name_check_note(note, failure);
     if (status != STATUS_OK)
         return status;
     record_draft_start(ret_draft, RECORD_ACCOUNT, app, label, app, NULL);
-    if (note != NULL)
-        record_draft_add_text(ret_draft, "note", note);
-    return add_properties(vault, ret_draft, properties, failure);
+    remark_add(ret_draft, remark, NULL);
+    add_properties(vault, ret_draft, properties);
+    return check_size(ret_draft, failure);
 }
 
 enum status account_add(struct vault *vault, const char *app, const char *label,
-                        const struct json *properties, struct leaf *leaf, struct failure *failure,
-                        struct json_writer *writer)
+                        const struct json *properties, const struct remark *remark, struct leaf *leaf,
+                        struct failure *failure, struct json_writer *writer)
 {
     CLEANUP(record_draft_reset) struct record_draft draft = {0};
     const char *chosen = NULL;
 
     enum status status = choose_label(vault, app, label, failure, &chosen);
     if (status == STATUS_OK)
-        status = account_draft(vault, app, chosen, properties, NULL, failure, &draft);
+        status = account_draft(vault, app, chosen, properties, remark, failure, &draft);
     return status == STATUS_OK ? write_and_answer(vault, &draft, leaf, writer, failure) : status;
 }
 
@@ -365,15 +216,57 @@ static bool field_is(const struct record *record, const char *field, const char 
     return present != NULL && present_size == size && secret_equal(present, value, size);
 }
 
+/* True if every property of `one` is one of `other`, with the same value. */
+static bool has_properties_of(const struct record *other, const struct record *one)
+{
+    const char *name, *value;
+    size_t position = 0, size;
+
+    while (record_next(one, PROPERTY_PREFIX, &position, &name, &value, &size))
+        if (!field_is(other, name - strlen(PROPERTY_PREFIX), value, size))
+            return false;
+    return true;
+}
+
+static bool has_same_properties(const struct record *one, const struct record *other)
+{
+    return has_properties_of(one, other) && has_properties_of(other, one);
+}
+
+enum status account_keep(struct vault *vault, const struct record *previous, const struct record_draft *next,
+                         struct failure *failure)
+{
+    struct record preview = record_draft_preview(next);
+    struct past_owner owner;
+
+    if (has_same_properties(previous, &preview))
+        return STATUS_OK;
+    past_of_account(&owner, previous);
+    return past_keep(vault, &owner, previous, false, failure);
+}
+
+/* The remarks of a draft that has all its properties: an expiry goes with those that it was said of. */
+static void add_remarks(struct record_draft *draft, const struct remark *remark,
+                        const struct record *previous)
+{
+    struct record preview = record_draft_preview(draft);
+    struct remark changed = *remark;
+
+    if (!has_same_properties(previous, &preview))
+        changed.has_expiry = true;
+    remark_add(draft, &changed, previous);
+}
+
 enum status account_merge(struct vault *vault, const struct record *previous, const struct record *given,
                           struct failure *failure, struct record_draft *ret_draft, bool *ret_changed)
 {
-    const char *name, *value, *note = record_field(given, "note", NULL);
+    const struct remark remark = {.note = record_field(given, REMARK_FIELD_NOTE, NULL)};
+    const char *name, *value;
     size_t position = 0, size;
-    bool changed = note != NULL && !field_is(previous, "note", note, strlen(note));
+    bool changed =
+        remark.note != NULL && !field_is(previous, REMARK_FIELD_NOTE, remark.note, strlen(remark.note));
 
     record_draft_start(ret_draft, RECORD_ACCOUNT, previous->where, previous->name, previous->where, previous);
-    record_draft_copy(ret_draft, note != NULL ? given : previous, "note");
     while (record_next(previous, PROPERTY_PREFIX, &position, &name, &value, &size))
         if (account_property(given, name, NULL) == NULL)
             add_property(vault, ret_draft, name, value, size);
@@ -382,6 +275,7 @@ enum status account_merge(struct vault *vault, const struct record *previous, co
         changed = changed || !field_is(previous, name - strlen(PROPERTY_PREFIX), value, size);
         add_property(vault, ret_draft, name, value, size);
     }
+    add_remarks(ret_draft, &remark, previous);
     enum status status = check_size(ret_draft, failure);
     if (status == STATUS_OK && changed) {
         struct record next = record_draft_preview(ret_draft);
@@ -411,6 +305,16 @@ static bool array_has(const struct json *array, const char *text)
     return false;
 }
 
+static enum status check_unnamed(const struct records *bindings, const char *property,
+                                 struct failure *failure)
+{
+    for (size_t i = 0; i < bindings->count; i++)
+        if (binding_names_property(&bindings->items[i], property))
+            return failure_set(failure, STATUS_IN_USE, "the binding of %s at %s names the property %s",
+                               bindings->items[i].name, bindings->items[i].where, property);
+    return STATUS_OK;
+}
+
 /* A property that is to go must be there, and no binding may name it. */
 static enum status check_unset(struct vault *vault, const struct record *account,
                                const struct json *properties, const struct json *unset,
@@ -430,17 +334,31 @@ static enum status check_unset(struct vault *vault, const struct record *account
         if (status == STATUS_OK && account_property(account, property, NULL) == NULL)
             status = failure_set(failure, STATUS_NOT_FOUND, "%s:%s has no property %s", account->where,
                                  account->name, property);
-        for (size_t j = 0; status == STATUS_OK && j < bindings.count; j++)
-            if (binding_names_property(&bindings.items[j], property))
-                status = failure_set(failure, STATUS_IN_USE, "the binding of %s at %s names the property %s",
-                                     bindings.items[j].name, bindings.items[j].where, property);
+        if (status == STATUS_OK)
+            status = check_unnamed(&bindings, property, failure);
     }
     return status;
 }
 
+/* Replaces `previous` by the draft if the bindings allow it, and keeps what it was if that was something
+ * else. */
+static enum status replace(struct vault *vault, const struct record *previous,
+                           const struct record_draft *draft, struct leaf *leaf, struct json_writer *writer,
+                           struct failure *failure)
+{
+    struct record next = record_draft_preview(draft);
+
+    enum status status = check_size(draft, failure);
+    if (status == STATUS_OK)
+        status = binding_check_names(vault, &next, failure);
+    if (status == STATUS_OK)
+        status = account_keep(vault, previous, draft, failure);
+    return status == STATUS_OK ? write_and_answer(vault, draft, leaf, writer, failure) : status;
+}
+
 enum status account_set(struct vault *vault, const char *account, const struct json *properties,
-                        const struct json *unset, struct leaf *leaf, struct failure *failure,
-                        struct json_writer *writer)
+                        const struct json *unset, const struct remark *remark, struct leaf *leaf,
+                        struct failure *failure, struct json_writer *writer)
 {
     CLEANUP(record_reset) struct record previous = {0};
     CLEANUP(record_draft_reset) struct record_draft draft = {0};
@@ -457,16 +375,136 @@ enum status account_set(struct vault *vault, const char *account, const struct j
     if (status != STATUS_OK)
         return status;
     record_draft_start(&draft, RECORD_ACCOUNT, previous.where, previous.name, previous.where, &previous);
-    record_draft_copy(&draft, &previous, "note");
     while (record_next(&previous, PROPERTY_PREFIX, &position, &name, &value, &size))
         if (json_member(properties, name) == NULL && !array_has(unset, name))
             add_property(vault, &draft, name, value, size);
-    status = add_properties(vault, &draft, properties, failure);
-    if (status == STATUS_OK) {
-        struct record next = record_draft_preview(&draft);
-        status = binding_check_names(vault, &next, failure);
-    }
+    add_properties(vault, &draft, properties);
+    add_remarks(&draft, remark, &previous);
+    return replace(vault, &previous, &draft, leaf, writer, failure);
+}
+
+/* A draft that differs from `previous` in its remarks or its label at most; `updated` is when its properties
+ * were set. */
+static void resume(struct vault *vault, const struct record *previous, const char *label,
+                   const struct remark *remark, struct record_draft *draft)
+{
+    const char *name, *value;
+    size_t position = 0, size;
+
+    record_draft_resume(draft, RECORD_ACCOUNT, previous->where, label, previous->where, previous);
+    while (record_next(previous, PROPERTY_PREFIX, &position, &name, &value, &size))
+        add_property(vault, draft, name, value, size);
+    remark_add(draft, remark, previous);
+}
+
+enum status account_annotate(struct vault *vault, const char *account, const struct remark *remark,
+                             struct leaf *leaf, struct failure *failure, struct json_writer *writer)
+{
+    CLEANUP(record_reset) struct record previous = {0};
+    CLEANUP(record_draft_reset) struct record_draft draft = {0};
+
+    enum status status = account_resolve(vault, account, failure, &previous);
+    if (status != STATUS_OK)
+        return status;
+    account_name_in_leaf(&previous, leaf);
+    resume(vault, &previous, previous.name, remark, &draft);
+    status = check_size(&draft, failure);
     return status == STATUS_OK ? write_and_answer(vault, &draft, leaf, writer, failure) : status;
+}
+
+/* The account, the past of it, and which revision of that is meant. */
+static enum status find_revision(struct vault *vault, const char *account, uint64_t revision,
+                                 struct leaf *leaf, struct failure *failure, struct record *ret_account,
+                                 struct record *ret_past, uint64_t *ret_number)
+{
+    struct past_owner owner;
+
+    enum status status = account_resolve(vault, account, failure, ret_account);
+    if (status != STATUS_OK)
+        return status;
+    account_name_in_leaf(ret_account, leaf);
+    past_of_account(&owner, ret_account);
+    status = past_find(vault, &owner, failure, ret_past);
+    return status == STATUS_OK ? past_choose(ret_past, &owner, revision, failure, ret_number) : status;
+}
+
+/* What the account has and the revision has not would go, so no binding may name it. */
+static enum status check_lost(struct vault *vault, const struct record *account, const struct record *next,
+                              struct failure *failure)
+{
+    CLEANUP(records_reset) struct records bindings = {0};
+    const char *name, *value;
+    size_t position = 0, size;
+
+    enum status status = binding_list_of(vault, account, failure, &bindings);
+    while (status == STATUS_OK && record_next(account, PROPERTY_PREFIX, &position, &name, &value, &size))
+        if (account_property(next, name, NULL) == NULL)
+            status = check_unnamed(&bindings, name, failure);
+    return status;
+}
+
+enum status account_restore(struct vault *vault, const char *account, uint64_t revision, struct leaf *leaf,
+                            struct failure *failure, struct json_writer *writer, uint64_t *ret_revision)
+{
+    CLEANUP(record_reset) struct record previous = {0};
+    CLEANUP(record_reset) struct record past = {0};
+    CLEANUP(record_draft_reset) struct record_draft draft = {0};
+    struct remark remark = {.has_expiry = true};
+    const char *name, *value;
+    size_t position = 0, size;
+    uint64_t number;
+
+    enum status status = find_revision(vault, account, revision, leaf, failure, &previous, &past, &number);
+    if (status != STATUS_OK)
+        return status;
+    const char *expires = past_field(&past, number, REMARK_FIELD_EXPIRES, NULL);
+    if (expires != NULL)
+        (void)text_to_number(expires, UINT64_MAX, &remark.expires_ms);
+    record_draft_start(&draft, RECORD_ACCOUNT, previous.where, previous.name, previous.where, &previous);
+    while (past_next(&past, number, PROPERTY_PREFIX, &position, &name, &value, &size))
+        add_property(vault, &draft, name, value, size);
+    remark_add(&draft, &remark, &previous);
+    struct record next = record_draft_preview(&draft);
+    status = check_lost(vault, &previous, &next, failure);
+    if (status == STATUS_OK)
+        status = replace(vault, &previous, &draft, leaf, writer, failure);
+    if (status == STATUS_OK)
+        *ret_revision = number;
+    return status;
+}
+
+enum status account_forget(struct vault *vault, const char *account, uint64_t revision, struct leaf *leaf,
+                           struct failure *failure, uint64_t *ret_count)
+{
+    CLEANUP(record_reset) struct record record = {0};
+    struct past_owner owner;
+
+    enum status status = account_resolve(vault, account, failure, &record);
+    if (status != STATUS_OK)
+        return status;
+    account_name_in_leaf(&record, leaf);
+    past_of_account(&owner, &record);
+    return past_forget(vault, &owner, revision, failure, ret_count);
+}
+
+enum status account_history(struct vault *vault, const char *account, struct failure *failure,
+                            struct json_writer *writer)
+{
+    CLEANUP(record_reset) struct record record = {0};
+    CLEANUP(record_reset) struct record past = {0};
+    struct past_owner owner;
+
+    enum status status = account_resolve(vault, account, failure, &record);
+    if (status != STATUS_OK)
+        return status;
+    past_of_account(&owner, &record);
+    status = past_find(vault, &owner, failure, &past);
+    if (status != STATUS_OK)
+        return status;
+    json_open_array(writer, "revisions");
+    past_write(&past, &record, NULL, NULL, writer);
+    json_close_array(writer);
+    return STATUS_OK;
 }
 
 enum status account_rename(struct vault *vault, const char *account, const char *label, struct leaf *leaf,
@@ -475,8 +513,7 @@ enum status account_rename(struct vault *vault, const char *account, const char 
     CLEANUP(record_reset) struct record previous = {0};
     CLEANUP(record_reset) struct record taken = {0};
     CLEANUP(record_draft_reset) struct record_draft draft = {0};
-    const char *name, *value;
-    size_t position = 0, size;
+    const struct remark remark = {0};
     bool found = false;
 
     enum status status = account_resolve(vault, account, failure, &previous);
@@ -491,10 +528,7 @@ enum status account_rename(struct vault *vault, const char *account, const char 
     if (found && memcmp(taken.id, previous.id, sizeof taken.id) != 0)
         return failure_set(failure, STATUS_EXISTS, "there is an account %s:%s already", previous.where,
                            label);
-    record_draft_start(&draft, RECORD_ACCOUNT, previous.where, label, previous.where, &previous);
-    record_draft_copy(&draft, &previous, "note");
-    while (record_next(&previous, PROPERTY_PREFIX, &position, &name, &value, &size))
-        add_property(vault, &draft, name, value, size);
+    resume(vault, &previous, label, &remark, &draft);
     status = check_size(&draft, failure);
     return status == STATUS_OK ? write_and_answer(vault, &draft, leaf, writer, failure) : status;
 }
@@ -504,6 +538,7 @@ enum status account_remove(struct vault *vault, const char *account, struct leaf
 {
     CLEANUP(record_reset) struct record record = {0};
     CLEANUP(records_reset) struct records bindings = {0};
+    struct past_owner owner;
     char places[FAILURE_SENTENCE_MAX];
     size_t at = 0;
 
@@ -520,7 +555,9 @@ enum status account_remove(struct vault *vault, const char *account, struct leaf
     if (bindings.count > 0)
         return failure_set(failure, STATUS_IN_USE, "%s:%s is bound at %s; unbind it there first",
                            record.where, record.name, places);
-    return record_remove(vault, &record, failure);
+    past_of_account(&owner, &record);
+    status = past_remove(vault, &owner, failure);
+    return status == STATUS_OK ? record_remove(vault, &record, failure) : status;
 }
 
 static int compare_accounts(const void *left, const void *right)
@@ -531,8 +568,8 @@ static int compare_accounts(const void *left, const void *right)
     return order != 0 ? order : strcmp(a->name, b->name);
 }
 
-enum status account_list(struct vault *vault, const char *app, struct failure *failure,
-                         struct json_writer *writer)
+enum status account_list(struct vault *vault, const char *app, const struct remark_filter *filter,
+                         struct failure *failure, struct json_writer *writer)
 {
     CLEANUP(records_reset) struct records accounts = {0};
 
@@ -546,7 +583,8 @@ enum status account_list(struct vault *vault, const char *app, struct failure *f
         qsort(accounts.items, accounts.count, sizeof accounts.items[0], compare_accounts);
     json_open_array(writer, "accounts");
     for (size_t i = 0; status == STATUS_OK && i < accounts.count; i++)
-        status = write_with_bindings(vault, &accounts.items[i], NULL, writer, failure);
+        if (remark_passes(filter, &accounts.items[i]))
+            status = write_with_bindings(vault, &accounts.items[i], NULL, writer, failure);
     json_close_array(writer);
     return status;
 }

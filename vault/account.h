@@ -4,29 +4,46 @@
 
 #include "leaf.h"
 #include "record.h"
+#include "remark.h"
 #include "vault.h"
 #include "json/json.h"
 
 #define ACCOUNT_PROPERTIES_MAX 256
 
 /* Each of these fills account, app and label of `leaf` (never NULL) as soon as they are known. Objects
- * written are the Account of the interface, under key `account`. */
+ * written are the Account of the interface, under key `account`. `remark` is never NULL. */
 enum status account_add(struct vault *vault, const char *app, const char *label,
-                        const struct json *properties, struct leaf *leaf, struct failure *failure,
-                        struct json_writer *writer);
+                        const struct json *properties, const struct remark *remark, struct leaf *leaf,
+                        struct failure *failure, struct json_writer *writer);
 enum status account_show(struct vault *vault, const char *account, struct failure *failure,
                          struct json_writer *writer);
-/* `unset` is an array of property names or NULL. A property that a binding names cannot be unset. */
+/* `unset` is an array of property names or NULL. A property that a binding names cannot be unset. A change
+ * drops the expiry that `remark` does not give again; the properties as they were are kept as old ones
+ * (past.h).
+ */
 enum status account_set(struct vault *vault, const char *account, const struct json *properties,
-                        const struct json *unset, struct leaf *leaf, struct failure *failure,
-                        struct json_writer *writer);
+                        const struct json *unset, const struct remark *remark, struct leaf *leaf,
+                        struct failure *failure, struct json_writer *writer);
+/* Changes note and expiry alone. */
+enum status account_annotate(struct vault *vault, const char *account, const struct remark *remark,
+                             struct leaf *leaf, struct failure *failure, struct json_writer *writer);
+/* Gives the account all its properties, and the expiry, of the old revision (0: the newest old one) again, by
+ * the rules of account_set. */
+enum status account_restore(struct vault *vault, const char *account, uint64_t revision, struct leaf *leaf,
+                            struct failure *failure, struct json_writer *writer, uint64_t *ret_revision);
+/* Forgets an old revision, or all of them for 0. */
+enum status account_forget(struct vault *vault, const char *account, uint64_t revision, struct leaf *leaf,
+                           struct failure *failure, uint64_t *ret_count);
+/* Writes an array member `versions` of Revision objects. */
+enum status account_history(struct vault *vault, const char *account, struct failure *failure,
+                            struct json_writer *writer);
 enum status account_rename(struct vault *vault, const char *account, const char *label, struct leaf *leaf,
                            struct failure *failure, struct json_writer *writer);
 enum status account_remove(struct vault *vault, const char *account, struct leaf *leaf,
                            struct failure *failure);
 /* Writes an array member `accounts`; `app` NULL: all. */
-enum status account_list(struct vault *vault, const char *app, struct failure *failure,
-                         struct json_writer *writer);
+enum status account_list(struct vault *vault, const char *app, const struct remark_filter *filter,
+                         struct failure *failure, struct json_writer *writer);
 
 /* For the other nouns. Finds the account that `account` means: `app`, `app:label` or the id. STATUS_AMBIGUOUS
  * lists the choices. */
@@ -37,8 +54,12 @@ enum status account_resolve(struct vault *vault, const char *account, struct fai
  * and `previous` with the properties and the note of `given`, after those of account_set. `*ret_changed` is
  * false where it had them already. Drafts borrow the names. */
 enum status account_draft(struct vault *vault, const char *app, const char *label,
-                          const struct json *properties, const char *note, struct failure *failure,
+                          const struct json *properties, const struct remark *remark, struct failure *failure,
                           struct record_draft *ret_draft);
+/* Keeps the properties of `previous` as an old revision, unless the draft that is to replace it has the same.
+ */
+enum status account_keep(struct vault *vault, const struct record *previous, const struct record_draft *next,
+                         struct failure *failure);
 enum status account_merge(struct vault *vault, const struct record *previous, const struct record *given,
                           struct failure *failure, struct record_draft *ret_draft, bool *ret_changed);
 

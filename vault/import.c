@@ -243,17 +243,17 @@ enum status import_stage_variable(struct import *import, struct vault *vault,
     variable_draft(vault, change, NULL, &draft);
     return stage(import, vault, &draft,
                  strlen(change->path) + strlen(change->name) + change->size +
-                     (change->note == NULL ? 0 : strlen(change->note)),
+                     (change->remark.note == NULL ? 0 : strlen(change->remark.note)),
                  failure);
 }
 
 enum status import_stage_account(struct import *import, struct vault *vault, const char *app,
-                                 const char *label, const struct json *properties, const char *note,
-                                 struct failure *failure)
+                                 const char *label, const struct json *properties,
+                                 const struct remark *remark, struct failure *failure)
 {
     CLEANUP(record_draft_reset) struct record_draft draft = {0};
 
-    enum status status = account_draft(vault, app, label, properties, note, failure, &draft);
+    enum status status = account_draft(vault, app, label, properties, remark, failure, &draft);
     return status == STATUS_OK ? stage(import, vault, &draft, draft.fields.size, failure) : status;
 }
 
@@ -317,7 +317,7 @@ static struct variable_change change_of(const struct record *staged)
 {
     struct variable_change change = {.path = staged->where,
                                      .name = staged->name,
-                                     .note = record_field(staged, "note", NULL),
+                                     .remark = {.note = record_field(staged, REMARK_FIELD_NOTE, NULL)},
                                      .allow_dangerous_name = record_has(staged, "allowed")};
 
     change.value = record_field(staged, "value", &change.size);
@@ -327,7 +327,7 @@ static struct variable_change change_of(const struct record *staged)
 static bool variable_differs(const struct record *previous, const struct record *staged)
 {
     return !field_is_same(previous, staged, "value") ||
-           (record_has(staged, "note") && !field_is_same(previous, staged, "note"));
+           (record_has(staged, REMARK_FIELD_NOTE) && !field_is_same(previous, staged, REMARK_FIELD_NOTE));
 }
 
 /* The record that the item meets, and the item opened; `*ret_found` false if it meets none. */
@@ -425,9 +425,12 @@ static enum status replace(struct vault *vault, const struct import_item *item, 
     if (item->kind == RECORD_VARIABLE) {
         struct variable_change change = change_of(&staged);
         variable_draft(vault, &change, &previous, &draft);
-        return record_write(vault, &draft, failure, NULL);
+        status = variable_keep(vault, &previous, &change, failure);
+        return status == STATUS_OK ? record_write(vault, &draft, failure, NULL) : status;
     }
     status = account_merge(vault, &previous, &staged, failure, &draft, &changed);
+    if (status == STATUS_OK)
+        status = account_keep(vault, &previous, &draft, failure);
     if (status == STATUS_OK)
         status = record_write(vault, &draft, failure, NULL);
     if (status != STATUS_OK)

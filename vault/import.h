@@ -26,12 +26,12 @@ enum status import_start(struct failure *failure, struct import **ret_import);
 void import_freep(struct import **import);
 
 /* Each checks what can be checked without a look at the vault, and seals. No turn is needed. Of an account
- * all strings and properties are as account_add has them; `note` may be NULL. */
+ * all strings and properties are as account_add has them, and so are the remarks. */
 enum status import_stage_variable(struct import *import, struct vault *vault,
                                   const struct variable_change *change, struct failure *failure);
 enum status import_stage_account(struct import *import, struct vault *vault, const char *app,
-                                 const char *label, const struct json *properties, const char *note,
-                                 struct failure *failure);
+                                 const char *label, const struct json *properties,
+                                 const struct remark *remark, struct failure *failure);
 
 /* What is staged, and the bytes of its names and values. */
 size_t import_count(const struct import *import);

@@ -11,6 +11,8 @@
 #define FIELD_STEP "step"
 #define FIELD_BOUNDARY "boundary"
 
+static const struct remark no_change;
+
 bool placement_is_step(const struct record *path)
 {
     return record_has(path, FIELD_STEP);
@@ -27,11 +29,13 @@ void placement_write(const struct record *path, const char *key, struct json_wri
     json_add_text(writer, "path", path->where);
     json_add_boolean(writer, "step", placement_is_step(path));
     json_add_boolean(writer, "inherits", !placement_is_boundary(path));
+    remark_write(path, writer);
     json_close_object(writer);
 }
 
 static enum status write_path(struct vault *vault, const char *path, bool step, bool boundary,
-                              const struct record *previous, struct failure *failure)
+                              const struct remark *remark, const struct record *previous,
+                              struct failure *failure)
 {
     CLEANUP(record_draft_reset) struct record_draft draft;
     char parent[NAME_PATH_MAX + 1];
@@ -43,11 +47,11 @@ static enum status write_path(struct vault *vault, const char *path, bool step, 
         record_draft_add_text(&draft, FIELD_STEP, "");
     if (boundary)
         record_draft_add_text(&draft, FIELD_BOUNDARY, "");
+    remark_add(&draft, remark, previous);
     return record_write(vault, &draft, failure, NULL);
 }
 
-/* The paths above `path` are in use with it, though no steps by that. */
-static enum status use_ancestors(struct vault *vault, const char *path, struct failure *failure)
+enum status placement_use_ancestors(struct vault *vault, const char *path, struct failure *failure)
 {
     char parent[NAME_PATH_MAX + 1];
 
@@ -57,7 +61,7 @@ static enum status use_ancestors(struct vault *vault, const char *path, struct f
         enum status status = record_find(vault, RECORD_PATH, parent, "", failure, &record, &found);
         if (status != STATUS_OK || found)
             return status;
-        status = write_path(vault, parent, false, false, NULL, failure);
+        status = write_path(vault, parent, false, false, &no_change, NULL, failure);
         if (status != STATUS_OK)
             return status;
         path = parent;
@@ -65,8 +69,15 @@ static enum status use_ancestors(struct vault *vault, const char *path, struct f
     return STATUS_OK;
 }
 
-static enum status make_step(struct vault *vault, const char *path, bool boundary, struct failure *failure,
-                             bool *ret_changed)
+static bool has_note(const struct record *path, const char *note)
+{
+    const char *theirs = record_field(path, REMARK_FIELD_NOTE, NULL);
+
+    return note == NULL || strcmp(note, theirs == NULL ? "" : theirs) == 0;
+}
+
+static enum status make_step(struct vault *vault, const char *path, bool boundary,
+                             const struct remark *remark, struct failure *failure, bool *ret_changed)
 {
     CLEANUP(record_reset) struct record record = {0};
     bool found;
@@ -74,14 +85,15 @@ static enum status make_step(struct vault *vault, const char *path, bool boundar
     enum status status = record_find(vault, RECORD_PATH, path, "", failure, &record, &found);
     if (status != STATUS_OK)
         return status;
-    if (found && placement_is_step(&record) && (!boundary || placement_is_boundary(&record))) {
+    if (found && placement_is_step(&record) && (!boundary || placement_is_boundary(&record)) &&
+        has_note(&record, remark->note)) {
         *ret_changed = false;
         return STATUS_OK;
     }
     if (!found)
-        status = use_ancestors(vault, path, failure);
+        status = placement_use_ancestors(vault, path, failure);
     if (status == STATUS_OK)
-        status = write_path(vault, path, true, boundary || (found && placement_is_boundary(&record)),
+        status = write_path(vault, path, true, boundary || (found && placement_is_boundary(&record)), remark,
                             found ? &record : NULL, failure);
     if (status == STATUS_OK)
         *ret_changed = true;
@@ -92,11 +104,11 @@ enum status placement_use(struct vault *vault, const char *path, struct failure 
 {
     bool changed;
 
-    return make_step(vault, path, false, failure, &changed);
+    return make_step(vault, path, false, &no_change, failure, &changed);
 }
 
 enum status placement_add_step(struct vault *vault, const char *path, bool no_inherit,
-                               struct failure *failure, bool *ret_changed)
+                               const struct remark *remark, struct failure *failure, bool *ret_changed)
 {
     enum status status = name_check_path(path, failure);
 
@@ -104,7 +116,24 @@ enum status placement_add_step(struct vault *vault, const char *path, bool no_in
         return status;
     if (no_inherit && strcmp(path, "/") == 0)
         return failure_set(failure, STATUS_INVALID, "/ has nothing above it that it could inherit");
-    return make_step(vault, path, no_inherit, failure, ret_changed);
+    return make_step(vault, path, no_inherit, remark, failure, ret_changed);
+}
+
+enum status placement_annotate(struct vault *vault, const char *path, const struct remark *remark,
+                               struct failure *failure)
+{
+    CLEANUP(record_reset) struct record record = {0};
+    bool found;
+
+    enum status status = name_check_path(path, failure);
+    if (status == STATUS_OK)
+        status = record_find(vault, RECORD_PATH, path, "", failure, &record, &found);
+    if (status != STATUS_OK)
+        return status;
+    if (!found)
+        return placement_missing(vault, path, failure);
+    return write_path(vault, path, placement_is_step(&record), placement_is_boundary(&record), remark,
+                      &record, failure);
 }
 
 static int compare_where(const void *left, const void *right)
@@ -186,8 +215,7 @@ enum status placement_missing(struct vault *vault, const char *path, struct fail
                        path, path);
 }
 
-/* Names what is placed at a path, for the refusal: `variable A, account b`. */
-static void list_placed(const struct records *placed, char *destination, size_t size)
+void placement_name_placed(const struct records *placed, char *destination, size_t size)
 {
     size_t at = 0;
 
@@ -201,9 +229,14 @@ static void list_placed(const struct records *placed, char *destination, size_t 
     }
 }
 
-static enum status remove_placed(struct vault *vault, const struct records *placed, struct failure *failure)
+static enum status remove_placed(struct vault *vault, const char *path, const struct records *placed,
+                                 struct failure *failure)
 {
-    enum status status = STATUS_OK;
+    CLEANUP(records_reset) struct records pasts = {0};
+
+    enum status status = record_list_past(vault, path, failure, &pasts);
+    for (size_t i = 0; status == STATUS_OK && i < pasts.count; i++)
+        status = record_remove(vault, &pasts.items[i], failure);
 
     for (size_t i = 0; status == STATUS_OK && i < placed->count; i++)
         if (placed->items[i].kind != RECORD_PATH)
@@ -211,8 +244,7 @@ static enum status remove_placed(struct vault *vault, const struct records *plac
     return status;
 }
 
-/* Removes the record of a path that nothing uses any more, and then those above it that it alone kept. */
-static enum status prune(struct vault *vault, const char *path, struct failure *failure)
+enum status placement_prune(struct vault *vault, const char *path, struct failure *failure)
 {
     char current[NAME_PATH_MAX + 1], parent[NAME_PATH_MAX + 1];
 
@@ -238,6 +270,7 @@ static enum status prune(struct vault *vault, const char *path, struct failure *
 enum status placement_remove_step(struct vault *vault, const char *path, bool force, struct failure *failure)
 {
     CLEANUP(records_reset) struct records placed = {0};
+    const struct remark no_note = {.note = ""};
     const struct record *record = NULL;
     char names[FAILURE_SENTENCE_MAX];
 
@@ -254,13 +287,13 @@ enum status placement_remove_step(struct vault *vault, const char *path, bool fo
     if (record == NULL || !placement_is_step(record))
         return placement_missing(vault, path, failure);
     if (placed.count > 1 && !force) {
-        list_placed(&placed, names, sizeof names);
+        placement_name_placed(&placed, names, sizeof names);
         return failure_set(failure, STATUS_IN_USE,
                            "the step %s has placed at it: %s (--force removes them with it)", path, names);
     }
-    status = remove_placed(vault, &placed, failure);
+    status = remove_placed(vault, path, &placed, failure);
     /* A boundary holds as long as the path is in use: what lies below must not begin to inherit by this. */
     if (status == STATUS_OK)
-        status = write_path(vault, path, false, placement_is_boundary(record), record, failure);
-    return status == STATUS_OK ? prune(vault, path, failure) : status;
+        status = write_path(vault, path, false, placement_is_boundary(record), &no_note, record, failure);
+    return status == STATUS_OK ? placement_prune(vault, path, failure) : status;
 }

@@ -3,15 +3,20 @@
 #define STEPVAULT_PLACEMENT_H
 
 #include "record.h"
+#include "remark.h"
 #include "vault.h"
 #include "json/json.h"
 
-/* Declares a step; `*ret_changed` is false if it was one with the same inheriting. */
+/* Declares a step; `*ret_changed` is false if it was one with the same inheriting and note. */
 enum status placement_add_step(struct vault *vault, const char *path, bool no_inherit,
-                               struct failure *failure, bool *ret_changed);
+                               const struct remark *remark, struct failure *failure, bool *ret_changed);
+
+/* Changes the note of a path in use. */
+enum status placement_annotate(struct vault *vault, const char *path, const struct remark *remark,
+                               struct failure *failure);
 
 /* Makes the path no step any more. STATUS_IN_USE lists what is placed exactly there, unless `force`, which
- * removes it. */
+ * removes it. The old values of variables there go with it. */
 enum status placement_remove_step(struct vault *vault, const char *path, bool force, struct failure *failure);
 
 /* Writes an array member `steps` of paths in use at or under `under`. */
@@ -28,13 +33,22 @@ typedef enum status placement_visit(struct vault *vault, const struct record *pa
 enum status placement_walk(struct vault *vault, const char *under, placement_visit *visit, void *context,
                            struct failure *failure);
 
+/* Names what is placed at a path: `variable A, account b`. Empty if nothing is. */
+void placement_name_placed(const struct records *placed, char *destination, size_t size);
+
+/* The paths above `path` are in use with it, though no steps by that. */
+enum status placement_use_ancestors(struct vault *vault, const char *path, struct failure *failure);
+
+/* Removes the record of a path that nothing uses any more, and then those above it that it alone kept. */
+enum status placement_prune(struct vault *vault, const char *path, struct failure *failure);
+
 /* STATUS_NOT_FOUND with what a mistyped path may have meant. */
 enum status placement_missing(struct vault *vault, const char *path, struct failure *failure);
 
 bool placement_is_step(const struct record *path);
 bool placement_is_boundary(const struct record *path);
 
-/* Writes one object with path, step and inherits. */
+/* Writes one Step object. */
 void placement_write(const struct record *path, const char *key, struct json_writer *writer);
 
 #endif

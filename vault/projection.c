@@ -7,6 +7,7 @@
 #include "delivery.h"
 #include "form.h"
 #include "log.h"
+#include "past.h"
 #include "placement.h"
 #include "record.h"
 #include "resolution.h"
@@ -165,8 +166,43 @@ enum status projection_project(struct vault *vault, const struct projection_requ
     return status;
 }
 
+/* The value as an open record has it: the one in force, or an old revision. */
+static enum status hand_out(const char *value, size_t size, struct vault *vault, struct leaf *leaf,
+                            struct failure *failure, struct json_writer *writer)
+{
+    form_write(writer, true, "value", value, size);
+    form_write(writer, false, "value_base64", value, size);
+    if (writer->failed)
+        return failure_set_no_memory(failure);
+    leaf->granted = true;
+    return log_append(vault, leaf, failure);
+}
+
+static enum status get_old(struct vault *vault, const char *path, const char *name, uint64_t revision,
+                           struct leaf *leaf, struct failure *failure, struct json_writer *writer)
+{
+    CLEANUP(record_reset) struct record past = {0};
+    struct past_owner owner;
+    uint64_t number;
+    size_t size;
+
+    past_of_variable(&owner, path, name);
+    enum status status = past_find(vault, &owner, failure, &past);
+    if (status == STATUS_OK && revision == past_current(&past))
+        return projection_get_variable(vault, path, name, 0, leaf, failure, writer);
+    if (status == STATUS_OK)
+        status = past_choose(&past, &owner, revision, failure, &number);
+    if (status != STATUS_OK)
+        return status;
+    const char *value = past_field(&past, number, "value", &size);
+    if (value == NULL)
+        return failure_set(failure, STATUS_CORRUPT, "an old revision of %s has no value", name);
+    return hand_out(value, size, vault, leaf, failure, writer);
+}
+
 enum status projection_get_variable(struct vault *vault, const char *path, const char *name,
-                                    struct leaf *leaf, struct failure *failure, struct json_writer *writer)
+                                    uint64_t revision, struct leaf *leaf, struct failure *failure,
+                                    struct json_writer *writer)
 {
     CLEANUP(record_reset) struct record record = {0};
     const char *value;
@@ -176,6 +212,8 @@ enum status projection_get_variable(struct vault *vault, const char *path, const
     enum status status = name_check_path(path, failure);
     if (status == STATUS_OK)
         status = name_check_variable(name, failure);
+    if (status == STATUS_OK && revision != 0)
+        return get_old(vault, path, name, revision, leaf, failure, writer);
     if (status == STATUS_OK)
         status = record_find(vault, RECORD_VARIABLE, path, name, failure, &record, &found);
     if (status != STATUS_OK)
@@ -186,12 +224,7 @@ enum status projection_get_variable(struct vault *vault, const char *path, const
     if (value == NULL)
         return failure_set(failure, STATUS_NOT_FOUND, "%s is blocked at %s and has no value there", name,
                            path);
-    form_write(writer, true, "value", value, size);
-    form_write(writer, false, "value_base64", value, size);
-    if (writer->failed)
-        return failure_set_no_memory(failure);
-    leaf->granted = true;
-    return log_append(vault, leaf, failure);
+    return hand_out(value, size, vault, leaf, failure, writer);
 }
 
 /* Writes explanations as delivery_choose tells of them. */

@@ -29,9 +29,11 @@ struct projection_request {
 enum status projection_project(struct vault *vault, const struct projection_request *request,
                                struct leaf *leaf, struct failure *failure, struct json_writer *writer);
 
-/* The value of one variable placed exactly at the path, likewise: `value` or `value_base64`. */
+/* The value of one variable placed exactly at the path, likewise: `value` or `value_base64`. `revision` 0 is
+ * the one in force, others those of past.h. */
 enum status projection_get_variable(struct vault *vault, const char *path, const char *name,
-                                    struct leaf *leaf, struct failure *failure, struct json_writer *writer);
+                                    uint64_t revision, struct leaf *leaf, struct failure *failure,
+                                    struct json_writer *writer);
 
 /* Writes `step` and `names` of ShowStep: each name, where it is placed, what hides it. No values, no leaf. */
 enum status projection_explain(struct vault *vault, const char *path, struct failure *failure,

@@ -9,28 +9,31 @@
 #include <stdlib.h>
 #include <string.h>
 
-#define VISIT_PAGE 64u           /* rows */
-#define RECORD_HEAD_SIZE 4u      /* the length before the fields */
-#define RECORD_FIELD_OVERHEAD 8u /* u16 and u32 lengths, two NULs */
+#define VISIT_PAGE 64u      /* rows */
+#define RECORD_HEAD_SIZE 4u /* the length before the fields */
 #define RECORD_BODY_MAX (1024u * 1024u)
 #define RECORD_ASSOCIATED_MAX 192u
 
 /* A kind's word in look-ups and in the document, what its place look-up says, and its sort of link. */
 static const struct {
     const char *word;
-    const char *place; /* NULL: by path, together with all that is placed there */
+    const char *place;
+    bool by_path; /* its place is one of each path, else one for all */
     enum record_link link;
 } kinds[RECORD_KIND_COUNT] = {
-    [RECORD_PATH] = {"path",     NULL,       RECORD_LINK_CHILDREN},
-    [RECORD_VARIABLE] = {"variable", NULL,       RECORD_LINK_NAMED   },
-    [RECORD_BINDING] = {"binding",  NULL,       RECORD_LINK_BOUND   },
-    [RECORD_ACCOUNT] = {"account",  "accounts", RECORD_LINK_APP     },
-    [RECORD_KEY] = {"key",      "keys",     RECORD_LINK_KEY     },
+    [RECORD_PATH] = {"path",          "place",         true,  RECORD_LINK_CHILDREN},
+    [RECORD_VARIABLE] = {"variable",      "place",         true,  RECORD_LINK_NAMED   },
+    [RECORD_BINDING] = {"binding",       "place",         true,  RECORD_LINK_BOUND   },
+    [RECORD_ACCOUNT] = {"account",       "accounts",      false, RECORD_LINK_APP     },
+    [RECORD_KEY] = {"key",           "keys",          false, RECORD_LINK_KEY     },
+ /* Not where the live ones are: a projection opens all that a place has. */
+    [RECORD_PAST_VARIABLE] = {"past-variable", "past",          true,  RECORD_LINK_PAST    },
+    [RECORD_PAST_ACCOUNT] = {"past-account",  "past-accounts", false, RECORD_LINK_PAST    },
 };
 
 static const char *const link_words[RECORD_LINK_COUNT] = {
     [RECORD_LINK_CHILDREN] = "children", [RECORD_LINK_NAMED] = "named", [RECORD_LINK_BOUND] = "bound",
-    [RECORD_LINK_APP] = "app",           [RECORD_LINK_KEY] = "keys",
+    [RECORD_LINK_APP] = "app",           [RECORD_LINK_KEY] = "keys",    [RECORD_LINK_PAST] = "past-of",
 };
 
 const char *record_kind_word(enum record_kind kind)
@@ -59,10 +62,7 @@ static void look_up_name(const struct vault *vault, enum record_kind kind, const
 static void look_up_place(const struct vault *vault, enum record_kind kind, const char *where,
                           uint8_t destination[STORE_LOOKUP_SIZE])
 {
-    if (kinds[kind].place == NULL)
-        look_up(vault, "place", where, "", destination);
-    else
-        look_up(vault, kinds[kind].place, "", "", destination);
+    look_up(vault, kinds[kind].place, kinds[kind].by_path ? where : "", "", destination);
 }
 
 void record_hash_final(const struct vault *vault, const char *name, uint8_t ret_hash[STORE_LOOKUP_SIZE])
@@ -159,14 +159,14 @@ bool record_has(const struct record *record, const char *name)
     return record_field(record, name, NULL) != NULL;
 }
 
-uint64_t record_time(const struct record *record, const char *field)
+uint64_t record_number(const struct record *record, const char *field)
 {
     const char *text = record_field(record, field, NULL);
-    uint64_t time = 0;
+    uint64_t number = 0;
 
     if (text != NULL)
-        (void)text_to_number(text, UINT64_MAX, &time);
-    return time;
+        (void)text_to_number(text, UINT64_MAX, &number);
+    return number;
 }
 
 static void associate(const struct vault *vault, const struct store_record *row, struct seal_input *input)
@@ -257,15 +257,23 @@ enum status record_open_sealed(struct vault *vault, const struct store_record *r
     return STATUS_OK;
 }
 
-static enum status record_open(struct vault *vault, const struct store_record *row, struct failure *failure,
-                               struct record *ret_record)
+/* The row is the one that was written last. */
+static enum status check_version(const struct vault *vault, const struct store_record *row,
+                                 struct failure *failure)
 {
     uint8_t term[SEAL_HASH_SIZE];
 
     state_term_record(vault->keys->accumulator, row, term);
-    if (!state_matches(&vault->state, row->id, term))
-        return changed("another version of a row", failure);
-    return record_open_sealed(vault, row, failure, ret_record);
+    return state_matches(&vault->state, row->id, term) ? STATUS_OK
+                                                       : changed("another version of a row", failure);
+}
+
+static enum status record_open(struct vault *vault, const struct store_record *row, struct failure *failure,
+                               struct record *ret_record)
+{
+    enum status status = check_version(vault, row, failure);
+
+    return status == STATUS_OK ? record_open_sealed(vault, row, failure, ret_record) : status;
 }
 
 static enum status open_rows(struct vault *vault, const struct store_rows *rows, struct failure *failure,
@@ -354,6 +362,12 @@ enum status record_list_placed(struct vault *vault, const char *path, struct fai
                                struct records *ret_records)
 {
     return list_place(vault, RECORD_PATH, path, failure, ret_records);
+}
+
+enum status record_list_past(struct vault *vault, const char *path, struct failure *failure,
+                             struct records *ret_records)
+{
+    return list_place(vault, RECORD_PAST_VARIABLE, path, failure, ret_records);
 }
 
 enum status record_list_accounts(struct vault *vault, struct failure *failure, struct records *ret_records)
@@ -528,4 +542,23 @@ enum status record_remove(struct vault *vault, const struct record *record, stru
     if (status != STATUS_OK)
         vault->broken = true;
     return status;
+}
+
+enum status record_move(struct vault *vault, const struct record *record, const char *where,
+                        const char *link_target, struct failure *failure)
+{
+    CLEANUP(record_draft_reset) struct record_draft draft = {0};
+
+    enum status status = store_find_by_id(vault->store, record->id, failure, &vault->rows);
+    if (status == STATUS_OK && vault->rows.count != 1)
+        status = changed("a row is gone", failure);
+    if (status == STATUS_OK)
+        status = check_version(vault, &vault->rows.records[0], failure);
+    if (status != STATUS_OK)
+        return status;
+    record_draft_resume(&draft, record->kind, where, record->name, link_target, record);
+    record_draft_copy_rest(&draft, record);
+    if (!secret_append(&draft.finals, vault->rows.records[0].finals, vault->rows.records[0].finals_size))
+        return failure_set_no_memory(failure);
+    return record_write(vault, &draft, failure, NULL);
 }

@@ -19,6 +19,8 @@ enum record_kind {
     RECORD_BINDING,
     RECORD_ACCOUNT,
     RECORD_KEY,
+    RECORD_PAST_VARIABLE, /* the old values of a variable; past.h */
+    RECORD_PAST_ACCOUNT,  /* the old properties of an account */
     RECORD_KIND_COUNT
 };
 
@@ -27,8 +29,8 @@ struct record {
     enum record_kind kind;
     uint8_t id[STORE_ID_SIZE];
     uint64_t version;
-    const char *where; /* the path; an account's app; "" of a key */
-    const char *name;  /* variable, alias, label or key name; "" of a path */
+    const char *where; /* the path; an account's app; "" of a key and of an account's past */
+    const char *name;  /* variable, alias, label or key name; an account's id of its past; "" of a path */
     uint8_t *document; /* secret memory */
     size_t size;       /* of the fields */
     size_t finals_size;
@@ -43,6 +45,8 @@ struct records {
     size_t capacity;
 };
 void records_reset(struct records *records);
+
+#define RECORD_FIELD_OVERHEAD 8u /* of a field, besides its name and value: u16 and u32 lengths, two NULs */
 
 /* Value of the field `name`, NULL if absent; `ret_size` may be NULL. */
 const char *record_field(const struct record *record, const char *name, size_t *ret_size);
@@ -62,6 +66,9 @@ enum status record_find_by_id(struct vault *vault, const uint8_t id[STORE_ID_SIZ
 /* Everything placed exactly at a path, its path record included. */
 enum status record_list_placed(struct vault *vault, const char *path, struct failure *failure,
                                struct records *ret_records);
+/* The pasts of the variables that are, or were, placed exactly at a path; they are nothing that is placed. */
+enum status record_list_past(struct vault *vault, const char *path, struct failure *failure,
+                             struct records *ret_records);
 /* All accounts. */
 enum status record_list_accounts(struct vault *vault, struct failure *failure, struct records *ret_records);
 
@@ -72,6 +79,7 @@ enum record_link {
     RECORD_LINK_BOUND,    /* bindings, by account id in hexadecimal */
     RECORD_LINK_APP,      /* accounts, by app */
     RECORD_LINK_KEY,      /* keys, all */
+    RECORD_LINK_PAST,     /* pasts, by variable name or account id */
     RECORD_LINK_COUNT
 };
 enum status record_list_linked(struct vault *vault, enum record_link link, const char *target,
@@ -109,10 +117,16 @@ struct record_draft {
  * record_write. */
 void record_draft_start(struct record_draft *draft, enum record_kind kind, const char *where,
                         const char *name, const char *link_target, const struct record *previous);
+/* The same for a change that leaves the value of `previous` as it was: `updated` stays. */
+void record_draft_resume(struct record_draft *draft, enum record_kind kind, const char *where,
+                         const char *name, const char *link_target, const struct record *previous);
 void record_draft_add(struct record_draft *draft, const char *field, const void *value, size_t size);
 void record_draft_add_text(struct record_draft *draft, const char *field, const char *value);
-/* Copies the fields of `record` whose name begins with `prefix`. */
+/* A number, or a time in milliseconds, in decimal. */
+void record_draft_add_number(struct record_draft *draft, const char *field, uint64_t number);
+/* Copies the fields of `record` whose name begins with `prefix`; or all of a name that the draft has not. */
 void record_draft_copy(struct record_draft *draft, const struct record *record, const char *prefix);
+void record_draft_copy_rest(struct record_draft *draft, const struct record *record);
 /* One more final environment name of the record. */
 void record_draft_add_final(struct vault *vault, struct record_draft *draft, const char *name);
 /* The draft seen as a record, so that its fields can be walked before it is written; valid until the draft
@@ -124,6 +138,10 @@ void record_draft_reset(struct record_draft *draft);
 enum status record_write(struct vault *vault, const struct record_draft *draft, struct failure *failure,
                          uint8_t ret_id[STORE_ID_SIZE]);
 enum status record_remove(struct vault *vault, const struct record *record, struct failure *failure);
+/* Puts the record, with all its fields and final names, to the path `where`, where none of its name may be.
+ */
+enum status record_move(struct vault *vault, const struct record *record, const char *where,
+                        const char *link_target, struct failure *failure);
 
 /* A record sealed and not yet in the store: look-ups and ciphertext, nothing that is secret. */
 struct record_sealed {
@@ -143,7 +161,7 @@ enum status record_open_sealed(struct vault *vault, const struct store_record *r
 /* The hash of a final environment name. */
 void record_hash_final(const struct vault *vault, const char *name, uint8_t ret_hash[STORE_LOOKUP_SIZE]);
 
-/* Milliseconds since 1970 in a decimal field, 0 if absent. */
-uint64_t record_time(const struct record *record, const char *field);
+/* A decimal field, such as milliseconds since 1970; 0 if absent. */
+uint64_t record_number(const struct record *record, const char *field);
 
 #endif

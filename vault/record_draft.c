@@ -35,11 +35,23 @@ void record_draft_copy(struct record_draft *draft, const struct record *record, 
         record_draft_add(draft, rest - strlen(prefix), value, size);
 }
 
-static void draft_add_time(struct record_draft *draft, const char *field, uint64_t time_ms)
+void record_draft_copy_rest(struct record_draft *draft, const struct record *record)
+{
+    const char *name, *value;
+    size_t position = 0, size;
+
+    while (record_next(record, "", &position, &name, &value, &size)) {
+        const struct record head = record_draft_preview(draft);
+        if (!record_has(&head, name))
+            record_draft_add(draft, name, value, size);
+    }
+}
+
+void record_draft_add_number(struct record_draft *draft, const char *field, uint64_t number)
 {
     char text[24];
 
-    snprintf(text, sizeof text, "%" PRIu64, time_ms);
+    snprintf(text, sizeof text, "%" PRIu64, number);
     record_draft_add_text(draft, field, text);
 }
 
@@ -52,12 +64,9 @@ void record_draft_add_final(struct vault *vault, struct record_draft *draft, con
         draft->failed = true;
 }
 
-void record_draft_start(struct record_draft *draft, enum record_kind kind, const char *where,
-                        const char *name, const char *link_target, const struct record *previous)
+static void start(struct record_draft *draft, const struct record *previous, uint64_t created_ms,
+                  uint64_t updated_ms)
 {
-    uint64_t now = clock_wall_ms();
-
-    *draft = (struct record_draft){.kind = kind, .where = where, .name = name, .link_target = link_target};
     if (previous != NULL) {
         draft->exists = true;
         draft->version = previous->version;
@@ -68,11 +77,27 @@ void record_draft_start(struct record_draft *draft, enum record_kind kind, const
     /* Most fit into one block of the secret heap. */
     if (!secret_reserve(&draft->fields, 200))
         draft->failed = true;
-    record_draft_add_text(draft, "kind", record_kind_word(kind));
-    record_draft_add_text(draft, "where", where);
-    record_draft_add_text(draft, "name", name);
-    draft_add_time(draft, "created", previous != NULL ? record_time(previous, "created") : now);
-    draft_add_time(draft, "updated", now);
+    record_draft_add_text(draft, "kind", record_kind_word(draft->kind));
+    record_draft_add_text(draft, "where", draft->where);
+    record_draft_add_text(draft, "name", draft->name);
+    record_draft_add_number(draft, "created", created_ms);
+    record_draft_add_number(draft, "updated", updated_ms);
+}
+
+void record_draft_start(struct record_draft *draft, enum record_kind kind, const char *where,
+                        const char *name, const char *link_target, const struct record *previous)
+{
+    uint64_t now = clock_wall_ms();
+
+    *draft = (struct record_draft){.kind = kind, .where = where, .name = name, .link_target = link_target};
+    start(draft, previous, previous != NULL ? record_number(previous, "created") : now, now);
+}
+
+void record_draft_resume(struct record_draft *draft, enum record_kind kind, const char *where,
+                         const char *name, const char *link_target, const struct record *previous)
+{
+    *draft = (struct record_draft){.kind = kind, .where = where, .name = name, .link_target = link_target};
+    start(draft, previous, record_number(previous, "created"), record_number(previous, "updated"));
 }
 
 struct record record_draft_preview(const struct record_draft *draft)

@@ -366,6 +366,7 @@ static enum status fill(struct vault *vault, const struct vault_new_slot *slots,
                         const struct leaf_caller *caller, struct failure *failure)
 {
     CLEANUP(leaf_reset) struct leaf leaf = {.action = "initialize", .granted = true, .caller = caller};
+    const struct remark no_remark = {0};
     bool step_changed;
 
     enum status status = vault_begin(vault, failure);
@@ -374,9 +375,9 @@ static enum status fill(struct vault *vault, const struct vault_new_slot *slots,
     if (status == STATUS_OK)
         status = log_create(vault, failure);
     if (status == STATUS_OK)
-        status = placement_add_step(vault, "/", false, failure, &step_changed);
+        status = placement_add_step(vault, "/", false, &no_remark, failure, &step_changed);
     if (status == STATUS_OK)
-        status = placement_add_step(vault, "login", true, failure, &step_changed);
+        status = placement_add_step(vault, "login", true, &no_remark, failure, &step_changed);
     if (status == STATUS_OK)
         status = log_append(vault, &leaf, failure);
     if (status == STATUS_OK)

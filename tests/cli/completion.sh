@@ -26,7 +26,7 @@ stepvault bind billing slack:default --as chat
 is "commands begin as what is typed" "$(words st)" "status step"
 is "a group's subcommands follow it" "$(words step sh)" "show"
 is "a topic of help is completed, too" "$(words help step sh)" "show"
-is "options of the command come first, then everybody's" "$(words env list --)" "--at --all --json --vault --key-file --help --version"
+is "options of the command come first, then everybody's" "$(words env list --)" "--at --all --stale --expiring --json --vault --key-file --help --version"
 is "an option that was given is offered once" "$(words env list --all --a)" "--at"
 is "one that may be repeated is offered again" "$(words bind a slack --only b --onl)" "--only"
 is "paths come one level at a time" "$(words run a)" "a.b-c_d a.b-c_d/e.1"

@@ -279,7 +279,7 @@ fails "account remove again" 4 "office" stepvault account remove acme:office
 
 works "step add" stepvault step add jobs/nightly --no-inherit
 works "step add again" stepvault step add jobs/nightly --no-inherit
-is "step list" "$(stepvault step list jobs)" "$(printf 'jobs\tfolder\tinherits\njobs/nightly\tstep\tno-inherit')"
+is "step list" "$(stepvault step list jobs)" "$(printf 'jobs\tfolder\tinherits\t\njobs/nightly\tstep\tno-inherit\t')"
 is "step list --json" "$(stepvault step list jobs --json | jq -r '.steps[1].path')" jobs/nightly
 is "step show explains names" "$(stepvault step show billing/notify | grep ^STRIPE_KEY)" \
     "$(printf 'STRIPE_KEY\tvariable\tbilling\t\tgiven\t')"

@@ -68,7 +68,7 @@ static void check_walk(const struct record *record, const uint8_t *bytes, const 
     position = 0;
     for (seen = 0; record_next(record, "property/", &position, &rest, &value, &size); seen++)
         expect(strncmp(rest - 9, "property/", 9) == 0);
-    (void)record_time(record, "created");
+    (void)record_number(record, "created");
 }
 
 static struct vault *the_vault(void)

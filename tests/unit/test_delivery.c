@@ -48,17 +48,6 @@ static void block(const char *path, const char *name)
     assert_int_equal(world_end(variable_block(world.vault, path, name, &world.failure)), STATUS_OK);
 }
 
-/* Sets one more property of an account. */
-static enum status set_property(const char *account, const char *properties)
-{
-    JSON_FREEP struct json *json = NULL;
-
-    world_parse(properties, &json);
-    world_begin("set-account");
-    return world_end(
-        account_set(world.vault, account, json, NULL, &world.leaf, &world.failure, &world.writer));
-}
-
 /* Writes the property past every check. */
 static void force_property(const char *app, const char *property, const char *value)
 {
@@ -186,7 +175,7 @@ static void two_derived_sources_of_a_level_refuse_the_projection_and_are_both_na
     assert_int_equal(world_add("a", "{\"x\":\"2\"}"), STATUS_OK);
     assert_int_equal(world_bind("x", "a_b", NULL), STATUS_OK);
     assert_int_equal(world_bind("x", "a", NULL), STATUS_OK);
-    assert_int_equal(set_property("a", "{\"b_c\":\"3\"}"), STATUS_INVALID);
+    assert_int_equal(world_set_account("a", "{\"b_c\":\"3\"}"), STATUS_INVALID);
     force_property("a", "b_c", "3");
     assert_null(project("x"));
     assert_int_equal(world.failure.status, STATUS_REFUSED);
@@ -237,7 +226,7 @@ static void a_dangerous_name_that_comes_later_is_refused_at_delivery(void **stat
     (void)state;
     assert_int_equal(world_add("python", "{\"token\":\"1\"}"), STATUS_OK);
     assert_int_equal(world_bind("x", "python", "git"), STATUS_OK);
-    assert_int_equal(set_property("python", "{\"ssh_command\":\"evil\"}"), STATUS_REFUSED);
+    assert_int_equal(world_set_account("python", "{\"ssh_command\":\"evil\"}"), STATUS_REFUSED);
     force_property("python", "ssh_command", "evil");
     assert_null(project("x"));
     assert_int_equal(world.failure.status, STATUS_REFUSED);

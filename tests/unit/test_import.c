@@ -30,9 +30,10 @@ static enum status stage(const char *path, const char *name, const char *value)
 static enum status stage_account(const char *app, const char *label, const char *properties, const char *note)
 {
     CLEANUP(json_freep) struct json *json = NULL;
+    const struct remark remark = {.note = note};
 
     world_parse(properties, &json);
-    return import_stage_account(import, world.vault, app, label, json, note, &world.failure);
+    return import_stage_account(import, world.vault, app, label, json, &remark, &world.failure);
 }
 
 static void expect_staged(const char *path, const char *name, const char *value)
@@ -154,7 +155,8 @@ static void replacing_keeps_the_record_and_its_note(void **state)
 {
     CLEANUP(record_reset) struct record before = {0};
     CLEANUP(record_reset) struct record after = {0};
-    struct variable_change change = {.path = "a", .name = "A", .value = "1", .size = 1, .note = "from Ann"};
+    struct variable_change change = {
+        .path = "a", .name = "A", .value = "1", .size = 1, .remark = {.note = "from Ann"}};
     bool found;
 
     (void)state;
@@ -169,6 +171,7 @@ static void replacing_keeps_the_record_and_its_note(void **state)
     assert_string_equal(record_field(&after, "created", NULL), record_field(&before, "created", NULL));
     expect_held("a", "A", "2");
     expect_field(RECORD_VARIABLE, "a", "A", "note", "from Ann");
+    expect_field(RECORD_PAST_VARIABLE, "a", "A", "1/value", "1");
     world_reopen();
 }
 
@@ -188,7 +191,6 @@ static void what_breaks_a_rule_is_refused_when_it_is_staged(void **state)
 {
     struct variable_change dangerous = {.path = "/", .name = "LD_PRELOAD", .value = "x", .size = 1};
     struct variable_change nul = {.path = "/", .name = "N", .value = "a\0b", .size = 3};
-    struct variable_change note = {.path = "/", .name = "N", .value = "a", .size = 1, .note = "two\nlines"};
 
     (void)state;
     expect_staged("/", "A", "1");
@@ -198,7 +200,6 @@ static void what_breaks_a_rule_is_refused_when_it_is_staged(void **state)
     assert_int_equal(stage("/", "1A", "1"), STATUS_INVALID);
     assert_int_equal(stage("/", "STEPVAULT_X", "1"), STATUS_REFUSED);
     assert_int_equal(import_stage_variable(import, world.vault, &nul, &world.failure), STATUS_INVALID);
-    assert_int_equal(import_stage_variable(import, world.vault, &note, &world.failure), STATUS_INVALID);
     assert_int_equal(import_stage_variable(import, world.vault, &dangerous, &world.failure), STATUS_REFUSED);
     dangerous.allow_dangerous_name = true;
     assert_int_equal(import_stage_variable(import, world.vault, &dangerous, &world.failure), STATUS_OK);
@@ -230,6 +231,10 @@ static void accounts_are_added_and_merged(void **state)
     expect_field(RECORD_ACCOUNT, "slack", "work", "property/token", "2");
     expect_field(RECORD_ACCOUNT, "slack", "work", "property/team", "t");
     expect_field(RECORD_ACCOUNT, "slack", "work", "note", "a note");
+    world_begin("list");
+    assert_int_equal(world_end(account_history(world.vault, "slack", &world.failure, &world.writer)),
+                     STATUS_OK);
+    assert_non_null(strstr(secret_text(&world.reply), "\"state\":\"replaced\""));
     world_reopen();
 }
 

@@ -55,8 +55,8 @@ static void a_written_record_is_found_by_name_id_place_and_link(void **state)
     assert_string_equal(by_name.name, "A");
     assert_string_equal(record_field(&by_name, "value", &size), "value");
     assert_int_equal(size, 5);
-    assert_true(record_time(&by_name, "created") > 0);
-    assert_int_equal(record_time(&by_name, "value"), 0);
+    assert_true(record_number(&by_name, "created") > 0);
+    assert_int_equal(record_number(&by_name, "value"), 0);
     assert_int_equal(record_find_by_id(world.vault, by_name.id, &world.failure, &by_id, &found), STATUS_OK);
     assert_true(found);
     assert_string_equal(by_id.name, "A");
@@ -117,9 +117,9 @@ static void each_writing_raises_the_version_and_keeps_the_time_of_creation(void 
         assert_int_equal(find("A", &record, &found), STATUS_OK);
         assert_int_equal(record.version, version);
         if (version == 1)
-            created = record_time(&record, "created");
-        assert_int_equal(record_time(&record, "created"), created);
-        assert_true(record_time(&record, "updated") >= created);
+            created = record_number(&record, "created");
+        assert_int_equal(record_number(&record, "created"), created);
+        assert_true(record_number(&record, "updated") >= created);
     }
 }
 

@@ -50,13 +50,7 @@ static void refuse(const char *step, const char *reference, enum status expected
 
 static void add(const char *app, const char *label, const char *properties)
 {
-    JSON_FREEP struct json *object = NULL;
-
-    world_parse(properties, &object);
-    world_begin("add-account");
-    assert_int_equal(
-        world_end(account_add(world.vault, app, label, object, &world.leaf, &world.failure, &world.writer)),
-        STATUS_OK);
+    assert_int_equal(world_add_labelled(app, label, properties), STATUS_OK);
 }
 
 static void bind_only(const char *path, const char *account, const char *alias, const char *only,
@@ -88,8 +82,9 @@ static void add_step(const char *path, bool no_inherit)
     bool changed;
 
     world_begin("add-step");
-    assert_int_equal(world_end(placement_add_step(world.vault, path, no_inherit, &world.failure, &changed)),
-                     STATUS_OK);
+    assert_int_equal(
+        world_end(placement_add_step(world.vault, path, no_inherit, &no_remark, &world.failure, &changed)),
+        STATUS_OK);
 }
 
 /* The last leaf, parsed. */

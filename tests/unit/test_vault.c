@@ -1,133 +1,7 @@
 /* The open vault and its nouns, over a real store in a folder of its own. */
-#include "account.h"
-#include "base/cleanup.h"
-#include "base/text.h"
-#include "binding.h"
-#include "crypto/seal.h"
-#include "log.h"
-#include "placement.h"
-#include "projection.h"
-#include "variable.h"
-#include "vault.h"
-#include "json/json.h"
-
-#include <setjmp.h>
-#include <stdarg.h>
-#include <stdio.h>
-#include <stdlib.h>
-#include <string.h>
-#include <unistd.h>
-
-#include <cmocka.h>
+#include "vault_fixture.h"
 
 #define JSON_FREEP __attribute__((cleanup(json_freep)))
-
-struct world {
-    char folder[64];
-    char path[128];
-    struct vault *vault;
-    struct vault_new_slot slot;
-    struct failure failure;
-    struct secret reply;
-    struct json_writer writer;
-    struct leaf leaf;
-};
-
-static struct world world;
-static const struct leaf_caller caller = {.uid = 1000, .gid = 1000, .pid = 42, .program = "/usr/bin/tester"};
-
-static int start(void **state)
-{
-    struct failure failure;
-
-    (void)state;
-    memset(&world, 0, sizeof world);
-    snprintf(world.folder, sizeof world.folder, "/tmp/stepvault-vault-XXXXXX");
-    if (mkdtemp(world.folder) == NULL || seal_start(&failure) != STATUS_OK)
-        return -1;
-    snprintf(world.path, sizeof world.path, "%s/vault.db", world.folder);
-    json_start();
-    world.slot.header.kind = SLOT_MACHINE;
-    memset(world.slot.header.id, 7, sizeof world.slot.header.id);
-    memset(world.slot.key, 9, sizeof world.slot.key);
-    return vault_create(world.path, &world.slot, 1, &caller, &world.failure, &world.vault) == STATUS_OK ? 0
-                                                                                                        : -1;
-}
-
-static int stop(void **state)
-{
-    char command[160];
-
-    (void)state;
-    leaf_reset(&world.leaf);
-    secret_reset(&world.reply);
-    vault_freep(&world.vault);
-    snprintf(command, sizeof command, "%s/vault.db", world.folder);
-    unlink(command);
-    snprintf(command, sizeof command, "%s/vault.db-wal", world.folder);
-    unlink(command);
-    return rmdir(world.folder);
-}
-
-static void reopen(void)
-{
-    struct vault_key key = {.has_slot = false};
-
-    memcpy(key.key, world.slot.key, sizeof key.key);
-    vault_freep(&world.vault);
-    assert_int_equal(vault_open(world.path, &key, 0, &world.failure, &world.vault), STATUS_OK);
-}
-
-static void begin(const char *action)
-{
-    leaf_reset(&world.leaf);
-    world.leaf.action = action;
-    world.leaf.caller = &caller;
-    secret_clear(&world.reply);
-    json_writer_start(&world.writer, &world.reply);
-    json_open_object(&world.writer, NULL);
-    assert_int_equal(vault_begin(world.vault, &world.failure), STATUS_OK);
-}
-
-static enum status end(enum status status)
-{
-    json_close_object(&world.writer);
-    if (status == STATUS_OK && !world.leaf.appended) {
-        world.leaf.granted = true;
-        assert_int_equal(log_append(world.vault, &world.leaf, &world.failure), STATUS_OK);
-    }
-    if (status == STATUS_OK)
-        assert_int_equal(vault_commit(world.vault, &world.failure), STATUS_OK);
-    else
-        vault_rollback(world.vault);
-    return status;
-}
-
-static enum status set(const char *path, const char *name, const char *value)
-{
-    struct variable_change change = {.path = path, .name = name, .value = value, .size = strlen(value)};
-    bool replaced;
-
-    begin("set-variable");
-    return end(variable_set(world.vault, &change, &world.failure, &replaced));
-}
-
-static enum status add(const char *app, const char *label, const char *properties)
-{
-    JSON_FREEP struct json *json = NULL;
-
-    assert_int_equal(json_parse(properties, strlen(properties), "test", &world.failure, &json), STATUS_OK);
-    begin("add-account");
-    return end(account_add(world.vault, app, label, json, &world.leaf, &world.failure, &world.writer));
-}
-
-static enum status bind(const char *path, const char *account, const char *alias)
-{
-    struct binding_change change = {.path = path, .account = account, .alias = alias};
-
-    begin("bind");
-    return end(binding_bind(world.vault, &change, &world.leaf, &world.failure, &world.writer));
-}
 
 /* Projects and hands out the parsed reply; NULL on refusal. */
 static struct json *project(const char *step, bool env, bool auths)
@@ -135,8 +9,8 @@ static struct json *project(const char *step, bool env, bool auths)
     struct projection_request request = {.step = step, .deliver_env = env, .deliver_auths = auths};
     struct json *json = NULL;
 
-    begin("project");
-    if (end(projection_project(world.vault, &request, &world.leaf, &world.failure, &world.writer)) !=
+    world_begin("project");
+    if (world_end(projection_project(world.vault, &request, &world.leaf, &world.failure, &world.writer)) !=
         STATUS_OK)
         return NULL;
     assert_false(world.writer.failed);
@@ -156,23 +30,23 @@ static void a_new_vault_opens_again_with_its_key_and_not_with_another(void **sta
     struct vault *vault = NULL;
 
     (void)state;
-    reopen();
+    world_reopen();
     assert_int_equal(log_size(world.vault), 1);
     vault_freep(&world.vault);
     assert_int_equal(vault_open(world.path, &wrong, 0, &world.failure, &vault), STATUS_WRONG_KEY);
     assert_null(vault);
-    reopen();
+    world_reopen();
 }
 
 static void a_step_gets_what_is_placed_at_it_and_above_and_the_nearest_wins(void **state)
 {
     (void)state;
-    assert_int_equal(set("/", "A", "root"), STATUS_OK);
-    assert_int_equal(set("/", "B", "root"), STATUS_OK);
-    assert_int_equal(set("billing", "B", "billing"), STATUS_OK);
-    assert_int_equal(set("billing/notify", "C", "notify"), STATUS_OK);
-    assert_int_equal(set("other", "D", "other"), STATUS_OK);
-    reopen();
+    assert_int_equal(world_set("/", "A", "root"), STATUS_OK);
+    assert_int_equal(world_set("/", "B", "root"), STATUS_OK);
+    assert_int_equal(world_set("billing", "B", "billing"), STATUS_OK);
+    assert_int_equal(world_set("billing/notify", "C", "notify"), STATUS_OK);
+    assert_int_equal(world_set("other", "D", "other"), STATUS_OK);
+    world_reopen();
     JSON_FREEP struct json *reply = project("billing/notify", true, false);
     assert_string_equal(variable(reply, "A"), "root");
     assert_string_equal(variable(reply, "B"), "billing");
@@ -183,7 +57,7 @@ static void a_step_gets_what_is_placed_at_it_and_above_and_the_nearest_wins(void
 static void what_is_only_inherited_makes_no_step(void **state)
 {
     (void)state;
-    assert_int_equal(set("/", "A", "root"), STATUS_OK);
+    assert_int_equal(world_set("/", "A", "root"), STATUS_OK);
     assert_null(project("newpath", true, false));
     assert_int_equal(world.failure.status, STATUS_NOT_FOUND);
     assert_non_null(strstr(world.failure.sentence, "step add newpath"));
@@ -192,7 +66,7 @@ static void what_is_only_inherited_makes_no_step(void **state)
 static void a_boundary_inherits_nothing(void **state)
 {
     (void)state;
-    assert_int_equal(set("/", "A", "root"), STATUS_OK);
+    assert_int_equal(world_set("/", "A", "root"), STATUS_OK);
     JSON_FREEP struct json *reply = project("login", true, false);
     assert_non_null(reply);
     assert_int_equal(json_count(json_member(reply, "variables")), 0);
@@ -201,9 +75,9 @@ static void a_boundary_inherits_nothing(void **state)
 static void a_block_hides_an_inherited_name(void **state)
 {
     (void)state;
-    assert_int_equal(set("/", "A", "root"), STATUS_OK);
-    begin("block-variable");
-    assert_int_equal(end(variable_block(world.vault, "quiet", "A", &world.failure)), STATUS_OK);
+    assert_int_equal(world_set("/", "A", "root"), STATUS_OK);
+    world_begin("block-variable");
+    assert_int_equal(world_end(variable_block(world.vault, "quiet", "A", &world.failure)), STATUS_OK);
     JSON_FREEP struct json *reply = project("quiet", true, false);
     assert_int_equal(json_count(json_member(reply, "variables")), 0);
 }
@@ -211,9 +85,9 @@ static void a_block_hides_an_inherited_name(void **state)
 static void an_account_is_delivered_as_variables_and_as_a_document(void **state)
 {
     (void)state;
-    assert_int_equal(add("slack", NULL, "{\"oauth_access_token\":\"xoxb\",\"oauth_refresh_token\":\"r\"}"),
+    assert_int_equal(world_add("slack", "{\"oauth_access_token\":\"xoxb\",\"oauth_refresh_token\":\"r\"}"),
                      STATUS_OK);
-    assert_int_equal(bind("billing", "slack", NULL), STATUS_OK);
+    assert_int_equal(world_bind("billing", "slack", NULL), STATUS_OK);
     JSON_FREEP struct json *reply = project("billing", true, true);
     assert_string_equal(variable(reply, "SLACK_OAUTH_ACCESS_TOKEN"), "xoxb");
     assert_null(variable(reply, "SLACK_OAUTH_REFRESH_TOKEN"));
@@ -225,22 +99,22 @@ static void an_account_is_delivered_as_variables_and_as_a_document(void **state)
 static void a_second_account_needs_a_label_and_an_ambiguous_one_lists_the_choices(void **state)
 {
     (void)state;
-    assert_int_equal(add("slack", NULL, "{\"a\":\"1\"}"), STATUS_OK);
-    assert_int_equal(add("slack", NULL, "{\"a\":\"1\"}"), STATUS_EXISTS);
+    assert_int_equal(world_add("slack", "{\"a\":\"1\"}"), STATUS_OK);
+    assert_int_equal(world_add("slack", "{\"a\":\"1\"}"), STATUS_EXISTS);
     assert_non_null(strstr(world.failure.sentence, "--label"));
-    assert_int_equal(add("slack", "second", "{\"a\":\"2\"}"), STATUS_OK);
-    assert_int_equal(bind("x", "slack", NULL), STATUS_AMBIGUOUS);
+    assert_int_equal(world_add_labelled("slack", "second", "{\"a\":\"2\"}"), STATUS_OK);
+    assert_int_equal(world_bind("x", "slack", NULL), STATUS_AMBIGUOUS);
     assert_non_null(strstr(world.failure.sentence, "slack:second"));
-    assert_int_equal(bind("x", "slack:second", NULL), STATUS_OK);
+    assert_int_equal(world_bind("x", "slack:second", NULL), STATUS_OK);
 }
 
 static void two_sources_of_one_name_are_an_error_that_names_both(void **state)
 {
     (void)state;
-    assert_int_equal(add("a_b", NULL, "{\"c\":\"1\"}"), STATUS_OK);
-    assert_int_equal(add("a", NULL, "{\"b_c\":\"2\"}"), STATUS_OK);
-    assert_int_equal(bind("x", "a_b", NULL), STATUS_OK);
-    assert_int_equal(bind("x", "a", NULL), STATUS_INVALID);
+    assert_int_equal(world_add("a_b", "{\"c\":\"1\"}"), STATUS_OK);
+    assert_int_equal(world_add("a", "{\"b_c\":\"2\"}"), STATUS_OK);
+    assert_int_equal(world_bind("x", "a_b", NULL), STATUS_OK);
+    assert_int_equal(world_bind("x", "a", NULL), STATUS_INVALID);
     assert_non_null(strstr(world.failure.sentence, "a_b.c"));
     assert_non_null(strstr(world.failure.sentence, "a.b_c"));
 }
@@ -248,15 +122,17 @@ static void two_sources_of_one_name_are_an_error_that_names_both(void **state)
 static void a_bound_account_is_not_removed(void **state)
 {
     (void)state;
-    assert_int_equal(add("slack", NULL, "{\"a\":\"1\"}"), STATUS_OK);
-    assert_int_equal(bind("x/y", "slack", "chat"), STATUS_OK);
-    begin("remove-account");
-    assert_int_equal(end(account_remove(world.vault, "slack", &world.leaf, &world.failure)), STATUS_IN_USE);
+    assert_int_equal(world_add("slack", "{\"a\":\"1\"}"), STATUS_OK);
+    assert_int_equal(world_bind("x/y", "slack", "chat"), STATUS_OK);
+    world_begin("remove-account");
+    assert_int_equal(world_end(account_remove(world.vault, "slack", &world.leaf, &world.failure)),
+                     STATUS_IN_USE);
     assert_non_null(strstr(world.failure.sentence, "x/y as chat"));
-    begin("unbind");
-    assert_int_equal(end(binding_unbind(world.vault, "x/y", "chat", &world.leaf, &world.failure)), STATUS_OK);
-    begin("remove-account");
-    assert_int_equal(end(account_remove(world.vault, "slack", &world.leaf, &world.failure)), STATUS_OK);
+    world_begin("unbind");
+    assert_int_equal(world_end(binding_unbind(world.vault, "x/y", "chat", &world.leaf, &world.failure)),
+                     STATUS_OK);
+    world_begin("remove-account");
+    assert_int_equal(world_end(account_remove(world.vault, "slack", &world.leaf, &world.failure)), STATUS_OK);
 }
 
 static void a_rolled_back_turn_leaves_state_and_log_as_they_were(void **state)
@@ -266,17 +142,17 @@ static void a_rolled_back_turn_leaves_state_and_log_as_they_were(void **state)
     bool replaced;
 
     (void)state;
-    assert_int_equal(set("/", "KEPT", "1"), STATUS_OK);
+    assert_int_equal(world_set("/", "KEPT", "1"), STATUS_OK);
     records = vault_record_count(world.vault);
     leaves = log_size(world.vault);
-    begin("set-variable");
+    world_begin("set-variable");
     assert_int_equal(variable_set(world.vault, &change, &world.failure, &replaced), STATUS_OK);
     assert_int_equal(log_append(world.vault, &world.leaf, &world.failure), STATUS_OK);
     vault_rollback(world.vault);
     assert_int_equal(vault_record_count(world.vault), records);
-    assert_int_equal(set("/", "NEXT", "1"), STATUS_OK);
+    assert_int_equal(world_set("/", "NEXT", "1"), STATUS_OK);
     assert_int_equal(log_size(world.vault), leaves + 1);
-    reopen();
+    world_reopen();
     JSON_FREEP struct json *reply = project("/", true, false);
     assert_string_equal(variable(reply, "KEPT"), "1");
     assert_null(variable(reply, "A"));
@@ -289,9 +165,9 @@ static void the_log_verifies_over_several_tiles_and_reopens_at_each_size(void **
 
     (void)state;
     for (unsigned i = 0; i < 600; i++) {
-        assert_int_equal(set("/", "A", i % 2 == 0 ? "even" : "odd"), STATUS_OK);
+        assert_int_equal(world_set("/", "A", i % 2 == 0 ? "even" : "odd"), STATUS_OK);
         if (i % 97 == 0 || (i > 250 && i < 260) || i > 508)
-            reopen();
+            world_reopen();
     }
     assert_int_equal(log_verification_start(world.vault, &world.failure, &verification), STATUS_OK);
     while (!done)
@@ -310,17 +186,17 @@ static void names_that_the_vault_knows_are_dropped_from_what_a_step_inherits(voi
     JSON_FREEP struct json *reply = NULL;
 
     (void)state;
-    assert_int_equal(set("elsewhere", "A", "1"), STATUS_OK);
-    assert_int_equal(set("elsewhere", "KEPT", "1"), STATUS_OK);
-    assert_int_equal(add("slack", NULL, "{\"key\":\"1\"}"), STATUS_OK);
-    assert_int_equal(set("x", "MINE", "1"), STATUS_OK);
+    assert_int_equal(world_set("elsewhere", "A", "1"), STATUS_OK);
+    assert_int_equal(world_set("elsewhere", "KEPT", "1"), STATUS_OK);
+    assert_int_equal(world_add("slack", "{\"key\":\"1\"}"), STATUS_OK);
+    assert_int_equal(world_set("x", "MINE", "1"), STATUS_OK);
     assert_int_equal(json_parse(inherited, strlen(inherited), "test", &world.failure, &names), STATUS_OK);
     assert_int_equal(json_parse(keep, strlen(keep), "test", &world.failure, &kept), STATUS_OK);
     request.inherited = names;
     request.keep = kept;
-    begin("project");
+    world_begin("project");
     assert_int_equal(
-        end(projection_project(world.vault, &request, &world.leaf, &world.failure, &world.writer)),
+        world_end(projection_project(world.vault, &request, &world.leaf, &world.failure, &world.writer)),
         STATUS_OK);
     assert_int_equal(json_parse(world.reply.bytes, world.reply.size, "reply", &world.failure, &reply),
                      STATUS_OK);
@@ -333,18 +209,11 @@ static void names_that_the_vault_knows_are_dropped_from_what_a_step_inherits(voi
 
 static void new_properties_of_a_bound_account_follow_into_its_bindings(void **state)
 {
-    static const char more[] = "{\"second\":\"2\"}";
-    JSON_FREEP struct json *properties = NULL;
-
     (void)state;
-    assert_int_equal(add("app", NULL, "{\"first\":\"1\"}"), STATUS_OK);
-    assert_int_equal(bind("x", "app", "mine"), STATUS_OK);
-    assert_int_equal(json_parse(more, strlen(more), "test", &world.failure, &properties), STATUS_OK);
-    begin("set-account");
-    assert_int_equal(
-        end(account_set(world.vault, "app", properties, NULL, &world.leaf, &world.failure, &world.writer)),
-        STATUS_OK);
-    reopen();
+    assert_int_equal(world_add("app", "{\"first\":\"1\"}"), STATUS_OK);
+    assert_int_equal(world_bind("x", "app", "mine"), STATUS_OK);
+    assert_int_equal(world_set_account("app", "{\"second\":\"2\"}"), STATUS_OK);
+    world_reopen();
     JSON_FREEP struct json *reply = project("x", true, false);
     assert_string_equal(variable(reply, "MINE_FIRST"), "1");
     assert_string_equal(variable(reply, "MINE_SECOND"), "2");
@@ -352,27 +221,15 @@ static void new_properties_of_a_bound_account_follow_into_its_bindings(void **st
 
 static void a_property_that_would_break_a_binding_is_refused(void **state)
 {
-    static const char dangerous[] = "{\"options\":\"1\"}", clashing[] = "{\"b_c\":\"1\"}";
-    JSON_FREEP struct json *preload = NULL;
-    JSON_FREEP struct json *clash = NULL;
-
     (void)state;
-    assert_int_equal(json_parse(dangerous, strlen(dangerous), "test", &world.failure, &preload), STATUS_OK);
-    assert_int_equal(json_parse(clashing, strlen(clashing), "test", &world.failure, &clash), STATUS_OK);
-    assert_int_equal(add("app", NULL, "{\"first\":\"1\"}"), STATUS_OK);
-    assert_int_equal(add("other", NULL, "{\"c\":\"1\"}"), STATUS_OK);
-    assert_int_equal(bind("x", "app", "node"), STATUS_OK);
-    assert_int_equal(bind("y", "app", "a"), STATUS_OK);
-    assert_int_equal(bind("y", "other", "a_b"), STATUS_OK);
-    begin("set-account");
-    assert_int_equal(
-        end(account_set(world.vault, "app", preload, NULL, &world.leaf, &world.failure, &world.writer)),
-        STATUS_REFUSED);
+    assert_int_equal(world_add("app", "{\"first\":\"1\"}"), STATUS_OK);
+    assert_int_equal(world_add("other", "{\"c\":\"1\"}"), STATUS_OK);
+    assert_int_equal(world_bind("x", "app", "node"), STATUS_OK);
+    assert_int_equal(world_bind("y", "app", "a"), STATUS_OK);
+    assert_int_equal(world_bind("y", "other", "a_b"), STATUS_OK);
+    assert_int_equal(world_set_account("app", "{\"options\":\"1\"}"), STATUS_REFUSED);
     assert_non_null(strstr(world.failure.sentence, "NODE_OPTIONS"));
-    begin("set-account");
-    assert_int_equal(
-        end(account_set(world.vault, "app", clash, NULL, &world.leaf, &world.failure, &world.writer)),
-        STATUS_INVALID);
+    assert_int_equal(world_set_account("app", "{\"b_c\":\"1\"}"), STATUS_INVALID);
     assert_non_null(strstr(world.failure.sentence, "a_b.c"));
     JSON_FREEP struct json *reply = project("y", true, false);
     assert_non_null(reply);
@@ -381,15 +238,17 @@ static void a_property_that_would_break_a_binding_is_refused(void **state)
 static void a_removed_step_takes_its_empty_ancestors_with_it(void **state)
 {
     (void)state;
-    assert_int_equal(set("a/b/c", "A", "1"), STATUS_OK);
-    begin("remove-step");
-    assert_int_equal(end(placement_remove_step(world.vault, "a/b/c", false, &world.failure)), STATUS_IN_USE);
-    begin("remove-step");
-    assert_int_equal(end(placement_remove_step(world.vault, "a/b/c", true, &world.failure)), STATUS_OK);
-    begin("list");
-    assert_int_equal(end(placement_list_steps(world.vault, "/", &world.failure, &world.writer)), STATUS_OK);
+    assert_int_equal(world_set("a/b/c", "A", "1"), STATUS_OK);
+    world_begin("remove-step");
+    assert_int_equal(world_end(placement_remove_step(world.vault, "a/b/c", false, &world.failure)),
+                     STATUS_IN_USE);
+    world_begin("remove-step");
+    assert_int_equal(world_end(placement_remove_step(world.vault, "a/b/c", true, &world.failure)), STATUS_OK);
+    world_begin("list");
+    assert_int_equal(world_end(placement_list_steps(world.vault, "/", &world.failure, &world.writer)),
+                     STATUS_OK);
     assert_null(strstr(secret_text(&world.reply), "\"a"));
-    reopen();
+    world_reopen();
 }
 
 static void a_change_is_seen_by_the_next_request_of_the_same_turn(void **state)
@@ -399,8 +258,8 @@ static void a_change_is_seen_by_the_next_request_of_the_same_turn(void **state)
     bool replaced;
 
     (void)state;
-    assert_int_equal(set("x", "A", "before"), STATUS_OK);
-    begin("project");
+    assert_int_equal(world_set("x", "A", "before"), STATUS_OK);
+    world_begin("project");
     assert_int_equal(projection_project(world.vault, &request, &world.leaf, &world.failure, &world.writer),
                      STATUS_OK);
     assert_non_null(strstr(secret_text(&world.reply), "before"));
@@ -424,8 +283,8 @@ static void what_a_rolled_back_turn_showed_is_not_remembered(void **state)
     bool replaced;
 
     (void)state;
-    assert_int_equal(set("x", "A", "before"), STATUS_OK);
-    begin("project");
+    assert_int_equal(world_set("x", "A", "before"), STATUS_OK);
+    world_begin("project");
     assert_int_equal(variable_set(world.vault, &change, &world.failure, &replaced), STATUS_OK);
     assert_int_equal(projection_project(world.vault, &request, &world.leaf, &world.failure, &world.writer),
                      STATUS_OK);
@@ -433,30 +292,24 @@ static void what_a_rolled_back_turn_showed_is_not_remembered(void **state)
     vault_rollback(world.vault);
     JSON_FREEP struct json *old = project("x", true, false);
     assert_string_equal(variable(old, "A"), "before");
-    assert_int_equal(set("x", "A", "after"), STATUS_OK);
+    assert_int_equal(world_set("x", "A", "after"), STATUS_OK);
     JSON_FREEP struct json *new = project("x", true, false);
     assert_string_equal(variable(new, "A"), "after");
 }
 
 static void an_account_changed_between_turns_is_projected_as_it_is(void **state)
 {
-    static const char changed[] = "{\"token\":\"second\"}";
-    JSON_FREEP struct json *properties = NULL;
-
     (void)state;
-    assert_int_equal(add("app", NULL, "{\"token\":\"first\"}"), STATUS_OK);
-    assert_int_equal(bind("x", "app", NULL), STATUS_OK);
+    assert_int_equal(world_add("app", "{\"token\":\"first\"}"), STATUS_OK);
+    assert_int_equal(world_bind("x", "app", NULL), STATUS_OK);
     JSON_FREEP struct json *first = project("x", true, false);
     assert_string_equal(variable(first, "APP_TOKEN"), "first");
-    assert_int_equal(json_parse(changed, strlen(changed), "test", &world.failure, &properties), STATUS_OK);
-    begin("set-account");
-    assert_int_equal(
-        end(account_set(world.vault, "app", properties, NULL, &world.leaf, &world.failure, &world.writer)),
-        STATUS_OK);
+    assert_int_equal(world_set_account("app", "{\"token\":\"second\"}"), STATUS_OK);
     JSON_FREEP struct json *second = project("x", true, false);
     assert_string_equal(variable(second, "APP_TOKEN"), "second");
-    begin("unbind");
-    assert_int_equal(end(binding_unbind(world.vault, "x", "app", &world.leaf, &world.failure)), STATUS_OK);
+    world_begin("unbind");
+    assert_int_equal(world_end(binding_unbind(world.vault, "x", "app", &world.leaf, &world.failure)),
+                     STATUS_OK);
     JSON_FREEP struct json *none = project("x", true, false);
     assert_int_equal(json_count(json_member(none, "variables")), 0);
 }
@@ -474,16 +327,16 @@ static void more_inherited_names_than_anybody_has_are_not_looked_at(void **state
     assert_true(secret_append_text(&text, "\"A\"]"));
     assert_int_equal(json_parse(text.bytes, text.size, "test", &world.failure, &names), STATUS_OK);
     request.inherited = names;
-    begin("project");
+    world_begin("project");
     assert_int_equal(
-        end(projection_project(world.vault, &request, &world.leaf, &world.failure, &world.writer)),
+        world_end(projection_project(world.vault, &request, &world.leaf, &world.failure, &world.writer)),
         STATUS_TOO_LARGE);
     assert_non_null(strstr(world.failure.sentence, "--pristine"));
     request.inherited = NULL;
     request.keep = names;
-    begin("project");
+    world_begin("project");
     assert_int_equal(
-        end(projection_project(world.vault, &request, &world.leaf, &world.failure, &world.writer)),
+        world_end(projection_project(world.vault, &request, &world.leaf, &world.failure, &world.writer)),
         STATUS_TOO_LARGE);
 }
 
@@ -494,51 +347,45 @@ static void slots_keep_their_rules(void **state)
     };
 
     (void)state;
-    begin("remove-slot");
-    assert_int_equal(end(vault_remove_slot(world.vault, world.slot.header.id, &world.failure)),
+    world_begin("remove-slot");
+    assert_int_equal(world_end(vault_remove_slot(world.vault, world.slot.header.id, &world.failure)),
                      STATUS_REFUSED);
     memset(slot.header.id, 1, sizeof slot.header.id);
-    begin("add-slot");
-    assert_int_equal(end(vault_add_slot(world.vault, &slot, &world.failure)), STATUS_OK);
+    world_begin("add-slot");
+    assert_int_equal(world_end(vault_add_slot(world.vault, &slot, &world.failure)), STATUS_OK);
     memset(slot.header.id, 2, sizeof slot.header.id);
-    begin("add-slot");
-    assert_int_equal(end(vault_add_slot(world.vault, &slot, &world.failure)), STATUS_EXISTS);
-    begin("replace-passphrase");
-    assert_int_equal(end(vault_replace_passphrase(world.vault, &slot, &world.failure)), STATUS_OK);
-    begin("remove-slot");
-    assert_int_equal(end(vault_remove_slot(world.vault, slot.header.id, &world.failure)), STATUS_OK);
-    reopen();
+    world_begin("add-slot");
+    assert_int_equal(world_end(vault_add_slot(world.vault, &slot, &world.failure)), STATUS_EXISTS);
+    world_begin("replace-passphrase");
+    assert_int_equal(world_end(vault_replace_passphrase(world.vault, &slot, &world.failure)), STATUS_OK);
+    world_begin("remove-slot");
+    assert_int_equal(world_end(vault_remove_slot(world.vault, slot.header.id, &world.failure)), STATUS_OK);
+    world_reopen();
 }
 
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test_setup_teardown(a_new_vault_opens_again_with_its_key_and_not_with_another, start,
-                                        stop),
-        cmocka_unit_test_setup_teardown(a_step_gets_what_is_placed_at_it_and_above_and_the_nearest_wins,
-                                        start, stop),
-        cmocka_unit_test_setup_teardown(what_is_only_inherited_makes_no_step, start, stop),
-        cmocka_unit_test_setup_teardown(a_boundary_inherits_nothing, start, stop),
-        cmocka_unit_test_setup_teardown(a_block_hides_an_inherited_name, start, stop),
-        cmocka_unit_test_setup_teardown(an_account_is_delivered_as_variables_and_as_a_document, start, stop),
-        cmocka_unit_test_setup_teardown(a_second_account_needs_a_label_and_an_ambiguous_one_lists_the_choices,
-                                        start, stop),
-        cmocka_unit_test_setup_teardown(two_sources_of_one_name_are_an_error_that_names_both, start, stop),
-        cmocka_unit_test_setup_teardown(a_bound_account_is_not_removed, start, stop),
-        cmocka_unit_test_setup_teardown(a_rolled_back_turn_leaves_state_and_log_as_they_were, start, stop),
-        cmocka_unit_test_setup_teardown(the_log_verifies_over_several_tiles_and_reopens_at_each_size, start,
-                                        stop),
-        cmocka_unit_test_setup_teardown(names_that_the_vault_knows_are_dropped_from_what_a_step_inherits,
-                                        start, stop),
-        cmocka_unit_test_setup_teardown(new_properties_of_a_bound_account_follow_into_its_bindings, start,
-                                        stop),
-        cmocka_unit_test_setup_teardown(a_property_that_would_break_a_binding_is_refused, start, stop),
-        cmocka_unit_test_setup_teardown(a_removed_step_takes_its_empty_ancestors_with_it, start, stop),
-        cmocka_unit_test_setup_teardown(a_change_is_seen_by_the_next_request_of_the_same_turn, start, stop),
-        cmocka_unit_test_setup_teardown(what_a_rolled_back_turn_showed_is_not_remembered, start, stop),
-        cmocka_unit_test_setup_teardown(an_account_changed_between_turns_is_projected_as_it_is, start, stop),
-        cmocka_unit_test_setup_teardown(more_inherited_names_than_anybody_has_are_not_looked_at, start, stop),
-        cmocka_unit_test_setup_teardown(slots_keep_their_rules, start, stop),
+        TEST(a_new_vault_opens_again_with_its_key_and_not_with_another),
+        TEST(a_step_gets_what_is_placed_at_it_and_above_and_the_nearest_wins),
+        TEST(what_is_only_inherited_makes_no_step),
+        TEST(a_boundary_inherits_nothing),
+        TEST(a_block_hides_an_inherited_name),
+        TEST(an_account_is_delivered_as_variables_and_as_a_document),
+        TEST(a_second_account_needs_a_label_and_an_ambiguous_one_lists_the_choices),
+        TEST(two_sources_of_one_name_are_an_error_that_names_both),
+        TEST(a_bound_account_is_not_removed),
+        TEST(a_rolled_back_turn_leaves_state_and_log_as_they_were),
+        TEST(the_log_verifies_over_several_tiles_and_reopens_at_each_size),
+        TEST(names_that_the_vault_knows_are_dropped_from_what_a_step_inherits),
+        TEST(new_properties_of_a_bound_account_follow_into_its_bindings),
+        TEST(a_property_that_would_break_a_binding_is_refused),
+        TEST(a_removed_step_takes_its_empty_ancestors_with_it),
+        TEST(a_change_is_seen_by_the_next_request_of_the_same_turn),
+        TEST(what_a_rolled_back_turn_showed_is_not_remembered),
+        TEST(an_account_changed_between_turns_is_projected_as_it_is),
+        TEST(more_inherited_names_than_anybody_has_are_not_looked_at),
+        TEST(slots_keep_their_rules),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -13,6 +13,7 @@
 #include "placement.h"
 #include "projection.h"
 #include "record.h"
+#include "remark.h"
 #include "variable.h"
 #include "vault.h"
 #include "json/json.h"
@@ -40,6 +41,8 @@ struct world {
 
 static struct world world;
 static const struct leaf_caller caller = {.uid = 1000, .gid = 1000, .pid = 42, .program = "/usr/bin/tester"};
+
+static const struct remark no_remark;
 
 static inline struct vault_key world_key(void)
 {
@@ -149,14 +152,31 @@ static inline void world_parse(const char *text, struct json **ret_json)
     assert_int_equal(json_parse(text, strlen(text), "test", &world.failure, ret_json), STATUS_OK);
 }
 
-static inline enum status world_add(const char *app, const char *properties)
+static inline enum status world_add_labelled(const char *app, const char *label, const char *properties)
 {
     struct json *json = NULL;
 
     world_parse(properties, &json);
     world_begin("add-account");
-    enum status status =
-        world_end(account_add(world.vault, app, NULL, json, &world.leaf, &world.failure, &world.writer));
+    enum status status = world_end(
+        account_add(world.vault, app, label, json, &no_remark, &world.leaf, &world.failure, &world.writer));
+    json_freep(&json);
+    return status;
+}
+
+static inline enum status world_add(const char *app, const char *properties)
+{
+    return world_add_labelled(app, NULL, properties);
+}
+
+static inline enum status world_set_account(const char *account, const char *properties)
+{
+    struct json *json = NULL;
+
+    world_parse(properties, &json);
+    world_begin("set-account");
+    enum status status = world_end(account_set(world.vault, account, json, NULL, &no_remark, &world.leaf,
+                                               &world.failure, &world.writer));
     json_freep(&json);
     return status;
 }

@@ -51,7 +51,7 @@ enum method_state { METHOD_ANY, METHOD_VAULT, METHOD_OPEN };
 
 #define METHOD_STAGES 64u /* a call that fails spoils the import of its connection */
 
-#define METHOD_PARAMETERS_MAX 11
+#define METHOD_PARAMETERS_MAX 12
 
 struct method {
     const char *name;

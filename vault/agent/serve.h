@@ -6,7 +6,17 @@
 
 #include "agent/method.h"
 #include "agent/session.h"
+#include "remark.h"
 #include "variable.h"
+
+/* For several of the files below: the parameters `note` and `expires`; `revision`, 0 where it was not given;
+ * the filters of a list. serve_describe_revision puts a revision into the leaf, unless it is 0. */
+enum status serve_read_remark(struct request *request, struct remark *ret_remark);
+/* As serve_read_remark, for a call that changes nothing else: one of the two is there. */
+enum status serve_read_annotation(struct request *request, struct remark *ret_remark);
+enum status serve_read_revision(struct request *request, uint64_t *ret_revision);
+enum status serve_describe_revision(struct request *request, uint64_t revision);
+struct remark_filter serve_read_filter(const struct request *request);
 
 /* serve_service.c */
 enum status serve_info(struct session *session, struct request *request);
@@ -27,6 +37,10 @@ enum status serve_add_account(struct session *session, struct request *request);
 enum status serve_list_accounts(struct session *session, struct request *request);
 enum status serve_show_account(struct session *session, struct request *request);
 enum status serve_set_account(struct session *session, struct request *request);
+enum status serve_annotate_account(struct session *session, struct request *request);
+enum status serve_list_account_revisions(struct session *session, struct request *request);
+enum status serve_restore_account(struct session *session, struct request *request);
+enum status serve_forget_account(struct session *session, struct request *request);
 enum status serve_rename_account(struct session *session, struct request *request);
 enum status serve_remove_account(struct session *session, struct request *request);
 enum status serve_bind(struct session *session, struct request *request);
@@ -38,9 +52,14 @@ enum status serve_get_variable(struct session *session, struct request *request)
 enum status serve_list_variables(struct session *session, struct request *request);
 enum status serve_unset_variable(struct session *session, struct request *request);
 enum status serve_block_variable(struct session *session, struct request *request);
+enum status serve_annotate_variable(struct session *session, struct request *request);
+enum status serve_list_variable_revisions(struct session *session, struct request *request);
+enum status serve_restore_variable(struct session *session, struct request *request);
+enum status serve_forget_variable(struct session *session, struct request *request);
 enum status serve_add_step(struct session *session, struct request *request);
 enum status serve_list_steps(struct session *session, struct request *request);
 enum status serve_show_step(struct session *session, struct request *request);
+enum status serve_annotate_step(struct session *session, struct request *request);
 enum status serve_remove_step(struct session *session, struct request *request);
 enum status serve_list_names(struct session *session, struct request *request);
 enum status serve_project(struct session *session, struct request *request);

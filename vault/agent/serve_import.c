@@ -16,10 +16,11 @@ static enum status stage_variable(struct session *session, struct request *reque
 {
     struct variable_change change = {.path = json_member_text(variable, "path"),
                                      .name = json_member_text(variable, "name"),
-                                     .note = json_member_text(variable, "note"),
                                      .allow_dangerous_name = flag(request, "allow_dangerous_name")};
     enum status status = serve_read_value(variable, decoded, &change, &request->failure);
 
+    if (status == STATUS_OK)
+        status = remark_read(json_member_text(variable, "note"), NULL, &request->failure, &change.remark);
     if (status != STATUS_OK)
         return status;
     return import_stage_variable(stage_import(*request->stage), session->vault, &change, &request->failure);
@@ -27,10 +28,14 @@ static enum status stage_variable(struct session *session, struct request *reque
 
 static enum status stage_account(struct session *session, struct request *request, const struct json *account)
 {
+    struct remark remark;
+    enum status status = remark_read(json_member_text(account, "note"), NULL, &request->failure, &remark);
+
+    if (status != STATUS_OK)
+        return status;
     return import_stage_account(stage_import(*request->stage), session->vault,
                                 json_member_text(account, "app"), json_member_text(account, "label"),
-                                json_member(account, "properties"), json_member_text(account, "note"),
-                                &request->failure);
+                                json_member(account, "properties"), &remark, &request->failure);
 }
 
 static enum status stage_all(struct session *session, struct request *request)

@@ -74,6 +74,8 @@ enum status serve_set_variable(struct session *session, struct request *request)
     if (status == STATUS_OK)
         status = serve_read_value(request->parameters, &decoded, &change, &request->failure);
     if (status == STATUS_OK)
+        status = serve_read_remark(request, &change.remark);
+    if (status == STATUS_OK)
         status = variable_set(session->vault, &change, &request->failure, &replaced);
     if (status == STATUS_OK)
         json_add_boolean(&request->reply.writer, "replaced", replaced);
@@ -84,17 +86,25 @@ enum status serve_get_variable(struct session *session, struct request *request)
 {
     const char *path;
     const char *name;
+    uint64_t revision;
     enum status status = read_place(request, &path, &name);
 
+    if (status == STATUS_OK)
+        status = serve_read_revision(request, &revision);
+    if (status == STATUS_OK)
+        status = serve_describe_revision(request, revision);
     if (status != STATUS_OK)
         return status;
-    return projection_get_variable(session->vault, path, name, &request->leaf, &request->failure,
+    return projection_get_variable(session->vault, path, name, revision, &request->leaf, &request->failure,
                                    &request->reply.writer);
 }
 
 enum status serve_list_variables(struct session *session, struct request *request)
 {
-    return variable_list(session->vault, text(request, "path"), &request->failure, &request->reply.writer);
+    const struct remark_filter filter = serve_read_filter(request);
+
+    return variable_list(session->vault, text(request, "path"), &filter, &request->failure,
+                         &request->reply.writer);
 }
 
 enum status serve_unset_variable(struct session *session, struct request *request)
@@ -115,6 +125,62 @@ enum status serve_block_variable(struct session *session, struct request *reques
     return status == STATUS_OK ? variable_block(session->vault, path, name, &request->failure) : status;
 }
 
+enum status serve_annotate_variable(struct session *session, struct request *request)
+{
+    const char *path;
+    const char *name;
+    struct remark remark;
+    enum status status = read_place(request, &path, &name);
+
+    if (status == STATUS_OK)
+        status = serve_read_annotation(request, &remark);
+    return status == STATUS_OK ? variable_annotate(session->vault, path, name, &remark, &request->failure)
+                               : status;
+}
+
+enum status serve_list_variable_revisions(struct session *session, struct request *request)
+{
+    return variable_history(session->vault, text(request, "path"), text(request, "name"), &request->failure,
+                            &request->reply.writer);
+}
+
+enum status serve_restore_variable(struct session *session, struct request *request)
+{
+    const char *path;
+    const char *name;
+    uint64_t revision;
+    enum status status = read_place(request, &path, &name);
+
+    if (status == STATUS_OK)
+        status = serve_read_revision(request, &revision);
+    if (status == STATUS_OK)
+        status = variable_restore(session->vault, path, name, revision, flag(request, "allow_dangerous_name"),
+                                  &request->failure, &revision);
+    if (status == STATUS_OK)
+        status = serve_describe_revision(request, revision);
+    if (status == STATUS_OK)
+        json_add_number(&request->reply.writer, "revision", revision);
+    return status;
+}
+
+enum status serve_forget_variable(struct session *session, struct request *request)
+{
+    const char *path;
+    const char *name;
+    uint64_t revision, count;
+    enum status status = read_place(request, &path, &name);
+
+    if (status == STATUS_OK)
+        status = serve_read_revision(request, &revision);
+    if (status == STATUS_OK)
+        status = serve_describe_revision(request, revision);
+    if (status == STATUS_OK)
+        status = variable_forget(session->vault, path, name, revision, &request->failure, &count);
+    if (status == STATUS_OK)
+        json_add_number(&request->reply.writer, "forgotten", count);
+    return status;
+}
+
 static enum status read_path(struct request *request, const char **ret_path)
 {
     const char *path = text(request, "path");
@@ -130,12 +196,15 @@ static enum status read_path(struct request *request, const char **ret_path)
 enum status serve_add_step(struct session *session, struct request *request)
 {
     const char *path;
+    struct remark remark;
     bool changed;
     enum status status = read_path(request, &path);
 
     if (status == STATUS_OK)
-        status = placement_add_step(session->vault, path, flag(request, "no_inherit"), &request->failure,
-                                    &changed);
+        status = serve_read_remark(request, &remark);
+    if (status == STATUS_OK)
+        status = placement_add_step(session->vault, path, flag(request, "no_inherit"), &remark,
+                                    &request->failure, &changed);
     if (status == STATUS_OK)
         json_add_boolean(&request->reply.writer, "changed", changed);
     return status;
@@ -153,6 +222,18 @@ enum status serve_show_step(struct session *session, struct request *request)
 {
     return projection_explain(session->vault, text(request, "path"), &request->failure,
                               &request->reply.writer);
+}
+
+enum status serve_annotate_step(struct session *session, struct request *request)
+{
+    const char *path;
+    struct remark remark;
+    enum status status = read_path(request, &path);
+
+    if (status == STATUS_OK)
+        status = serve_read_annotation(request, &remark);
+    return status == STATUS_OK ? placement_annotate(session->vault, path, &remark, &request->failure)
+                               : status;
 }
 
 enum status serve_remove_step(struct session *session, struct request *request)

@@ -180,16 +180,11 @@ static bool zone_apply(const char *text, uint64_t *time)
     return true;
 }
 
-bool clock_parse(const char *text, uint64_t now_wall_ms, uint64_t *ret_wall_ms)
+bool clock_parse_date(const char *text, uint64_t *ret_wall_ms)
 {
-    uint64_t seconds;
     uint64_t date;
     uint64_t time = 0;
 
-    if (text_to_duration(text, &seconds)) {
-        *ret_wall_ms = seconds * 1000 < now_wall_ms ? now_wall_ms - seconds * 1000 : 0;
-        return true;
-    }
     if (!date_take(&text, &date))
         return false;
     if (*text != '\0') {
@@ -201,5 +196,25 @@ bool clock_parse(const char *text, uint64_t now_wall_ms, uint64_t *ret_wall_ms)
         date = time;
     }
     *ret_wall_ms = date;
+    return true;
+}
+
+bool clock_parse(const char *text, uint64_t now_wall_ms, uint64_t *ret_wall_ms)
+{
+    uint64_t seconds;
+
+    if (!text_to_duration(text, &seconds))
+        return clock_parse_date(text, ret_wall_ms);
+    *ret_wall_ms = seconds * 1000 < now_wall_ms ? now_wall_ms - seconds * 1000 : 0;
+    return true;
+}
+
+bool clock_parse_ahead(const char *text, uint64_t now_wall_ms, uint64_t *ret_wall_ms)
+{
+    uint64_t seconds;
+
+    if (!text_to_duration(text, &seconds))
+        return clock_parse_date(text, ret_wall_ms);
+    *ret_wall_ms = now_wall_ms + seconds * 1000;
     return true;
 }

@@ -24,4 +24,10 @@ void clock_format(char destination[CLOCK_TEXT_SIZE], uint64_t wall_ms);
  * (without one: UTC), or a duration before now as text_to_duration has it (`90m`, `7d`). */
 bool clock_parse(const char *text, uint64_t now_wall_ms, uint64_t *ret_wall_ms);
 
+/* The same, but a duration is counted from now on. */
+bool clock_parse_ahead(const char *text, uint64_t now_wall_ms, uint64_t *ret_wall_ms);
+
+/* The same without durations. A date alone is its first moment in UTC. */
+bool clock_parse_date(const char *text, uint64_t *ret_wall_ms);
+
 #endif

@@ -277,14 +277,15 @@ bool name_path_is_under(const char *path, const char *ancestor)
 
 enum status name_check_note(const char *note, struct failure *failure)
 {
+    char plain[NAME_NOTE_MAX + 1];
     size_t size = strlen(note);
 
     if (size > NAME_NOTE_MAX)
         return failure_set(failure, STATUS_TOO_LARGE, "a note has at most %u bytes", NAME_NOTE_MAX);
-    for (size_t at = 0; at < size; at++) {
-        if ((unsigned char)note[at] < ' ' || note[at] == 0x7f)
-            return failure_set(failure, STATUS_INVALID, "a note is one line without control characters");
-    }
-    return text_is_utf8(note, size) ? STATUS_OK
-                                    : failure_set(failure, STATUS_INVALID, "a note is UTF-8 text");
+    memcpy(plain, note, size + 1);
+    if (text_make_plain(plain) != size || memcmp(plain, note, size) != 0)
+        return failure_set(
+            failure, STATUS_INVALID,
+            "a note is one line of UTF-8 text, without control characters or marks that hide text");
+    return STATUS_OK;
 }

@@ -1,0 +1,158 @@
+/* Which account is meant, by its id, its app, or app and label; and what it is and has. */
+#include "account.h"
+#include "base/cleanup.h"
+#include "base/name.h"
+#include "base/text.h"
+#include "names.h"
+
+#include <stdio.h>
+#include <string.h>
+
+#define PROPERTY_PREFIX "property/"
+
+void account_id(const struct record *account, char destination[33])
+{
+    text_to_hex(destination, account->id, sizeof account->id);
+}
+
+void account_name_in_leaf(const struct record *account, struct leaf *leaf)
+{
+    account_id(account, leaf->account);
+    snprintf(leaf->app, sizeof leaf->app, "%s", account->where);
+    snprintf(leaf->label, sizeof leaf->label, "%s", account->name);
+}
+
+const char *account_property(const struct record *account, const char *property, size_t *ret_size)
+{
+    char field[sizeof PROPERTY_PREFIX + NAME_PROPERTY_MAX];
+
+    snprintf(field, sizeof field, PROPERTY_PREFIX "%s", property);
+    return record_field(account, field, ret_size);
+}
+
+static enum status ambiguous(const char *app, const struct records *accounts, struct failure *failure)
+{
+    char choices[FAILURE_SENTENCE_MAX];
+    size_t at = 0;
+
+    for (size_t i = 0; i < accounts->count && at < sizeof choices; i++)
+        at += (size_t)snprintf(choices + at, sizeof choices - at, "%s%s:%s", i == 0 ? "" : ", ",
+                               accounts->items[i].where, accounts->items[i].name);
+    return failure_set(failure, STATUS_AMBIGUOUS, "%s has %zu accounts: %s", app, accounts->count, choices);
+}
+
+/* No account of the app `name`; or, of the app `app`, none labelled `name`. */
+static enum status missing(struct vault *vault, enum names_sort sort, const char *app, const char *name,
+                           struct failure *failure)
+{
+    char near[NAMES_NEAR_SIZE];
+    const char *whose = app != NULL ? app : "of";
+    const char *between = app != NULL ? ":" : " ";
+
+    enum status status = names_near(vault, sort, app, name, failure, near);
+    if (status != STATUS_OK)
+        return status;
+    if (near[0] != '\0')
+        return failure_set(failure, STATUS_NOT_FOUND, "there is no account %s%s%s; did you mean %s%s%s?",
+                           whose, between, name, app != NULL ? app : "", app != NULL ? ":" : "", near);
+    return failure_set(failure, STATUS_NOT_FOUND, "there is no account %s%s%s", whose, between, name);
+}
+
+static enum status resolve_app(struct vault *vault, const char *app, struct failure *failure,
+                               struct record *ret_record)
+{
+    CLEANUP(records_reset) struct records accounts = {0};
+
+    enum status status = name_check_app(app, failure);
+    if (status == STATUS_OK)
+        status = record_list_linked(vault, RECORD_LINK_APP, app, failure, &accounts);
+    if (status != STATUS_OK)
+        return status;
+    if (accounts.count == 0)
+        return missing(vault, NAMES_APP, NULL, app, failure);
+    if (accounts.count > 1)
+        return ambiguous(app, &accounts, failure);
+    *ret_record = accounts.items[0];
+    memset(&accounts.items[0], 0, sizeof accounts.items[0]);
+    return STATUS_OK;
+}
+
+static enum status resolve_label(struct vault *vault, const char *account, const char *colon,
+                                 struct failure *failure, struct record *ret_record)
+{
+    char app[NAME_APP_MAX + 1];
+    size_t size = (size_t)(colon - account);
+    bool found = false;
+
+    if (size > NAME_APP_MAX)
+        return failure_set(failure, STATUS_INVALID, "the app's name before the colon is over %u bytes",
+                           NAME_APP_MAX);
+    memcpy(app, account, size);
+    app[size] = '\0';
+    enum status status = name_check_app(app, failure);
+    if (status == STATUS_OK)
+        status = name_check_label(colon + 1, failure);
+    if (status == STATUS_OK)
+        status = record_find(vault, RECORD_ACCOUNT, app, colon + 1, failure, ret_record, &found);
+    if (status == STATUS_OK && !found)
+        status = missing(vault, NAMES_LABEL, app, colon + 1, failure);
+    return status;
+}
+
+/* Apps are written with `_`, and are found with `-` in its place, too: `destination` gets the name as it is
+ * written. False where that is the same, or too long for one. */
+static bool underscore_app(const char *account, char *destination, size_t size)
+{
+    size_t length = strlen(account);
+    size_t app = strcspn(account, ":");
+    bool differs = false;
+
+    if (length >= size)
+        return false;
+    memcpy(destination, account, length + 1);
+    for (size_t i = 0; i < app; i++) {
+        differs = differs || destination[i] == '-';
+        destination[i] = destination[i] == '-' ? '_' : destination[i];
+    }
+    return differs;
+}
+
+static enum status resolve(struct vault *vault, const char *account, struct failure *failure,
+                           struct record *ret_record)
+{
+    const char *colon = strchr(account, ':');
+    uint8_t id[STORE_ID_SIZE];
+
+    if (colon != NULL)
+        return resolve_label(vault, account, colon, failure, ret_record);
+    if (text_from_hex(id, sizeof id, account)) {
+        CLEANUP(record_reset) struct record record = {0};
+        bool found;
+        enum status status = record_find_by_id(vault, id, failure, &record, &found);
+        if (status != STATUS_OK)
+            return status;
+        if (found && record.kind == RECORD_ACCOUNT) {
+            *ret_record = record;
+            memset(&record, 0, sizeof record);
+            return STATUS_OK;
+        }
+    }
+    return resolve_app(vault, account, failure, ret_record);
+}
+
+enum status account_resolve(struct vault *vault, const char *account, struct failure *failure,
+                            struct record *ret_record)
+{
+    char written[NAME_APP_MAX + 1 + NAME_LABEL_MAX + 1];
+    enum status status = resolve(vault, account, failure, ret_record);
+    struct failure again;
+
+    if (status != STATUS_NOT_FOUND || !underscore_app(account, written, sizeof written))
+        return status;
+    again.status = resolve(vault, written, &again, ret_record);
+    if (again.status == STATUS_NOT_FOUND)
+        return status;
+    if (again.status != STATUS_OK)
+        *failure = again;
+    return again.status;
+}
