@@ -7,6 +7,7 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <poll.h>
 #include <signal.h>
 #include <stdio.h>
 #include <string.h>
@@ -36,27 +37,44 @@ static bool signal_caught(void)
     return false;
 }
 
-static void watch_signals(struct sigaction saved[WATCHED_COUNT])
+/* How signals were treated before. */
+struct watch {
+    struct sigaction actions[WATCHED_COUNT];
+    sigset_t mask;
+};
+
+/* What others send is held back but while we wait for a key: a signal that came between a look at `caught`
+ * and the wait would be forgotten. What our own reading and setting raises must not be held back, or they
+ * fail. */
+static void watch_signals(struct watch *saved)
 {
-    struct sigaction action = {.sa_handler = catch_signal}; /* no SA_RESTART: read must return */
+    struct sigaction action = {.sa_handler = catch_signal};
+    sigset_t sent;
 
     memset((void *)caught, 0, sizeof(caught));
     sigemptyset(&action.sa_mask);
+    sigemptyset(&sent);
     for (size_t i = 0; i < WATCHED_COUNT; i++) {
-        sigaction(watched_signals[i], NULL, &saved[i]);
-        if (saved[i].sa_handler != SIG_IGN)
-            sigaction(watched_signals[i], &action, NULL);
+        int number = watched_signals[i];
+
+        if (number != SIGTTIN && number != SIGTTOU)
+            sigaddset(&sent, number);
+        sigaction(number, NULL, &saved->actions[i]);
+        if (saved->actions[i].sa_handler != SIG_IGN)
+            sigaction(number, &action, NULL);
     }
+    sigprocmask(SIG_BLOCK, &sent, &saved->mask);
 }
 
 /* Puts the handlers back and lets the signals do what they would have done. True if we were stopped and go
  * on. */
-static bool deliver_signals(const struct sigaction saved[WATCHED_COUNT])
+static bool deliver_signals(const struct watch *saved)
 {
     bool stopped = false;
 
     for (size_t i = 0; i < WATCHED_COUNT; i++)
-        sigaction(watched_signals[i], &saved[i], NULL);
+        sigaction(watched_signals[i], &saved->actions[i], NULL);
+    sigprocmask(SIG_SETMASK, &saved->mask, NULL);
     for (size_t i = 0; i < WATCHED_COUNT; i++) {
         int number = watched_signals[i];
 
@@ -71,13 +89,14 @@ static bool deliver_signals(const struct sigaction saved[WATCHED_COUNT])
 enum line_end { LINE_WHOLE, LINE_LONG, LINE_END, LINE_INTERRUPTED };
 
 /* Reads up to the newline, so that nothing of a long line is left for whoever reads the terminal next. */
-static enum line_end read_terminal(int terminal, size_t maximum, struct secret *line)
+static enum line_end read_terminal(int terminal, const sigset_t *mask, size_t maximum, struct secret *line)
 {
+    struct pollfd typed = {.fd = terminal, .events = POLLIN};
     bool fits = true;
 
     for (;;) {
         uint8_t *place = line->bytes + line->size; /* room for maximum + 1 was reserved */
-        ssize_t got = read(terminal, place, 1);
+        ssize_t got = ppoll(&typed, 1, NULL, mask) == -1 ? -1 : read(terminal, place, 1);
 
         if (got == -1 && errno == EINTR && !signal_caught())
             continue;
@@ -100,12 +119,12 @@ static enum line_end read_terminal(int terminal, size_t maximum, struct secret *
 static enum line_end ask_once(int terminal, const char *question, bool hidden, size_t maximum,
                               struct secret *line, bool *ret_again)
 {
-    struct sigaction saved_actions[WATCHED_COUNT];
+    struct watch watch;
     struct termios saved, quiet;
     bool silenced = false;
     enum line_end end;
 
-    watch_signals(saved_actions);
+    watch_signals(&watch);
     if (hidden && tcgetattr(terminal, &saved) == 0) {
         quiet = saved;
         quiet.c_lflag &= ~(tcflag_t)(ECHO | ECHONL);
@@ -115,14 +134,14 @@ static enum line_end ask_once(int terminal, const char *question, bool hidden, s
         end = signal_caught() ? LINE_INTERRUPTED : LINE_END;
     } else {
         (void)file_write_all(terminal, question, strlen(question));
-        end = read_terminal(terminal, maximum, line);
+        end = read_terminal(terminal, &watch.mask, maximum, line);
     }
     if (silenced) {
         (void)file_write_all(terminal, "\n", 1);
         while (tcsetattr(terminal, TCSAFLUSH, &saved) == -1 && errno == EINTR && !caught[SIGTTOU])
             continue;
     }
-    *ret_again = deliver_signals(saved_actions);
+    *ret_again = deliver_signals(&watch);
     return end;
 }
 

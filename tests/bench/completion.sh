@@ -43,12 +43,12 @@ press() {
 press "no vault: a command" st
 press "no vault: a path" run ''
 stepvault init --key-file "$folder/key" --no-recovery 2> /dev/null
-/usr/bin/python3 "$top/tests/bench/fill.py" "$socket" "$vault" 100000 1000
+/usr/bin/python3 "$top/tests/bench/fill.py" "$socket" "$vault" 100000 1000 > /dev/null
 press "100 000 variables at 1 000 paths: a path" run ''
 press "100 000 variables at 1 000 paths: a path below" run fill/9
 press "100 000 variables at 1 000 paths: a variable" env get --at fill/7 FILL_
 press "100 000 variables at 1 000 paths: an inherited one" env block --at fill/7/deeper FILL_
-/usr/bin/python3 "$top/tests/bench/fill.py" "$socket" "$vault" 100000 1
+/usr/bin/python3 "$top/tests/bench/fill.py" "$socket" "$vault" 100000 1 > /dev/null
 press "and 100 000 more at one path: a variable" env get --at fill/0 FILL_
 press "and 100 000 more at one path: one that is not there" env get --at fill/0 NOTHING
 press "and 100 000 more at one path: an account" account show ''
