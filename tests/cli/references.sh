@@ -70,6 +70,7 @@ has "... and is noted" "$err" "the first on line 2"
 is "a value that looks like a reference is not resolved again" \
     "$(printf '{{ stepvault://slack/oauth_access_token }}' | stepvault env set NESTED --at nested && printf '{{ stepvault://env/NESTED }}' | stepvault inject nested)" \
     "{{ stepvault://slack/oauth_access_token }}"
+fails "no app is called env" 1 "means a variable" stepvault account add env <<< '{"token":"t"}'
 is "a derived name is a variable like others" "$(printf '{{ stepvault://env/SECOND_KEY }}' | stepvault inject)" "$CANARY-2"
 
 # ---- the log ----
@@ -170,6 +171,7 @@ umask 022
 ln result second-name
 echo "{{ stepvault://env/ABOVE }}" | stepvault inject -o result
 is "another name of the old file keeps the old one" "$(cat second-name),$(cat result)" "$expected,$CANARY-above"
+fails "stdout that is closed" 1 "cannot write to standard output" sh -c 'stepvault inject -i template >&-'
 fails "stdout that is full" 1 "cannot write to standard output" sh -c 'stepvault inject -i template > /dev/full'
 for number in $(seq 20); do printf '{{ stepvault://env/LARGE_%s }}' "$number"; done > many
 { stepvault inject large -i many 2> closed; echo $? > code; } | true

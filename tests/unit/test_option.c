@@ -101,6 +101,29 @@ static void a_repeatable_option_keeps_its_order(void **state)
     assert_null(option_next(&values, "only", &position));
 }
 
+static void a_letter_stands_for_its_word_where_the_command_has_it(void **state)
+{
+    static const struct option_rule files[] = {
+        {"in-file", "FILE", false, "."},
+        {"out-file",    "FILE", false, "."},
+        {0        },
+    };
+    char *good[] = {(char *)"-i", (char *)"a=b", (char *)"-o", (char *)"-", NULL};
+    char *glued[] = {(char *)"-ifile", NULL};
+    char *other[] = {(char *)"-i", (char *)"a", NULL};
+    CLEANUP(option_values_reset) struct option_values values = {0};
+    CLEANUP(option_values_reset) struct option_values none = {0};
+    struct failure failure;
+
+    (void)state;
+    assert_int_equal(option_parse(files, NULL, 4, good, &failure, &values), STATUS_OK);
+    assert_string_equal(option_text(&values, "in-file"), "a=b");
+    assert_string_equal(option_text(&values, "out-file"), "-");
+    assert_int_equal(option_parse(files, NULL, 1, glued, &failure, &none), STATUS_USAGE);
+    assert_int_equal(option_parse(NULL, NULL, 2, other, &failure, &none), STATUS_USAGE);
+    assert_non_null(strstr(failure.sentence, "there is no option -i"));
+}
+
 static void a_wrong_option_is_named_with_the_nearest_one(void **state)
 {
     (void)state;
@@ -174,6 +197,7 @@ int main(void)
         cmocka_unit_test(a_value_may_follow_an_equals_sign_and_be_empty),
         cmocka_unit_test(two_dashes_end_the_options),
         cmocka_unit_test(a_repeatable_option_keeps_its_order),
+        cmocka_unit_test(a_letter_stands_for_its_word_where_the_command_has_it),
         cmocka_unit_test(a_wrong_option_is_named_with_the_nearest_one),
         cmocka_unit_test(values_are_wanted_or_not),
         cmocka_unit_test(numbers_and_descriptors_are_checked),
