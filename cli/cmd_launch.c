@@ -107,7 +107,8 @@ static const struct option_rule run_options[] = {
     {0                                     },
 };
 static const struct option_rule export_options[] = {
-    {"format", "auths|json", false, "The document of the accounts (default), or names and values."},
+    {"format", "auths|json|dotenv|shell|docker|nul", false,
+     "The document of the accounts (default), or the variables, in that form."},
     {"own",   NULL, false, "Only what is placed exactly at PATH."},
     {"reason",        "TEXT", false, "Stands in the log, as a claim."},
     {0 },
@@ -132,9 +133,11 @@ const struct command cmd_launch_commands[] = {
     {
         .name = "export", .run = cmd_launch, .options = export_options,
         .arguments = {"PATH"},
-        .usage = "[PATH] [--format auths|json] [--own] [--reason TEXT]",
+        .usage = "[PATH] [--format FORM] [--own] [--reason TEXT]",
         .summary = "print what a step gets",
-        .help = "Prints one JSON document with what the step PATH (or $STEPVAULT_STEP) gets. Logged like run.",
+        .help = "Prints what the step PATH (or $STEPVAULT_STEP) gets: the document of its accounts, or its variables (those of "
+                "accounts included) as a .env file, as export commands for eval, as a file for docker run --env-file, or each "
+                "ended by a NUL. What cannot be said exactly in a form is an error, and nothing is printed. Logged like run.",
     },
     {0},
 };

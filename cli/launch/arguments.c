@@ -115,11 +115,7 @@ static enum status set_own(struct arguments *arguments, const char *value, struc
 
 static enum status set_format(struct arguments *arguments, const char *value, struct failure *failure)
 {
-    if (strcmp(value, "auths") != 0 && strcmp(value, "json") != 0)
-        return failure_set(failure, STATUS_USAGE, "--format does not know \"%s\"; it knows auths and json",
-                           value);
-    arguments->format_json = strcmp(value, "json") == 0;
-    return STATUS_OK;
+    return format_find(value, failure, &arguments->format);
 }
 
 static enum status set_help(struct arguments *arguments, const char *value, struct failure *failure)
@@ -271,7 +267,7 @@ enum status arguments_parse(enum arguments_command command, int argc, char **arg
         .command = command, .argc = argc, .argv = argv, .at = 2, .arguments = ret_arguments};
     enum status status;
 
-    *ret_arguments = (struct arguments){0};
+    *ret_arguments = (struct arguments){.format = format_default()};
     ret_arguments->keep = calloc((size_t)argc, sizeof(*ret_arguments->keep));
     ret_arguments->env_files = calloc((size_t)argc, sizeof(*ret_arguments->env_files));
     ret_arguments->env_file.paths = ret_arguments->env_files;

@@ -4,6 +4,7 @@
 
 #include "base/status.h"
 #include "launch/envfile.h"
+#include "launch/format.h"
 
 #include <stdbool.h>
 #include <stddef.h>
@@ -21,8 +22,8 @@ struct arguments {
     bool deliver_credentials;
     bool pristine;
     bool own;
-    bool format_json; /* else auths */
-    bool help;        /* nothing else counts then */
+    const struct format *format;
+    bool help; /* nothing else counts then */
     const char **keep;
     size_t keep_count;
     const char **env_files;

@@ -1,9 +1,9 @@
 /* Quoting for a shell. */
 #include "launch/quote.h"
 
+#include "base/cleanup.h"
 #include "base/text.h"
 
-#include <stdbool.h>
 #include <stdio.h>
 #include <string.h>
 
@@ -55,16 +55,28 @@ static void append_escaped(struct line *line, const char *word)
     append(line, "'", 1);
 }
 
+bool quote_append_shell(struct secret *destination, const char *text)
+{
+    bool done = secret_append_byte(destination, '\'');
+
+    while (done && *text != '\0') {
+        const size_t plain = strcspn(text, "'");
+
+        done = secret_append(destination, text, plain) &&
+               (text[plain] == '\0' || secret_append_text(destination, "'\\''"));
+        text += plain + (text[plain] != '\0');
+    }
+    return done && secret_append_byte(destination, '\'');
+}
+
 static void append_quoted(struct line *line, const char *word)
 {
-    append(line, "'", 1);
-    for (; *word != '\0'; word++) {
-        if (*word == '\'')
-            append(line, "'\\''", 4);
-        else
-            append(line, word, 1);
-    }
-    append(line, "'", 1);
+    CLEANUP(secret_reset) struct secret quoted = {0};
+
+    if (quote_append_shell(&quoted, word))
+        append(line, secret_text(&quoted), quoted.size);
+    else
+        line->full = true;
 }
 
 static void append_word(struct line *line, const char *word)

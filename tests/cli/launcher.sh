@@ -445,7 +445,7 @@ try sh -c 'stepvault export a > /dev/full'
 is "a full disk is an error" "$status:$err" "1:stepvault: cannot write the document: No space left on device"
 try sh -c 'stepvault export a >&-'
 is "so is a closed stdout" "$status" 1
-fails "export knows its formats" 2 "it knows auths and json" stepvault export a --format yaml
+fails "export knows its formats" 2 "it knows auths, json, dotenv, shell, docker and nul" stepvault export a --format yaml
 fails "export takes one path" 2 "export takes one PATH" stepvault export a b
 fails "export takes no command" 2 "export takes no command" stepvault export a -- env
 fails "export needs a path" 2 "export needs the PATH" stepvault export
