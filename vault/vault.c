@@ -152,29 +152,26 @@ static enum status scan_blobs(struct vault *vault, struct state *state, enum sto
     }
 }
 
-static enum status scan_records(struct vault *vault, struct state *state, struct failure *failure)
-{
-    uint8_t after[STORE_ID_SIZE], term[SEAL_HASH_SIZE];
-    bool first = true;
+struct record_scan {
+    const uint8_t *accumulator;
+    struct state *state;
+};
 
-    for (;;) {
-        enum status status =
-            store_scan_records(vault->store, first ? NULL : after, SCAN_ROWS, failure, &vault->rows);
-        if (status != STATUS_OK || vault->rows.count == 0)
-            return status;
-        for (size_t i = 0; i < vault->rows.count; i++) {
-            const struct store_record *row = &vault->rows.records[i];
-            state_term_record(vault->keys->accumulator, row, term);
-            if (!state_change(state, row->id, term) || !state_add_names(state, row->finals, row->finals_size))
-                return failure_set_no_memory(failure);
-        }
-        memcpy(after, vault->rows.records[vault->rows.count - 1].id, sizeof after);
-        first = false;
-        state_keep(state);
-    }
+static enum status scan_record(void *context, const struct store_record *row, struct failure *failure)
+{
+    const struct record_scan *scan = context;
+    uint8_t term[SEAL_HASH_SIZE];
+
+    state_term_record(scan->accumulator, row, term);
+    if (!state_change(scan->state, row->id, term) ||
+        !state_add_names(scan->state, row->finals, row->finals_size))
+        return failure_set_no_memory(failure);
+    if (scan->state->undo_count > SCAN_ROWS)
+        state_keep(scan->state);
+    return STATUS_OK;
 }
 
-/* Reads every row the sum covers into an empty `state`. */
+/* Reads every row the sum covers into an empty `state`, and has the store compare its indices. */
 static enum status scan(struct vault *vault, struct state *state, struct failure *failure)
 {
     enum status status = scan_slots(vault, state, failure);
@@ -184,7 +181,9 @@ static enum status scan(struct vault *vault, struct state *state, struct failure
     if (status == STATUS_OK)
         status = scan_blobs(vault, state, STORE_CHECKPOINTS, failure);
     if (status == STATUS_OK)
-        status = scan_records(vault, state, failure);
+        status = store_scan(vault->store, scan_record,
+                            &(struct record_scan){.accumulator = vault->keys->accumulator, .state = state},
+                            failure);
     state_keep(state);
     memcpy(state->tagged_sum, state->sum, sizeof state->sum);
     return status;
@@ -239,9 +238,7 @@ enum status vault_verify_rows(struct vault *vault, struct failure *failure)
     char head[NOTE_MAX];
     uint64_t size;
 
-    enum status status = store_verify(vault->store, failure);
-    if (status == STATUS_OK)
-        status = scan(vault, &fresh, failure);
+    enum status status = scan(vault, &fresh, failure);
     if (status == STATUS_OK)
         status = verify_state(vault, &fresh, failure, &size, head);
     if (status == STATUS_OK && (size != vault->log.head_size || strcmp(head, vault->log.head) != 0))
@@ -262,8 +259,6 @@ enum status vault_open(const char *path, const struct vault_key *key, unsigned w
         status = store_open(path, wait_ms, failure, &vault->store);
     if (status == STATUS_OK)
         status = open_keys(vault, key, failure);
-    if (status == STATUS_OK)
-        status = store_verify(vault->store, failure);
     if (status == STATUS_OK)
         status = scan(vault, &vault->state, failure);
     if (status == STATUS_OK)

@@ -167,6 +167,23 @@ static inline void fixture_fill(struct fixture *fixture)
     store_freep(&store);
 }
 
+static inline enum status fixture_count_record(void *context, const struct store_record *record,
+                                               struct failure *failure)
+{
+    (void)record;
+    (void)failure;
+    ++*(size_t *)context;
+    return STATUS_OK;
+}
+
+/* How many records a scan visits, which must succeed. */
+static inline size_t fixture_count(struct fixture *fixture, struct store *store)
+{
+    size_t count = 0;
+    assert_int_equal(store_scan(store, fixture_count_record, &count, &fixture->failure), STATUS_OK);
+    return count;
+}
+
 /* Changes the closed file as somebody with SQLite at hand would. */
 static inline void fixture_edit(const struct fixture *fixture, const char *sql)
 {

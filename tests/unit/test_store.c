@@ -108,7 +108,8 @@ static void putting_a_known_id_replaces_every_column(void **state)
     put(fixture, store, &new);
     fixture_commit(fixture, store);
     struct store_rows rows = {0};
-    assert_int_equal(store_scan_records(store, NULL, 10, &fixture->failure, &rows), STATUS_OK);
+    assert_int_equal(fixture_count(fixture, store), 1);
+    assert_int_equal(store_find_by_id(store, new.id, &fixture->failure, &rows), STATUS_OK);
     assert_int_equal(rows.count, 1);
     assert_same_record(&rows.records[0], &new);
     assert_int_equal(count_at(fixture, store, 2), 0);
@@ -215,10 +216,27 @@ static void a_batch_rolled_back_or_left_open_leaves_nothing(void **state)
     store_freep(&store);
 }
 
-static void a_scan_in_pages_gives_every_record_once(void **state)
+static enum status see(void *context, const struct store_record *record, struct failure *failure)
+{
+    bool *seen = context;
+    (void)failure;
+    assert_false(seen[record->id[0]]);
+    seen[record->id[0]] = true;
+    return STATUS_OK;
+}
+
+static enum status refuse(void *context, const struct store_record *record, struct failure *failure)
+{
+    (void)record;
+    return ++*(unsigned *)context < 7 ? STATUS_OK : failure_set(failure, STATUS_NO_MEMORY, "enough");
+}
+
+static void a_scan_gives_every_record_once_and_ends_when_it_is_told_to(void **state)
 {
     struct fixture *fixture = *state;
     struct store *store = fixture_create(fixture);
+    bool seen[256] = {false};
+    unsigned visits = 0, total = 0;
     fixture_begin(fixture, store);
     for (unsigned i = 0; i < 250; i++) {
         struct store_record record = fixture_record((uint8_t)(i * 37), 1, (uint8_t)i, 1);
@@ -226,26 +244,12 @@ static void a_scan_in_pages_gives_every_record_once(void **state)
         put(fixture, store, &record);
     }
     fixture_commit(fixture, store);
-    const size_t pages[] = {1, 7, 249, 250, 251, SIZE_MAX};
-    struct store_rows rows = {0};
-    for (size_t i = 0; i < sizeof(pages) / sizeof(pages[0]); i++) {
-        uint8_t after[STORE_ID_SIZE];
-        unsigned total = 0;
-        bool seen[256] = {false};
-        assert_int_equal(store_scan_records(store, NULL, pages[i], &fixture->failure, &rows), STATUS_OK);
-        while (rows.count > 0) {
-            assert_true(rows.count <= pages[i]);
-            for (size_t j = 0; j < rows.count; j++) {
-                assert_false(seen[rows.records[j].id[0]]);
-                seen[rows.records[j].id[0]] = true;
-            }
-            total += (unsigned)rows.count;
-            memcpy(after, rows.records[rows.count - 1].id, sizeof(after));
-            assert_int_equal(store_scan_records(store, after, pages[i], &fixture->failure, &rows), STATUS_OK);
-        }
-        assert_int_equal(total, 250);
-    }
-    store_rows_reset(&rows);
+    assert_int_equal(store_scan(store, refuse, &visits, &fixture->failure), STATUS_NO_MEMORY);
+    assert_int_equal(visits, 7);
+    assert_int_equal(store_scan(store, see, seen, &fixture->failure), STATUS_OK);
+    for (unsigned i = 0; i < 256; i++)
+        total += seen[i];
+    assert_int_equal(total, 250);
     store_freep(&store);
 }
 
@@ -449,7 +453,7 @@ int main(void)
         TEST(rows_of_a_wrong_form_are_not_taken),
         TEST(nothing_is_written_outside_a_batch),
         TEST(a_batch_rolled_back_or_left_open_leaves_nothing),
-        TEST(a_scan_in_pages_gives_every_record_once),
+        TEST(a_scan_gives_every_record_once_and_ends_when_it_is_told_to),
         TEST(rows_survive_the_growth_of_their_memory_and_reuse_it),
         TEST(slots_come_back_as_they_were_put),
         TEST(more_slots_than_can_be_listed_are_not_taken),

@@ -162,7 +162,7 @@ static enum status add_blob(struct store_rows *rows, const struct store_blob *bl
     return STATUS_OK;
 }
 
-static bool read_record(const struct row *row, struct store_record *ret_record)
+enum status row_record(const struct row *row, struct store_record *ret_record)
 {
     const void *finals = NULL;
     const void *body = NULL;
@@ -178,14 +178,14 @@ static bool read_record(const struct row *row, struct store_record *ret_record)
     ret_record->finals = finals;
     ret_record->epoch = (uint32_t)epoch;
     ret_record->body = body;
-    return good;
+    return good ? STATUS_OK : STATUS_CORRUPT;
 }
 
 /* Adds the row. Ids that do not ascend are a damaged tree, which could go round for ever. */
 static enum status take_record(const struct row *row, struct store_rows *rows)
 {
     struct store_record record;
-    if (!read_record(row, &record))
+    if (row_record(row, &record) != STATUS_OK)
         return STATUS_CORRUPT;
     if (rows->count > 0 && memcmp(rows->records[rows->count - 1].id, record.id, STORE_ID_SIZE) >= 0)
         return row_fail(row, 0);

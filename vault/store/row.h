@@ -27,6 +27,9 @@ bool row_number(const struct row *row, int column, uint64_t maximum, uint64_t *r
 bool row_blob(const struct row *row, int column, size_t unit, bool empty, const void **ret_bytes,
               size_t *ret_size);
 
+/* The record of a row of SCHEMA_FIND_BY_ID and its like; it points into the row. */
+enum status row_record(const struct row *row, struct store_record *ret_record);
+
 /* STATUS_CORRUPT: this column breaks its form. */
 enum status row_fail(const struct row *row, int column);
 

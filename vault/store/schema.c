@@ -105,7 +105,11 @@ const char *const schema_statements[SCHEMA_STATEMENT_COUNT] = {
         "SELECT " RECORD_COLUMNS " FROM records WHERE place = ?1 AND id > ?2 ORDER BY id LIMIT ?3",
     [SCHEMA_PAGE_BY_LINK] =
         "SELECT " RECORD_COLUMNS " FROM records WHERE link = ?1 AND id > ?2 ORDER BY id LIMIT ?3",
-    [SCHEMA_SCAN_RECORDS] = "SELECT " RECORD_COLUMNS " FROM records WHERE id > ?1 ORDER BY id LIMIT ?2",
+    /* No ORDER BY, which SQLite might sort for: these are to come as they stand in the file. */
+    [SCHEMA_WALK_RECORDS] = "SELECT " RECORD_COLUMNS " FROM records NOT INDEXED",
+    [SCHEMA_WALK_NAMES] = "SELECT name, id FROM records INDEXED BY records_name",
+    [SCHEMA_WALK_PLACES] = "SELECT place, id FROM records INDEXED BY records_place",
+    [SCHEMA_WALK_LINKS] = "SELECT link, id FROM records INDEXED BY records_link",
     [SCHEMA_PUT_SLOT] = "INSERT OR REPLACE INTO slots (id, kind, memory_kib, passes, lanes, salt, created_ms,"
                         " commitment, wrapped) VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9)",
     [SCHEMA_REMOVE_SLOT] = "DELETE FROM slots WHERE id = ?1",
@@ -127,7 +131,7 @@ const char *const schema_statements[SCHEMA_STATEMENT_COUNT] = {
     [SCHEMA_PUT_STATE] =
         "INSERT OR REPLACE INTO state (id, log_size, record_count, sealed) VALUES (0, ?1, ?2, ?3)",
     [SCHEMA_GET_STATE] = "SELECT log_size, record_count, sealed FROM state WHERE id = 0",
-    [SCHEMA_VERIFY] = "PRAGMA integrity_check(records)",
+    [SCHEMA_VERIFY] = "PRAGMA quick_check(records)",
     /* Rows that the CHECKs forbid, but that whoever edits the file can write. */
     [SCHEMA_HAS_STRANGERS] = "SELECT (SELECT count(*) FROM header) <> 1 OR (SELECT count(*) FROM state) > 1"
                              " OR EXISTS (SELECT 1 FROM leaves WHERE number < 0)"

@@ -210,37 +210,6 @@ enum status store_get_header(struct store *store, struct failure *failure, struc
     return status;
 }
 
-/* Rows that no look-up of ours would ever meet. */
-static enum status check_strangers(struct store *store, struct failure *failure)
-{
-    sqlite3_stmt *statement = NULL;
-    enum status status = sqlite_statement(store->sqlite, SCHEMA_HAS_STRANGERS, failure, &statement);
-    if (status != STATUS_OK)
-        return status;
-    if (store_step_once(store, statement, failure, &status) && sqlite3_column_int(statement, 0) != 0)
-        status = failure_set(failure, STATUS_CORRUPT, "the vault %s has rows that no vault has",
-                             store->sqlite->path);
-    sqlite_finish(statement);
-    return status;
-}
-
-enum status store_verify(struct store *store, struct failure *failure)
-{
-    sqlite3_stmt *statement = NULL;
-    enum status status = sqlite_statement(store->sqlite, SCHEMA_VERIFY, failure, &statement);
-    if (status != STATUS_OK)
-        return status;
-    if (store_step_once(store, statement, failure, &status)) {
-        const char *verdict = (const char *)sqlite3_column_text(statement, 0);
-        if (verdict == NULL || strcmp(verdict, "ok") != 0)
-            status =
-                failure_set(failure, STATUS_CORRUPT,
-                            "the vault %s is damaged: its tables and indices disagree", store->sqlite->path);
-    }
-    sqlite_finish(statement);
-    return status == STATUS_OK ? check_strangers(store, failure) : status;
-}
-
 void store_reserve(struct store *store)
 {
     sqlite_reserve(store->sqlite);

@@ -158,18 +158,6 @@ enum status store_page_by_link(struct store *store, const uint8_t link[STORE_LOO
     return page(store, SCHEMA_PAGE_BY_LINK, link, after, limit, failure, rows);
 }
 
-enum status store_scan_records(struct store *store, const uint8_t *after, size_t limit,
-                               struct failure *failure, struct store_rows *rows)
-{
-    struct row row = {.sqlite = store->sqlite, .table = "records", .failure = failure};
-    enum status status = sqlite_statement(store->sqlite, SCHEMA_SCAN_RECORDS, failure, &row.statement);
-    if (status != STATUS_OK)
-        return status;
-    bind_after(row.statement, 1, after);
-    bind_limit(row.statement, 2, limit);
-    return row_collect_records(&row, rows);
-}
-
 /* ---- Slots ---- */
 
 /* STATUS_TOO_LARGE if there is no room for this slot: what could not be listed must not be put. */
