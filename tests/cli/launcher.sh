@@ -2,25 +2,21 @@
 # The launcher (stepvault run, stepvault export) against an agent that answers what each test says, also badly.
 # sanitize: yes
 # shellcheck disable=SC2016 # what stands in single quotes is for the command's own shell
-set -u
 here=$(cd "$(dirname "$0")" && pwd)
-bin=${BUILD:-$here/../../build}/bin
-scratch=$(mktemp -d)
-count=0
-failed=0
+# shellcheck source=fixture.bash
+. "$here/fixture.bash"
 
 # The launcher with its neighbours: the agent of one command, and a stepvault-manage that says what it was given.
-mkdir -m 700 "$scratch/bin" "$scratch/run" "$scratch/agent" "$scratch/work"
+mkdir -m 700 "$scratch/bin" "$scratch/agent"
 cp "$bin/stepvault" "$scratch/bin/stepvault"
 printf '#!/bin/sh\nexec /usr/bin/python3 %s %s "$@"\n' "$here/fake_agent.py" "$scratch/agent" > "$scratch/bin/stepvault-agent"
 printf '#!/bin/sh\necho manage "$@"\n' > "$scratch/bin/stepvault-manage"
 chmod 755 "$scratch/bin/stepvault-agent" "$scratch/bin/stepvault-manage"
 export PATH="$scratch/bin:/usr/local/bin:/usr/bin:/bin"
-export HOME="$scratch" XDG_RUNTIME_DIR="$scratch/run" STEPVAULT_VAULT="$scratch/vault.db"
+unset XDG_DATA_HOME
+export HOME="$scratch" STEPVAULT_VAULT="$scratch/vault.db"
 export STEPVAULT_SOCKET="$scratch/run/agent.sock"
-unset STEPVAULT_STEP STEPVAULT_KEY_FILE CREDENTIALS_DIRECTORY STEPVAULT_AUTHS STEPVAULT_DELIVERED
 touch "$scratch/vault.db"
-cd "$scratch/work" || exit 1
 
 answer() {
     printf '%s' "$1" > "$scratch/agent/answer.new" && mv "$scratch/agent/answer.new" "$scratch/agent/answer.json"
@@ -30,51 +26,8 @@ usual='{"variables":{"STRIPE_KEY":"sk_1","TWO_LINES":"a b\n$HOME"},"auths":{"sla
         "known":["EDITOR_TOKEN","LANG","PATH","HOME","TZ","LC_ALL","PWD"]}'
 answer "$usual"
 /usr/bin/python3 "$here/fake_agent.py" "$scratch/agent" "$STEPVAULT_SOCKET" &
-agent=$!
-trap 'kill $agent 2>/dev/null; wait $agent 2>/dev/null; rm -rf "$scratch"' EXIT
 for _ in $(seq 200); do [ -S "$STEPVAULT_SOCKET" ] && break; sleep 0.05; done
 
-report() {
-    count=$((count + 1))
-    if [ "$1" = 0 ]; then
-        echo "ok $count - $2"
-    else
-        failed=$((failed + 1))
-        echo "not ok $count - $2"
-    fi
-}
-# is NAME ACTUAL EXPECTED
-is() {
-    [ "$2" = "$3" ]
-    report $? "$1"
-    [ "$2" = "$3" ] || printf '# got:  %q\n# want: %q\n' "$2" "$3"
-}
-# has NAME TEXT PART
-has() {
-    case $2 in *"$3"*) report 0 "$1" ;; *) report 1 "$1"; printf '# no %q in %q\n' "$3" "$2" ;; esac
-}
-lacks() {
-    case $2 in *"$3"*) report 1 "$1"; printf '# %q is in %q\n' "$3" "$2" ;; *) report 0 "$1" ;; esac
-}
-# Runs a command; leaves $status, $out and $err.
-try() {
-    out=$("$@" 2>"$scratch/err")
-    status=$?
-    err=$(cat "$scratch/err")
-}
-# fails NAME STATUS PART COMMAND...: that exit status, nothing on stdout, one line on stderr that has PART.
-fails() {
-    local name=$1 expected=$2 part=$3
-    shift 3
-    try "$@"
-    if [ "$status" = "$expected" ] && [ -z "$out" ] && [ "$(wc -l < "$scratch/err")" = 1 ] &&
-        [[ $err == "stepvault: "* && $err == *"$part"* ]]; then
-        report 0 "$name"
-    else
-        report 1 "$name"
-        printf '# status %s, want %s; stdout %q; stderr %q, want %q\n' "$status" "$expected" "$out" "$err" "$part"
-    fi
-}
 requests() { wc -l < "$scratch/agent/requests.jsonl"; }
 asked() { jq -r "$1" < "$scratch/agent/requests.jsonl"; }
 names_of() { sed 's/=.*//' | sort | tr '\n' ' '; }
@@ -454,5 +407,4 @@ fails "a locked vault is 3" 3 "stepvault unlock" stepvault export a
 answer '{"error":{"name":"io.stepvault.Agent.NotFound","message":"there is no step a"}}'
 fails "what is not found is 4" 4 "there is no step a" stepvault export a
 
-echo "1..$count"
-[ $failed = 0 ]
+finish
