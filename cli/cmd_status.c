@@ -1,11 +1,15 @@
 /* status: what there is to know of a vault and its agent without opening or starting anything. */
 #include "base/cleanup.h"
+#include "base/clock.h"
 #include "command.h"
 #include "crypto/kdf.h"
 #include "exchange.h"
 #include "output.h"
 
+#include <stdio.h>
 #include <string.h>
+
+#define SUMMARY_MS_MAX 2000 /* for which status waits until all values are counted */
 
 struct report {
     const char *state;        /* open, locked or absent */
@@ -59,6 +63,20 @@ static void add_derivation(struct output_table *table)
                                 : "not held, its memory is over what this process may lock (ulimit -l)");
 }
 
+static void add_due(struct output_table *table, const struct json *agent)
+{
+    long long unread = json_member_number(agent, "unread", 0);
+    char rest[64] = "";
+
+    if (unread > 0)
+        snprintf(rest, sizeof(rest), "; %lld records not looked at yet", unread);
+    output_table_add(table, "values");
+    output_table_add_format(table, "%lld expired, %lld expiring, %lld stale%s",
+                            (long long)json_member_number(agent, "expired", 0),
+                            (long long)json_member_number(agent, "expiring", 0),
+                            (long long)json_member_number(agent, "stale", 0), rest);
+}
+
 static void add_open(struct output_table *table, const struct json *agent)
 {
     const char *log = json_member_text(agent, "log");
@@ -69,6 +87,7 @@ static void add_open(struct output_table *table, const struct json *agent)
     output_table_add(table, "log");
     output_table_add_format(table, "%lld entries, %s", (long long)json_member_number(agent, "log_size", 0),
                             log != NULL ? log : "?");
+    add_due(table, agent);
     add_seconds(table, "locks in", json_member_number(agent, "locks_in", 0));
     add_seconds(table, "idle lock after", json_member_number(agent, "idle_locks_after", 0));
 }
@@ -128,10 +147,19 @@ static enum status print_document(const struct exchange *exchange, const struct 
     return output_write(text.bytes, text.size, failure);
 }
 
+static enum status ask_status(struct exchange *exchange, struct answer *answer, struct failure *failure)
+{
+    CLEANUP(exchange_question_reset) struct question question = {0};
+
+    exchange_question(&question, "Status");
+    return exchange_send(exchange, &question, NULL, failure, answer);
+}
+
+/* Each call of Status looks at a few more of the records that were not looked at since unlocking. */
 static enum status find_state(struct exchange *exchange, struct answer *answer, struct failure *failure,
                               struct report *ret_report)
 {
-    CLEANUP(exchange_question_reset) struct question question = {0};
+    uint64_t until_ms = clock_monotonic_ms() + SUMMARY_MS_MAX;
     enum status status = exchange_connect(exchange, failure);
 
     if (status == STATUS_NO_AGENT) {
@@ -139,9 +167,11 @@ static enum status find_state(struct exchange *exchange, struct answer *answer, 
         ret_report->state = status == STATUS_NO_VAULT ? "absent" : "locked";
         return status == STATUS_NO_VAULT ? STATUS_OK : status;
     }
-    exchange_question(&question, "Status");
     if (status == STATUS_OK)
-        status = exchange_send(exchange, &question, NULL, failure, answer);
+        status = ask_status(exchange, answer, failure);
+    while (status == STATUS_OK && json_member_number(answer->parameters, "unread", 0) > 0 &&
+           clock_monotonic_ms() < until_ms)
+        status = ask_status(exchange, answer, failure);
     if (status != STATUS_OK)
         return status;
     ret_report->agent = answer->parameters;
@@ -179,7 +209,9 @@ const struct command cmd_status_commands[] = {
         .usage = "[--json]",
         .summary = "say whether the vault is open",
         .help = "Prints the vault, its state (open, locked, absent) and the agent with what protects it, as far as the "
-                "machine lets it. Starts no agent. Exits 0 if the vault is open, 3 if it is locked, 4 if there is none.",
+                "machine lets it. Starts no agent. Exits 0 if the vault is open, 3 if it is locked, 4 if there is none. "
+                "Of an open vault it counts the values that have expired, expire within 30 days, or were not changed for a "
+                "year.",
     },
     {0},
 };

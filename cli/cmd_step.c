@@ -1,6 +1,7 @@
 /* step: paths that are run, and what each of their names comes from. */
 #include "base/cleanup.h"
 #include "command.h"
+#include "due.h"
 #include "exchange.h"
 #include "output.h"
 
@@ -41,11 +42,12 @@ static void add_explanation(struct output_table *table, const struct json *name)
 
     for (size_t i = 0; i < sizeof(members) / sizeof(members[0]); i++)
         output_table_add(table, json_member_text(name, members[i]));
+    due_add_state(table, name, "");
 }
 
 static enum status cmd_step_show(struct invocation *invocation, struct failure *failure)
 {
-    static const char *const headings[] = {"NAME", "KIND", "PLACED AT", "SOURCE", "STATE", "BY"};
+    static const char *const headings[] = {"NAME", "KIND", "PLACED AT", "SOURCE", "STATE", "BY", "DUE"};
     CLEANUP(exchange_answer_reset) struct answer answer = {0};
     CLEANUP(output_table_reset) struct output_table table;
     const struct json *names;
@@ -69,6 +71,41 @@ static enum status cmd_step_show(struct invocation *invocation, struct failure *
     return output_table_print(&table, failure);
 }
 
+static void note_names(const struct json *names, const char *sentence)
+{
+    CLEANUP(secret_reset) struct secret list = {0};
+
+    for (size_t i = 0; i < json_count(names); i++)
+        if (!secret_append_format(&list, "%s%s", i > 0 ? ", " : "", json_text(json_at(names, i), NULL)))
+            return;
+    if (list.size > 0)
+        output_note("%s: %s", sentence, secret_text(&list));
+}
+
+static enum status cmd_step_move(struct invocation *invocation, struct failure *failure)
+{
+    CLEANUP(exchange_answer_reset) struct answer answer = {0};
+    CLEANUP(output_table_reset) struct output_table table;
+    enum status status = exchange_command(invocation, failure, &answer);
+    const struct json *reply = answer.parameters;
+
+    output_table_start(&table, 2, NULL);
+    if (status != STATUS_OK)
+        return status;
+    if (option_flag(&invocation->options, "json"))
+        return output_document(reply, failure);
+    note_names(json_member(reply, "lost"), "no longer inherited");
+    note_names(json_member(reply, "gained"), "newly inherited");
+    note_names(json_member(reply, "changed"), "inherited from another place, so maybe with another value");
+    output_table_add(&table, "paths");
+    output_table_add_format(&table, "%lld", (long long)json_member_number(reply, "paths", 0));
+    output_table_add(&table, "variables");
+    output_table_add_format(&table, "%lld", (long long)json_member_number(reply, "variables", 0));
+    output_table_add(&table, "accounts");
+    output_table_add_format(&table, "%lld", (long long)json_member_number(reply, "accounts", 0));
+    return output_table_print(&table, failure);
+}
+
 /* ---- the commands ---- */
 
 static const struct option_rule step_add_options[] = {
@@ -77,6 +114,11 @@ static const struct option_rule step_add_options[] = {
     {0      },
 };
 static const struct option_rule step_annotate_options[] = {OPTION_NOTE, {0}};
+static const struct option_rule step_move_options[] = {
+    {"dry-run", NULL, false, "Says what would be moved, and moves nothing."},
+    OPTION_JSON,
+    {0   },
+};
 static const struct option_rule step_remove_options[] = {
     {"force", NULL, false, "Removes also what is placed exactly there."},
     {0 },
@@ -91,6 +133,12 @@ static const struct command_member step_annotate_members[] = {
     {"path", MEMBER_ARGUMENT, 0, NULL},
     {"note",     MEMBER_TEXT, 0, "note"},
     {0     },
+};
+static const struct command_member step_move_members[] = {
+    {"path",           MEMBER_ARGUMENT, 0, NULL},
+    {"to",               MEMBER_ARGUMENT, 1, NULL},
+    {"dry_run",                MEMBER_FLAG, 0, "dry-run"},
+    {0},
 };
 static const struct command_member under_members[] = {
     {"under", MEMBER_ARGUMENT, 0, NULL},
@@ -140,6 +188,16 @@ const struct command cmd_step_commands[] = {
         .summary = "explain what a step gets",
         .help = "Prints each name that the step gets, or would get if nothing nearer hid it: where it is placed, what it "
                 "comes from, and what hides it.",
+    },
+    {
+        .name = "step", .subcommand = "move", .run = cmd_step_move, .method = "MoveStep",
+        .members = step_move_members, .options = step_move_options, .least = 2, .most = 2,
+        .arguments = {"PATH", "PATH"},
+        .usage = "PATH NEW-PATH [--dry-run] [--json]",
+        .summary = "move a path and all below it",
+        .help = "Moves what is placed at PATH and below it, with blocks, boundaries, notes and history, to a path that is "
+                "not in use, and prints how many paths, variables and bound accounts that are. Notes say which names it "
+                "inherits otherwise there. At most 10 000 things at once. The log keeps the old path.",
     },
     {
         .name = "step", .subcommand = "remove", .run = command_call, .method = "RemoveStep",

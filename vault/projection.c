@@ -236,16 +236,19 @@ struct explanation {
 static void explain_name(const struct delivery_note *note, void *context)
 {
     struct explanation *explanation = context;
+    CLEANUP(record_reset) struct record account = {0};
     char source[NAME_ALIAS_MAX + NAME_PROPERTY_MAX + 8] = "";
+    const struct record *owner = note->record->kind == RECORD_VARIABLE ? note->record : NULL;
 
     if (note->property != NULL)
         snprintf(source, sizeof source, "%s.%s", note->record->name, note->property);
     else if (note->record->kind == RECORD_BINDING) {
-        CLEANUP(record_reset) struct record account = {0};
         struct failure ignored;
         const char *id = record_field(note->record, "account", NULL);
-        if (id != NULL && account_resolve(explanation->vault, id, &ignored, &account) == STATUS_OK)
+        if (id != NULL && account_resolve(explanation->vault, id, &ignored, &account) == STATUS_OK) {
             snprintf(source, sizeof source, "%s:%s", account.where, account.name);
+            owner = &account;
+        }
     }
     json_open_object(explanation->writer, NULL);
     json_add_text(explanation->writer, "name", note->name);
@@ -254,6 +257,8 @@ static void explain_name(const struct delivery_note *note, void *context)
     json_add_text(explanation->writer, "source", source);
     json_add_text(explanation->writer, "state", note->state);
     json_add_text(explanation->writer, "by", note->by);
+    if (owner != NULL)
+        remark_write(owner, explanation->writer);
     json_close_object(explanation->writer);
 }
 

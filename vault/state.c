@@ -194,6 +194,17 @@ static void row_set(struct state *state, const uint8_t key[STATE_KEY_SIZE], cons
     state->count++;
     memcpy(row->key, key, STATE_KEY_SIZE);
     memcpy(row->term, term, SEAL_HASH_SIZE);
+    row->seen = (struct state_seen){0};
+}
+
+struct state_row *state_next(struct state *state, size_t *position)
+{
+    while (*position < state->row_capacity) {
+        struct state_row *row = &state->rows[(*position)++];
+        if (!row_is_free(row))
+            return row;
+    }
+    return NULL;
 }
 
 bool state_change(struct state *state, const uint8_t key[STATE_KEY_SIZE], const uint8_t *term)

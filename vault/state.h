@@ -15,9 +15,18 @@
 
 #define STATE_KEY_SIZE 16u
 
+/* What summary.c saw of a row. All zero: it has not looked at it since it was written. */
+struct state_seen {
+    bool looked_at;
+    bool has_value; /* a variable's or an account's; the times are of it */
+    uint32_t updated_minute;
+    uint32_t expires_minute; /* 0: no expiry */
+};
+
 struct state_row {
     uint8_t key[STATE_KEY_SIZE];
     uint8_t term[SEAL_HASH_SIZE];
+    struct state_seen seen;
 };
 
 struct state_name {
@@ -65,6 +74,10 @@ bool state_matches(const struct state *state, const uint8_t key[STATE_KEY_SIZE],
 
 /* True if there is such a row at all. */
 bool state_remembers(const struct state *state, const uint8_t key[STATE_KEY_SIZE]);
+
+/* Walks the rows in no order that means anything: `*position` starts at 0; NULL at the end. No row may change
+ * meanwhile but in what was seen of it. */
+struct state_row *state_next(struct state *state, size_t *position);
 
 /* Counts the concatenated name hashes in or out. Undone by state_rollback. False when memory is out. */
 bool state_add_names(struct state *state, const uint8_t *hashes, size_t size);

@@ -92,6 +92,39 @@ succeeds "... and changes" stepvault step annotate billing/notify --note 'every 
 has "... alone" "$(stepvault step list billing)" "$(printf 'billing/notify\tstep\tinherits\tevery night at 4')"
 fails "a path that is not in use has none" 4 "no step" stepvault step annotate billing/notfy --note x
 
+# ---- status ----
+
+status_due=$(stepvault status --json | jq -c '[.expired, .expiring, .stale, .unread]')
+is "status counts what is due" "$status_due" "[0,1,0,0]"
+printf x | stepvault env set GONE --at dated --expires 2020-01-01
+has "... at once" "$(stepvault status)" "1 expired, 1 expiring, 0 stale"
+stepvault env annotate GONE --at dated --expires none
+has "... and no longer" "$(stepvault status)" "0 expired, 1 expiring, 0 stale"
+
+# ---- moving ----
+
+place ROOT "$CANARY-root" /
+place LOCAL "$CANARY-here" new/home
+place MOVED 1 billing/notify
+place MOVED 2 billing/notify
+stepvault bind billing/notify slack
+try stepvault step move billing/notify new/home/notify --dry-run
+is "a dry run counts" "$status$(tr '\n' ' ' <<< "$out")" "0$(printf 'paths\t1 variables\t2 accounts\t1 ')"
+has "... says what is no longer inherited" "$err" "no longer inherited: TOKEN"
+is "... and moves nothing" "$(stepvault run billing/notify -- printenv MOVED)" 2
+has "... and the log says so" "$(stepvault audit log --json | tail -2 | head -1)" '"to":"new/home/notify","dry_run":true}'
+succeeds "a path is moved" stepvault step move billing/notify new/home/notify --json
+is "... with what is placed at it" "$(stepvault run new/home/notify -- printenv MOVED SLACK_OAUTH_ACCESS_TOKEN | tr '\n' ' ')" "2 $CANARY-b "
+is "... its note" "$(stepvault step list new/home/notify)" "$(printf 'new/home/notify\tstep\tinherits\tevery night at 4')"
+is "... and its history" "$(stepvault env get MOVED --at new/home/notify --revision 1)" 1
+fails "nothing is left where it was" 125 "no step" stepvault run billing/notify -- true
+has "the log has both paths" "$(stepvault audit log --json | grep move-step | tail -1)" '"path":"billing/notify"'
+fails "a path in use is not moved onto" 1 "variable LOCAL" stepvault step move dated new/home
+fails "nor below itself" 1 "at or below" stepvault step move new new/there
+fails "nor is the root" 1 "stays" stepvault step move / elsewhere
+fails "a path that is not there" 4 "no step" stepvault step move nowhere elsewhere
+has "what is due is said where names are explained" "$(stepvault step show new/home/notify)" "expires within a day"
+
 holds "the log and every row verify"
 stepvault lock
 stepvault unlock --passphrase-fd 3 3< "$scratch/pass"

@@ -60,6 +60,7 @@ enum status serve_add_step(struct session *session, struct request *request);
 enum status serve_list_steps(struct session *session, struct request *request);
 enum status serve_show_step(struct session *session, struct request *request);
 enum status serve_annotate_step(struct session *session, struct request *request);
+enum status serve_move_step(struct session *session, struct request *request);
 enum status serve_remove_step(struct session *session, struct request *request);
 enum status serve_list_names(struct session *session, struct request *request);
 enum status serve_project(struct session *session, struct request *request);

@@ -4,6 +4,7 @@
 #include "base/cleanup.h"
 #include "base/name.h"
 #include "base/text.h"
+#include "move.h"
 #include "names.h"
 #include "placement.h"
 #include "projection.h"
@@ -233,6 +234,27 @@ enum status serve_annotate_step(struct session *session, struct request *request
     if (status == STATUS_OK)
         status = serve_read_annotation(request, &remark);
     return status == STATUS_OK ? placement_annotate(session->vault, path, &remark, &request->failure)
+                               : status;
+}
+
+static enum status describe_move(struct request *request, const struct move_change *change)
+{
+    if (!secret_append_format(&request->leaf.details, "\"to\":\"%s\"%s", change->to,
+                              change->dry_run ? ",\"dry_run\":true" : ""))
+        return failure_set_no_memory(&request->failure);
+    return STATUS_OK;
+}
+
+enum status serve_move_step(struct session *session, struct request *request)
+{
+    struct move_change change = {.to = text(request, "to"), .dry_run = flag(request, "dry_run")};
+    enum status status = read_path(request, &change.path);
+
+    if (status == STATUS_OK)
+        status = name_check_path(change.to, &request->failure);
+    if (status == STATUS_OK)
+        status = describe_move(request, &change);
+    return status == STATUS_OK ? move_path(session->vault, &change, &request->failure, &request->reply.writer)
                                : status;
 }
 

@@ -5,6 +5,7 @@
 #include "base/clock.h"
 #include "base/text.h"
 #include "log.h"
+#include "summary.h"
 
 #include <stdlib.h>
 #include <string.h>
@@ -12,6 +13,7 @@
 
 #define TIME_MAX_SECONDS (366 * 86400)
 #define SLOTS_MAX 16
+#define SUMMARY_MS 10u /* a part of what a turn may take (turn.c) */
 
 static void write_protection(struct json_writer *writer, const struct protection *protection)
 {
@@ -75,6 +77,17 @@ static const char *log_state(const struct session *session)
     return session->vault != NULL ? "ok" : "the vault is not open";
 }
 
+static void write_summary(const struct session *session, struct json_writer *writer)
+{
+    struct summary summary;
+
+    summary_take(session->vault, SUMMARY_MS, &summary);
+    json_add_number(writer, "expired", summary.expired);
+    json_add_number(writer, "expiring", summary.expiring);
+    json_add_number(writer, "stale", summary.stale);
+    json_add_number(writer, "unread", summary.unread);
+}
+
 enum status serve_status(struct session *session, struct request *request)
 {
     struct json_writer *writer = &request->reply.writer;
@@ -92,6 +105,8 @@ enum status serve_status(struct session *session, struct request *request)
     json_add_number(writer, "waiting_refusals", backlog_refusals(&session->backlog));
     json_add_text(writer, "log", log_state(session));
     write_protections(session, writer);
+    if (visible)
+        write_summary(session, writer);
     return STATUS_OK;
 }
 
