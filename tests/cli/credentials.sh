@@ -54,11 +54,7 @@ is "Node reads it" "$(with -- node read.mjs)" "xoxb-$CANARY"
 is "Bash reads it" "$(with -- bash -c 'printf "%s" "$(< "$CREDENTIALS_DIRECTORY/STRIPE_KEY")"')" "sk $CANARY"
 is "so does a grandchild, twice" \
     "$(with -- sh -c 'sh -c "sh -c \"cat \\\$CREDENTIALS_DIRECTORY/slack.oauth_uid \\\$CREDENTIALS_DIRECTORY/slack.oauth_uid; true\"; true"; true')" U1U1
-if command -v systemd-creds > /dev/null; then
-    is "systemd-creds reads it" "$(with -- systemd-creds cat slack.oauth_access_token)" "xoxb-$CANARY"
-else
-    skip "systemd-creds reads it" "no systemd-creds"
-fi
+is "systemd-creds reads it" "$(with -- systemd-creds cat slack.oauth_access_token)" "xoxb-$CANARY"
 is "the folder's name has process and start time" \
     "$(with -- sh -c 'echo "${CREDENTIALS_DIRECTORY%-*}"; set -- $(sed "s/.*) //" /proc/$$/stat); echo "'"$folders"'/$$-${20}"' | uniq | wc -l)" 1
 lacks "nothing secret is in the environment, where credentials are alone" "$(with -- cat /proc/self/environ | tr '\0' '\n')" "$CANARY"
