@@ -1,5 +1,5 @@
 #!/bin/bash
-# What docs/RECIPES.md says for cron, containers and CI, taken from the page and run as they would. TAP.
+# What docs/RECIPES.md says for cron, containers, CI and direnv, taken from the page and run as they would. TAP.
 # shellcheck disable=SC2016 # the steps' and the namespaces' own shells expand
 here=$(realpath "$(dirname "$0")")
 # shellcheck source=../cli/fixture.bash
@@ -34,6 +34,27 @@ mv "$key" "$key.away"
 try as_cron "$line"
 has "and says what is wrong where there is no key" "$status $err" "125 stepvault: there is no key file"
 mv "$key.away" "$key"
+
+# ---- direnv ----
+
+new_vault direnv
+value=$'two\nlines \'"$HOME`x`\\ '"$CANARY"
+place WEB_KEY "$value" dev/web
+block RECIPES.md direnv > .envrc
+direnv allow . 2> "$scratch/err"
+try direnv exec . printenv WEB_KEY
+is "direnv's line sets the step's variables, to the byte" "$status $out" "0 $value"
+lacks "and shows none" "$err" "$CANARY"
+stepvault lock
+try direnv exec . printenv WEB_KEY
+has "locked, it says so" "$err" "stepvault unlock"
+is "and sets nothing" "$out" ""
+export STEPVAULT_VAULT="$HOME/.local/share/stepvault/vault.db"
+
+# ---- a file for docker ----
+
+try env STEPVAULT_KEY_FILE="$key" sh -ec "$(block RECIPES.md Containers 3)"
+is "the file for docker has the step's variables" "$status $err $(cat notify.env)" "0  STRIPE_KEY=sk_1"
 
 # ---- CI ----
 
