@@ -1,0 +1,187 @@
+#!/bin/bash
+# The catalogue as a person meets it: app list and show for every entry, accounts held to it, own apps, and connect on a
+# terminal. `tests/lint/catalogue` compares the entries with what was found out about the providers.
+# sanitize: yes
+# limit: 240
+here=$(cd "$(dirname "$0")" && pwd)
+. "$here/fixture.bash"
+apps=$here/../../vault/catalog/apps
+terminal() { "$here/terminal.py" "$@"; }
+own=$HOME/.config/stepvault/apps
+mkdir -p -m 700 "$own"
+
+# ---- app list and show; without a vault ----
+
+is "app list has every entry" "$(stepvault app list | cut -f1)" "$(cd "$apps" && LC_ALL=C ls | sed 's/\.json$//' | LC_ALL=C sort)"
+is "... with its methods" "$(stepvault app list | sed -n 's/^github\t//p')" $'GitHub\toauth, github_app, pat\t'
+is "... and as JSON" "$(stepvault app list --json | jq -c '.apps | map(select(.slug == "github"))')" \
+    '[{"slug":"github","title":"GitHub","methods":["oauth","github_app","pat"],"own":false}]'
+has "... with headings on a terminal" "$(terminal -- stepvault app list)" "APP "
+
+unanswered=
+for slug in $(stepvault app list | cut -f1); do
+    { echo "== $slug" && stepvault app show "$slug"; } >> "$scratch/texts" 2>&1 || unanswered+=" $slug"
+    stepvault app show "$slug" --json >> "$scratch/documents" 2>&1 || unanswered+=" $slug --json"
+done
+is "app show answers for every entry, as text and as JSON" "$unanswered" ""
+# What OAuth gives goes without saying in the entries.
+is "... with the entry's methods and fields in their order" \
+    "$(sed -n 's/^== //p; s/^\([a-z_0-9]*\tkind\t[a-z_0-9]*\)$/\1/p; s/^\([a-z_0-9]*\tproperty\t[A-Za-z0-9_-]*\).*/\1/p' "$scratch/texts" |
+        grep -vP '\tproperty\toauth_(access_token|refresh_token|client_id|uid)$' | md5sum)" \
+    "$(cd "$apps" && LC_ALL=C ls | sed 's/\.json$//' | LC_ALL=C sort | sed 's/$/.json/' |
+        xargs jq -r '.slug, (.methods | to_entries[] | "\(.key)\tkind\t\(.value.kind)", (.key as $m | .value.fields // {} | keys_unsorted[] | "\($m)\tproperty\t\(.)"))' |
+        grep -vP '\tproperty\toauth_(access_token|refresh_token|client_id|uid)$' | md5sum)"
+facts='[.kind, .title, .docs, .request, .test, .notes, .sources]'
+is "... and with all that it says, as JSON" \
+    "$(jq -c ".app.slug as \$s | .app.methods[] | [\$s, .name, $facts[]]" "$scratch/documents" | md5sum)" \
+    "$(cd "$apps" && LC_ALL=C ls | sed 's/\.json$//' | LC_ALL=C sort | sed 's/$/.json/' |
+        xargs jq -c ".slug as \$s | .methods | to_entries[] | [\$s, .key, (.value | $facts[])]" | md5sum)"
+is "... and OAuth facts for every method of OAuth" \
+    "$(jq -r '.app.slug as $s | .app.methods[] | select(.kind == "oauth2" and (.oauth | has("token_url") | not)) | $s' "$scratch/documents")" ""
+is "the OAuth of another app is shown where it is meant" "$(stepvault app show google_sheets --json | jq -r '.app.methods[0].oauth.token_url')" \
+    https://oauth2.googleapis.com/token
+has "text has it, too" "$(stepvault app show google_sheets)" $'oauth token_url\thttps://oauth2.googleapis.com/token'
+is "--method shows one" "$(stepvault app show github --method pat | cut -f1 | sort -u | tr '\n' ' ')" " pat "
+is "... as JSON" "$(stepvault app show github --method pat --json | jq -c '[.app.methods[].name]')" '["pat"]'
+fails "a method that is not there is met with the nearest" 4 "did you mean pat?" stepvault app show github --method par
+fails "an app that is not there is met with the nearest" 4 "did you mean github?" stepvault app show githb
+fails "... if there is one" 4 "the catalogue has no app frobnicate" stepvault app show frobnicate
+is "a - is taken as _" "$(stepvault app show google-drive | sed -n 's/^\tapp\t//p')" google_drive
+is "another name is taken for the slug" "$(stepvault app show telegram | sed -n 's/^\tapp\t//p')" telegram_bot_api
+fails "what is no app's name" 1 "not a valid app name" stepvault app show ../github
+
+# ---- account add ----
+
+new_vault catalogue
+is "the old way" "$(printf '{"oauth_access_token":"%s"}' "$CANARY" | stepvault account add slack 2>&1)" slack:default
+fails "a required property that is missing" 1 "an account of slack (method oauth) needs oauth_access_token" \
+    stepvault account add slack --label two < <(printf '{"token":"%s"}' "$CANARY")
+fails "... or empty" 1 "needs oauth_access_token" stepvault account add slack --label two <<< '{"oauth_access_token":""}'
+fails "several that are missing" 1 "needs subdomain, email" stepvault account add zendesk --method token < <(printf '{"api_token":"%s"}' "$CANARY")
+succeeds "one beyond the catalogue is taken" stepvault account add slack --label two < <(printf '{"oauth_access_token":"%s","team_name":"x","oauth_uid":"U1"}' "$CANARY")
+is "... with a note, and what OAuth gives needs none" "$err" \
+    "stepvault: the catalogue does not know of team_name for slack (method oauth); kept all the same"
+is "... and kept" "$(stepvault account show slack:two --json | jq -c .account.properties)" '["oauth_access_token","team_name","oauth_uid"]'
+succeeds "an app that the catalogue does not have takes any" stepvault account add in_house < <(printf '{"anything":"%s"}' "$CANARY")
+is "... without a word" "$err" ""
+succeeds "one that is nearly spelled as one of ours, too" stepvault account add githb < <(printf '{"anything":"%s"}' "$CANARY")
+has "... with a note" "$err" "did you mean github?"
+fails "... but it has no methods" 4 "the catalogue has no app in_house" stepvault account add in_house --method pat <<< '{}'
+is "a - is written as _" "$(printf '{"oauth_access_token":"%s"}' "$CANARY" | stepvault account add google-drive)" google_drive:default
+is "... and found by either" "$(stepvault account show google-drive --json | jq -r .account.app) $(stepvault account show google-drive:default --json | jq -r .account.app)" \
+    "google_drive google_drive"
+succeeds "... also to bind it" stepvault bind jobs google-drive
+is "... under the alias that code reads" "$(stepvault run jobs -- sh -c 'echo "$GOOGLE_DRIVE_OAUTH_ACCESS_TOKEN"')" "$CANARY"
+fails "what is not there by either is named as it was typed" 4 "there is no account of no-such-app" stepvault account show no-such-app
+fails "a value that does not fit its pattern" 1 "the value of subdomain does not fit the pattern" \
+    stepvault account add zendesk --method token < <(printf '{"subdomain":"evil.example/%s","email":"a@b","api_token":"x"}' "$CANARY")
+fails "a value that is none of those there are" 1 "the value of environment is not one of sandbox, development, production" \
+    stepvault account add plaid < <(printf '{"environment":"%s","client_id":"a","client_secret":"b"}' "$CANARY")
+succeeds "what has a default need not be given" stepvault account add datadog < <(printf '{"api_key":"%s","application_key":"b"}' "$CANARY")
+is "... and is kept" "$(stepvault bind jobs datadog; stepvault run jobs -- sh -c 'echo "$DATADOG_REGION"')" datadoghq.com
+
+# ---- which method ----
+
+added() { printf '%s' "$2" | stepvault account add "$1" --label "$3" "${@:4}" 2>&1; }
+has "the method is the one that the properties fit" "$(added twilio '{"AccountSid":"AC00000000000000000000000000000000","AuthToken":"x","foo":"y"}' a)" "(method auth_token)"
+has "... another" "$(added twilio '{"AccountSid":"AC00000000000000000000000000000000","Sid":"SK00000000000000000000000000000000","Secret":"x","foo":"y"}' b)" "(method api_key)"
+has "... of several the one that knows the most of them" "$(added upstash_redis '{"upstash_redis_rest_url":"https://a.example","uptash_redis_rest_token":"x","email":"e","management_api_key":"k","foo":"y"}' c)" "(method rest)"
+fails "none that fits is said with what each needs" 1 "auth_token needs AuthToken; api_key needs Sid, Secret" \
+    stepvault account add twilio --label d <<< '{"AccountSid":"AC00000000000000000000000000000000"}'
+fails "--method names one" 1 "needs Sid, Secret" stepvault account add twilio --method api_key --label d <<< '{"AccountSid":"AC00000000000000000000000000000000"}'
+fails "... of the app's" 1 "github has no method password" stepvault account add github --method password <<< '{"oauth_access_token":"x"}'
+is "one property name for every method that code need not tell apart" "$(added github '{"oauth_access_token":"x"}' pat --method pat)" github:pat
+succeeds "account set is not held to the catalogue" stepvault account set github:pat <<< '{"other":"x"}'
+
+# ---- connect ----
+
+is "connect takes the fields of a key" "$(printf '{"api_key":"%s"}' "$CANARY" | stepvault connect openai)" openai:default
+fails "... with a label only if there is none" 1 "--label" stepvault connect openai <<< '{"api_key":"x"}'
+is "... else under it" "$(stepvault connect openai --label two <<< '{"api_key":"x"}')" openai:two
+fails "what needs a browser is refused in one sentence, with the way by hand" 1 "stepvault account add slack --method oauth" \
+    stepvault connect slack --label three < <(printf '{"oauth_access_token":"%s"}' "$CANARY")
+is "the properties choose a method that needs none" "$(stepvault connect github --label two <<< '{"oauth_access_token":"x"}')" github:two
+fails "... unless --method says otherwise" 1 "is not there yet" stepvault connect github --method oauth --label three <<< '{"oauth_access_token":"x"}'
+fails "a required property that is missing for connect" 1 "needs api_key" stepvault connect openai --label three <<< '{}'
+is "an app unknown to the catalogue takes any there, too" "$(stepvault connect house <<< '{"x":"y"}')" house:default
+
+# ---- on a terminal ----
+
+shown=$(terminal "Method (oauth, token) [oauth]: " token "Subdomain" acme "E-mail" me@example.com "API token (api_token): " "$CANARY-typed" -- \
+    stepvault connect zendesk)
+is "connect asks for the method and its fields" "$?" 0
+has "... and says what became of it" "$shown" "zendesk:default"
+lacks "... a hidden one is not shown" "$shown" "$CANARY"
+has "... another is" "$shown" "me@example.com"
+has "... with its example" "$shown" "Subdomain, the part before .zendesk.com (subdomain), such as acme: "
+is "... and all of them are there" "$(stepvault account show zendesk --json | jq -c .account.properties)" '["subdomain","email","api_token"]'
+shown=$(terminal "Method (" "" "Site (region)" "" "API key" k "Application key" a -- stepvault account add datadog --label typed)
+is "nothing typed takes the default" "$?" 0
+has "... which was offered" "$shown" "Site (region) [datadoghq.com]: "
+shown=$(terminal "Site (" "a b" "Site (" "evil/" "Site (" "x y" -- stepvault connect datadog --method api_key --label no)
+is "what does not fit is asked for again, and refused in the end" "$?" 1
+has "... as it is not finished" "$shown" "does not fit the pattern"
+shown=$(terminal "Project" acme "E-mail" e "Private key" k "Database URL" "" -- stepvault account add firebase_admin_sdk)
+is "an optional one may be left out" "$?" 0
+is "... and is not there" "$(stepvault account show firebase_admin_sdk --json | jq -c .account.properties)" '["projectId","clientEmail","privateKey"]'
+shown=$(terminal "API key (api_key): " "" "API key (api_key): " "" "API key (api_key): " "" -- stepvault connect openai --label none)
+is "a required one may not" "$?" 1
+has "... and is named" "$shown" "the value of api_key is empty"
+shown=$(terminal "API key (api_key): " "^C" -- stepvault connect openai --label none)
+is "SIGINT at a hidden prompt ends it" "$?" 130
+has "... with the echo on again" "$shown" "echo: on"
+fails "... and nothing was added" 4 "openai:none" stepvault account show openai:none
+shown=$(terminal -- stepvault connect slack --label none)
+is "what needs a browser asks for nothing" "$?" 1
+has "... and says so" "$shown" "is not there yet"
+shown=$(terminal "Access token (oauth_access_token): " "$CANARY" -- stepvault account add slack --label typed)
+is "account add asks for its token" "$?" 0
+shown=$(terminal "Method (" nonsense -- stepvault account add github --label none)
+is "a method that is none" "$?" 1
+has "... is met with those that are" "$shown" "it has oauth, github_app, pat"
+shown=$(terminal "Property (empty" key "Value of key" "$CANARY" "Property (empty" "" -- stepvault connect elsewhere)
+is "an app unknown to the catalogue is asked for any" "$?" 0
+
+# ---- own apps ----
+
+entry() {
+    printf '{"slug":"%s","title":"Ours","methods":{"key":{"kind":"api_key","title":"key","fields":{"house_key":{"title":"House key"}},' "$1"
+    printf '"request":{"base":"https://api.example","headers":{"X-Key":"{house_key}"}}}}%s}' "${2-}"
+}
+entry intern > "$own/intern.json"
+is "an own app is listed" "$(stepvault app list | grep '^intern')" $'intern\tOurs\tkey\town'
+has "... shown" "$(stepvault app show intern)" $'key\tproperty\thouse_key (hidden): House key'
+is "... and said to be one" "$(stepvault app show intern --json | jq .app.own)" true
+fails "... and holds accounts to itself" 1 "needs house_key" stepvault account add intern <<< '{"x":"y"}'
+is "... as ours do" "$(stepvault connect intern <<< '{"house_key":"y"}')" intern:default
+entry github > "$own/github.json"
+fails "one of a slug of ours must say that it overrides" 1 'the file says "overrides": true' stepvault app show github
+is "... and the rest goes on" "$(stepvault app list 2> "$scratch/err" | grep -c .)" $(($(find "$apps" -name '*.json' | wc -l) + 1))
+has "... with a note" "$(cat "$scratch/err")" "github.json: the catalogue has an app github"
+entry github ',"overrides":true' > "$own/github.json"
+is "... then it does" "$(stepvault app show github | sed -n 's/^\ttitle\t//p')" Ours
+rm "$own/github.json"
+entry intern ',"colour":"red"' > "$own/broken.json"
+fails "a bad one is named with the reason" 1 'apps/broken.json: has a member "colour" that is not known' stepvault app show broken
+fails "... also where it is to be used" 1 "apps/broken.json" stepvault account add broken <<< '{"x":"y"}'
+is "... and the others go on" "$(stepvault app list 2> "$scratch/err" | grep -c '^intern')" 1
+is "... the bad one named once" "$(grep -c broken.json "$scratch/err")" 1
+rm "$own/broken.json"
+chmod 666 "$own/intern.json"
+fails "one that others can write is refused" 1 "intern.json can be written by others (mode 0666)" stepvault account add intern --label two <<< '{"house_key":"y"}'
+chmod 600 "$own/intern.json"
+chmod 777 "$own"
+fails "... and so is what is in a folder that they can" 1 "is open to others (mode 0777)" stepvault app show intern
+succeeds "... but not what is not" stepvault app show github
+chmod 700 "$own"
+head -c 70000 /dev/zero | tr '\0' ' ' > "$own/large.json"
+fails "one that is too large" 1 "is larger than 65536 bytes" stepvault app show large
+mkfifo "$own/pipe.json"
+fails "one that is no file" 1 "pipe.json is not a regular file" stepvault app show pipe
+rm "$own/large.json" "$own/pipe.json"
+export XDG_CONFIG_HOME=$scratch/elsewhere
+is "XDG_CONFIG_HOME says where they are" "$(stepvault app list | grep -c '^intern')" 0
+unset XDG_CONFIG_HOME
+holds "the log and every row verify"
+
+finish
