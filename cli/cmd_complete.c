@@ -4,6 +4,7 @@
  * It answers a person's key press: nothing is said when something is wrong, no agent is started, no key is
  * used, and only the agent that holds the vault open is asked for names. */
 #include "base/cleanup.h"
+#include "catalog/catalog.h"
 #include "command.h"
 #include "exchange.h"
 #include "output.h"
@@ -249,6 +250,45 @@ static void offer_names(struct typed *typed, const char *front, const char *kind
     }
 }
 
+/* ---- names of the catalogue ---- */
+
+struct catalog_offer {
+    struct typed *typed;
+    const char *front;
+};
+
+static void offer_found(void *context, const struct catalog_found *found)
+{
+    const struct catalog_offer *offered = context;
+
+    if (found->failure == NULL)
+        offer(offered->typed, offered->front, found->slug, found->title);
+}
+
+static void offer_ways(struct typed *typed, const char *front)
+{
+    CLEANUP(app_freep) struct app *app = NULL;
+    const char *name = argument_of(typed, VALUE_APP);
+    struct failure failure;
+    char slug[NAME_APP_MAX + 1];
+
+    if (name == NULL || catalog_slug(name, &failure, slug) != STATUS_OK ||
+        catalog_find(slug, &failure, &app, NULL) != STATUS_OK)
+        return;
+    for (size_t i = 0; i < app->method_count; i++)
+        offer(typed, front, app->methods[i].name, app->methods[i].title);
+}
+
+/* Of which accounts are made; the others are those of which there are accounts. */
+static bool is_of_catalog(const struct typed *typed)
+{
+    const char *method = typed->invocation.command != NULL ? typed->invocation.command->method : NULL;
+
+    return method == NULL || strcmp(method, "AddAccount") == 0;
+}
+
+/* ---- names of either ---- */
+
 static const char *variable_sort(const struct typed *typed)
 {
     const char *method = typed->invocation.command->method;
@@ -262,6 +302,7 @@ static void offer_value(struct typed *typed, const char *front, const char *valu
         [VALUE_PATH] = "path",   [VALUE_ACCOUNT] = "account",   [VALUE_APP] = "app",
         [VALUE_ALIAS] = "alias", [VALUE_PROPERTY] = "property",
     };
+    struct catalog_offer offered = {.typed = typed, .front = front};
     enum value_kind kind = value_kind_of(value);
 
     if (kind == VALUE_FILE || kind == VALUE_FOLDER) {
@@ -279,6 +320,10 @@ static void offer_value(struct typed *typed, const char *front, const char *valu
         offer_subcommands(typed, command_argument(&typed->invocation, 0));
     else if (kind == VALUE_COMMAND)
         offer(typed, "", "--", "before the command");
+    else if (kind == VALUE_WAY)
+        offer_ways(typed, front);
+    else if (kind == VALUE_APP && is_of_catalog(typed))
+        catalog_list(offer_found, &offered);
     else if (kind == VALUE_VARIABLE)
         offer_names(typed, front, variable_sort(typed));
     else if (kind < sizeof(sorts) / sizeof(sorts[0]) && sorts[kind] != NULL)

@@ -22,7 +22,7 @@ static const struct {
     {"FILE|-",        VALUE_FILE    },
     {"FOLDER",        VALUE_FOLDER  },
     {"LABEL",         VALUE_TEXT    },
-    {"M",             VALUE_TEXT    },
+    {"M",             VALUE_WAY     },
     {"NAME=PROPERTY", VALUE_TEXT    },
     {"JSON|-",        VALUE_TEXT    },
     {"TEXT",          VALUE_TEXT    },

@@ -18,6 +18,7 @@ enum value_kind {
     VALUE_VARIABLE,
     VALUE_ACCOUNT,
     VALUE_APP,
+    VALUE_WAY, /* one of an app's methods */
     VALUE_ALIAS,
     VALUE_PROPERTY,
     VALUE_SLOT,

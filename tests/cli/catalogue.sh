@@ -8,11 +8,12 @@ here=$(cd "$(dirname "$0")" && pwd)
 apps=$here/../../vault/catalog/apps
 terminal() { "$here/terminal.py" "$@"; }
 own=$HOME/.config/stepvault/apps
-mkdir -p -m 700 "$own"
+mkdir -m 700 "$HOME/.config" "$HOME/.config/stepvault" "$own"
+entries() { find "$apps" -name '*.json' -printf '%f\n' | sed 's/\.json$//' | LC_ALL=C sort; }
 
 # ---- app list and show; without a vault ----
 
-is "app list has every entry" "$(stepvault app list | cut -f1)" "$(cd "$apps" && LC_ALL=C ls | sed 's/\.json$//' | LC_ALL=C sort)"
+is "app list has every entry" "$(stepvault app list | cut -f1)" "$(entries)"
 is "... with its methods" "$(stepvault app list | sed -n 's/^github\t//p')" $'GitHub\toauth, github_app, pat\t'
 is "... and as JSON" "$(stepvault app list --json | jq -c '.apps | map(select(.slug == "github"))')" \
     '[{"slug":"github","title":"GitHub","methods":["oauth","github_app","pat"],"own":false}]'
@@ -24,18 +25,17 @@ for slug in $(stepvault app list | cut -f1); do
     stepvault app show "$slug" --json >> "$scratch/documents" 2>&1 || unanswered+=" $slug --json"
 done
 is "app show answers for every entry, as text and as JSON" "$unanswered" ""
+is "... each with a document" "$(jq -r .app.slug "$scratch/documents")" "$(entries)"
 # What OAuth gives goes without saying in the entries.
 is "... with the entry's methods and fields in their order" \
     "$(sed -n 's/^== //p; s/^\([a-z_0-9]*\tkind\t[a-z_0-9]*\)$/\1/p; s/^\([a-z_0-9]*\tproperty\t[A-Za-z0-9_-]*\).*/\1/p' "$scratch/texts" |
         grep -vP '\tproperty\toauth_(access_token|refresh_token|client_id|uid)$' | md5sum)" \
-    "$(cd "$apps" && LC_ALL=C ls | sed 's/\.json$//' | LC_ALL=C sort | sed 's/$/.json/' |
-        xargs jq -r '.slug, (.methods | to_entries[] | "\(.key)\tkind\t\(.value.kind)", (.key as $m | .value.fields // {} | keys_unsorted[] | "\($m)\tproperty\t\(.)"))' |
+    "$(entries | sed "s|.*|$apps/&.json|" | xargs jq -r '.slug, (.methods | to_entries[] | "\(.key)\tkind\t\(.value.kind)", (.key as $m | .value.fields // {} | keys_unsorted[] | "\($m)\tproperty\t\(.)"))' |
         grep -vP '\tproperty\toauth_(access_token|refresh_token|client_id|uid)$' | md5sum)"
 facts='[.kind, .title, .docs, .request, .test, .notes, .sources]'
 is "... and with all that it says, as JSON" \
-    "$(jq -c ".app.slug as \$s | .app.methods[] | [\$s, .name, $facts[]]" "$scratch/documents" | md5sum)" \
-    "$(cd "$apps" && LC_ALL=C ls | sed 's/\.json$//' | LC_ALL=C sort | sed 's/$/.json/' |
-        xargs jq -c ".slug as \$s | .methods | to_entries[] | [\$s, .key, (.value | $facts[])]" | md5sum)"
+    "$(jq -c ".app.slug as \$s | .app.methods[] | [\$s, .name, ${facts}[]]" "$scratch/documents" | md5sum)" \
+    "$(entries | sed "s|.*|$apps/&.json|" | xargs jq -c ".slug as \$s | .methods | to_entries[] | [\$s, .key, (.value | ${facts}[])]" | md5sum)"
 is "... and OAuth facts for every method of OAuth" \
     "$(jq -r '.app.slug as $s | .app.methods[] | select(.kind == "oauth2" and (.oauth | has("token_url") | not)) | $s' "$scratch/documents")" ""
 is "the OAuth of another app is shown where it is meant" "$(stepvault app show google_sheets --json | jq -r '.app.methods[0].oauth.token_url')" \
@@ -142,6 +142,17 @@ has "... is met with those that are" "$shown" "it has oauth, github_app, pat"
 shown=$(terminal "Property (empty" key "Value of key" "$CANARY" "Property (empty" "" -- stepvault connect elsewhere)
 is "an app unknown to the catalogue is asked for any" "$?" 0
 
+# ---- completion ----
+
+words() { stepvault __complete -- "$@" | tail -n +2 | cut -f 1 | paste -sd ' '; }
+is "apps of the catalogue are completed where accounts are made" "$(words account add goo)" \
+    "google google_ads google_analytics google_calendar google_cloud google_docs google_drive google_forms google_gemini google_sheets"
+is "... and for connect and app show" "$(words connect slack_) $(words app show slack_)" "slack_bot slack_v2 slack_bot slack_v2"
+is "... and elsewhere those that have an account" "$(words account list sl)" slack
+is "methods are completed, too" "$(words connect github --method '')" "oauth github_app pat"
+is "... one as well with =" "$(words connect github --method=g)" "--method=github_app"
+is "... of an app that there is" "$(words connect frobnicate --method '')" ""
+
 # ---- own apps ----
 
 entry() {
@@ -149,14 +160,15 @@ entry() {
     printf '"request":{"base":"https://api.example","headers":{"X-Key":"{house_key}"}}}}%s}' "${2-}"
 }
 entry intern > "$own/intern.json"
-is "an own app is listed" "$(stepvault app list | grep '^intern')" $'intern\tOurs\tkey\town'
+is "an own app is completed" "$(words connect inter)" "intercom intern"
+is "... listed" "$(stepvault app list | grep '^intern')" $'intern\tOurs\tkey\town'
 has "... shown" "$(stepvault app show intern)" $'key\tproperty\thouse_key (hidden): House key'
 is "... and said to be one" "$(stepvault app show intern --json | jq .app.own)" true
 fails "... and holds accounts to itself" 1 "needs house_key" stepvault account add intern <<< '{"x":"y"}'
 is "... as ours do" "$(stepvault connect intern <<< '{"house_key":"y"}')" intern:default
 entry github > "$own/github.json"
 fails "one of a slug of ours must say that it overrides" 1 'the file says "overrides": true' stepvault app show github
-is "... and the rest goes on" "$(stepvault app list 2> "$scratch/err" | grep -c .)" $(($(find "$apps" -name '*.json' | wc -l) + 1))
+is "... and the rest goes on" "$(stepvault app list 2> "$scratch/err" | grep -c .)" $(($(entries | wc -l) + 1))
 has "... with a note" "$(cat "$scratch/err")" "github.json: the catalogue has an app github"
 entry github ',"overrides":true' > "$own/github.json"
 is "... then it does" "$(stepvault app show github | sed -n 's/^\ttitle\t//p')" Ours

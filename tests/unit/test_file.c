@@ -453,6 +453,54 @@ static void the_key_at_hand_is_the_nearest_one_named(void **state)
     unsetenv("CREDENTIALS_DIRECTORY");
 }
 
+static void settings_are_ours_or_roots_and_nobody_elses_to_write(void **state)
+{
+    CLEANUP(secret_reset) struct secret content = {0};
+    struct failure failure = {.sentence = ""};
+    const char *path = in_scratch("settings");
+    int descriptor = open(path, O_WRONLY | O_CREAT | O_CLOEXEC, 0644);
+
+    (void)state;
+    assert_true(descriptor >= 0 && file_write_all(descriptor, "12345", 5));
+    close(descriptor);
+    assert_int_equal(file_read_settings(path, 5, &failure, &content), STATUS_OK);
+    assert_string_equal(secret_text(&content), "12345");
+    assert_int_equal(file_read_settings(path, 4, &failure, &content), STATUS_TOO_LARGE);
+    assert_int_equal(chmod(path, 0664), 0);
+    assert_int_equal(file_read_settings(path, 5, &failure, &content), STATUS_FOREIGN);
+    assert_int_equal(chmod(path, 0646), 0);
+    assert_int_equal(file_read_settings(path, 5, &failure, &content), STATUS_FOREIGN);
+    assert_int_equal(file_read_settings(scratch, 5, &failure, &content), STATUS_FOREIGN);
+    assert_int_equal(remove(path), 0);
+    assert_int_equal(mkfifo(path, 0600), 0);
+    assert_int_equal(file_read_settings(path, 5, &failure, &content), STATUS_FOREIGN);
+    assert_int_equal(remove(path), 0);
+    assert_int_equal(file_read_settings(path, 5, &failure, &content), STATUS_NOT_FOUND);
+    assert_string_equal(secret_text(&content), "12345");
+}
+
+static void settings_are_where_xdg_has_them(void **state)
+{
+    char path[PATH_MAX];
+    char long_folder[PATH_MAX];
+
+    (void)state;
+    setenv("XDG_CONFIG_HOME", "/etc/xdg", 1);
+    assert_true(file_settings_path("apps", path));
+    assert_string_equal(path, "/etc/xdg/stepvault/apps");
+    setenv("XDG_CONFIG_HOME", "relative", 1);
+    assert_true(file_settings_path("apps", path));
+    assert_string_equal(path, in_scratch(".config/stepvault/apps"));
+    memset(long_folder, '/', sizeof(long_folder));
+    long_folder[PATH_MAX - 1] = '\0';
+    setenv("XDG_CONFIG_HOME", long_folder, 1);
+    assert_false(file_settings_path("apps", path));
+    unsetenv("XDG_CONFIG_HOME");
+    unsetenv("HOME");
+    assert_false(file_settings_path("apps", path));
+    setenv("HOME", scratch, 1);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -472,6 +520,8 @@ int main(void)
         cmocka_unit_test(a_socket_path_that_no_address_holds_is_refused),
         cmocka_unit_test(without_a_private_runtime_folder_there_is_no_agent),
         cmocka_unit_test(the_key_at_hand_is_the_nearest_one_named),
+        cmocka_unit_test(settings_are_ours_or_roots_and_nobody_elses_to_write),
+        cmocka_unit_test(settings_are_where_xdg_has_them),
     };
 
     return cmocka_run_group_tests(tests, scratch_make, scratch_remove);

@@ -4,8 +4,8 @@
 #include "base/cleanup.h"
 #include "base/name.h"
 #include "catalog/pattern.h"
+#include "catalog/placeholder.h"
 #include "catalog/shape.h"
-#include "catalog/template.h"
 
 #include <stdlib.h>
 #include <string.h>
@@ -199,17 +199,18 @@ static enum status check_map(const struct app_method *method, const struct json 
     const char *name;
 
     while (status == STATUS_OK && json_next(map, &iterator, &name, &text))
-        status = check_template(method, map, member, name, template_fault, place);
+        status = check_template(method, map, member, name, placeholder_fault, place);
     return status;
 }
 
 static enum status check_request(const struct app_method *method, const struct place *place)
 {
     const struct json *request = json_member(method->entry, "request");
-    enum status status = check_template(method, request, "request", "base", template_url_fault, place);
+    enum status status = check_template(method, request, "request", "base", placeholder_url_fault, place);
 
     if (status == STATUS_OK)
-        status = check_template(method, request, "request", "connection", template_connection_fault, place);
+        status =
+            check_template(method, request, "request", "connection", placeholder_connection_fault, place);
     if (status == STATUS_OK)
         status = check_map(method, json_member(request, "headers"), "request.headers", place);
     if (status == STATUS_OK)
@@ -228,7 +229,7 @@ static enum status check_test(const struct app_method *method, const struct plac
     if (test == NULL)
         return STATUS_OK;
     if (url != NULL)
-        reason = url[0] == '/' ? template_fault(method, url) : template_url_fault(method, url);
+        reason = url[0] == '/' ? placeholder_fault(method, url) : placeholder_url_fault(method, url);
     if (reason != NULL)
         return fault(place, "test", "url", reason);
     if ((url == NULL || url[0] == '/') &&
@@ -245,7 +246,7 @@ static enum status check_oauth(const struct app_method *method, const struct pla
     enum status status = STATUS_OK;
 
     for (size_t i = 0; status == STATUS_OK && i < sizeof(addresses) / sizeof(addresses[0]); i++)
-        status = check_template(method, method->oauth, "oauth", addresses[i], template_url_fault, place);
+        status = check_template(method, method->oauth, "oauth", addresses[i], placeholder_url_fault, place);
     if (status == STATUS_OK && method->oauth != NULL && json_member(method->oauth, "authorize_url") == NULL &&
         (grants == NULL || is_listed(grants, "authorization_code")))
         return fault(place, "oauth", NULL, "has neither an authorize_url nor grants that need none");

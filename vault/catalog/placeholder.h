@@ -1,19 +1,19 @@
 /* Templates: texts in which `{name}` stands for a property of the account, or for a value that the calling
  * code gives. What is checked here is that each name is known, and that an address can lead nowhere but over
  * https to a host that the entry means. */
-#ifndef STEPVAULT_CATALOG_TEMPLATE_H
-#define STEPVAULT_CATALOG_TEMPLATE_H
+#ifndef STEPVAULT_CATALOG_PLACEHOLDER_H
+#define STEPVAULT_CATALOG_PLACEHOLDER_H
 
 #include "catalog/app.h"
 
 /* What is wrong with `text` as a template of `method`, a part of a sentence; NULL: nothing. Static. */
-const char *template_fault(const struct app_method *method, const char *text);
+const char *placeholder_fault(const struct app_method *method, const char *text);
 
 /* The same for an address: it begins with https://, or with a field whose pattern does, and every field in
  * its host has a pattern or a list of values. */
-const char *template_url_fault(const struct app_method *method, const char *text);
+const char *placeholder_url_fault(const struct app_method *method, const char *text);
 
 /* The same for what a database or ssh is reached by: `postgresql://{user}:{password}@{host}`. */
-const char *template_connection_fault(const struct app_method *method, const char *text);
+const char *placeholder_connection_fault(const struct app_method *method, const char *text);
 
 #endif

@@ -1,5 +1,5 @@
 /* Reading of templates; nothing is filled in here. */
-#include "catalog/template.h"
+#include "catalog/placeholder.h"
 
 #include "base/name.h"
 
@@ -33,7 +33,7 @@ static bool is_of_caller(const struct app_method *method, const char *name, size
     return json_member(json_member(json_member(method->entry, "request"), "caller"), copy) != NULL;
 }
 
-const char *template_fault(const struct app_method *method, const char *text)
+const char *placeholder_fault(const struct app_method *method, const char *text)
 {
     for (const char *at = text; *at != '\0'; at++) {
         size_t length;
@@ -80,10 +80,10 @@ static const char *bytes_fault(const char *text)
     return NULL;
 }
 
-const char *template_url_fault(const struct app_method *method, const char *text)
+const char *placeholder_url_fault(const struct app_method *method, const char *text)
 {
     const struct app_field *field;
-    const char *fault = template_fault(method, text);
+    const char *fault = placeholder_fault(method, text);
 
     if (fault == NULL)
         fault = bytes_fault(text);
@@ -104,10 +104,10 @@ const char *template_url_fault(const struct app_method *method, const char *text
                : "goes on after a field that is an address with something else than /";
 }
 
-const char *template_connection_fault(const struct app_method *method, const char *text)
+const char *placeholder_connection_fault(const struct app_method *method, const char *text)
 {
     static const char *const schemes[] = {"postgresql://", "mysql://", "mongodb+srv://", "ssh://", "sftp://"};
-    const char *fault = template_fault(method, text);
+    const char *fault = placeholder_fault(method, text);
 
     if (fault == NULL)
         fault = bytes_fault(text);
