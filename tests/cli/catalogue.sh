@@ -3,6 +3,7 @@
 # terminal. `tests/lint/catalogue` compares the entries with what was found out about the providers.
 # sanitize: yes
 # limit: 240
+# shellcheck disable=SC2016 # those are for another shell, or jq
 here=$(cd "$(dirname "$0")" && pwd)
 . "$here/fixture.bash"
 apps=$here/../../vault/catalog/apps
