@@ -47,7 +47,7 @@ APPS = $(sort $(wildcard vault/catalog/apps/*.json))
 NOUNS = $(wildcard vault/*.c)
 AGENT = $(wildcard vault/agent/*.c)
 LAUNCH = $(wildcard cli/launch/*.c)
-MANAGE = $(wildcard cli/*.c)
+MANAGE = $(wildcard cli/*.c cli/import/*.c)
 INTERFACE = $(wildcard vault/agent/io.stepvault.Agent.varlink)
 
 # What both programs have: the sentence that a failure is told with, and the reader of .env files.

@@ -190,18 +190,6 @@ static enum status cmd_audit_log(struct invocation *invocation, struct failure *
 
 /* ---- audit verify, checkpoint, key ---- */
 
-static void show_progress(const struct json *parameters, bool last)
-{
-    char line[96];
-
-    if (!isatty(STDERR_FILENO))
-        return;
-    snprintf(line, sizeof(line), "\r%" PRId64 " of %" PRId64 " entries verified%s",
-             json_member_number(parameters, "done", 0), json_member_number(parameters, "total", 0),
-             last ? "\n" : "");
-    (void)!write(STDERR_FILENO, line, strlen(line));
-}
-
 static enum status print_verification(const struct json *parameters, struct failure *failure)
 {
     CLEANUP(output_table_reset) struct output_table table;
@@ -224,18 +212,20 @@ static enum status cmd_audit_verify(struct invocation *invocation, struct failur
     CLEANUP(exchange_reset) struct exchange exchange = {0};
     CLEANUP(exchange_question_reset) struct question question = {0};
     CLEANUP(exchange_answer_reset) struct answer answer = {0};
+    struct output_progress progress = {.what = "entries verified"};
     enum status status = exchange_begin(invocation, failure, &exchange, &question);
 
     question.ask.more = true;
     if (status == STATUS_OK)
         status = exchange_ask(&exchange, &question, failure, &answer);
     while (status == STATUS_OK && answer.continues) {
-        show_progress(answer.parameters, false);
+        output_progress_show(&progress, (uint64_t)json_member_number(answer.parameters, "done", 0),
+                             (uint64_t)json_member_number(answer.parameters, "total", 0));
         status = exchange_next(&exchange, failure, &answer);
     }
+    output_progress_end(&progress);
     if (status != STATUS_OK)
         return status;
-    show_progress(answer.parameters, true);
     if (option_flag(&invocation->options, "json"))
         return output_document(answer.parameters, failure);
     return print_verification(answer.parameters, failure);

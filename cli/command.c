@@ -29,6 +29,7 @@ static const struct {
     {"accounts",         cmd_account_commands},
     {"apps",             cmd_app_commands    },
     {"variables",        cmd_env_commands    },
+    {"variables",        cmd_import_commands },
     {"placing accounts", cmd_bind_commands   },
     {"steps",            cmd_step_commands   },
     {"running a step",   cmd_launch_commands },

@@ -157,6 +157,7 @@ extern const struct command cmd_slot_commands[];
 extern const struct command cmd_account_commands[];
 extern const struct command cmd_app_commands[];
 extern const struct command cmd_env_commands[];
+extern const struct command cmd_import_commands[];
 extern const struct command cmd_bind_commands[];
 extern const struct command cmd_step_commands[];
 extern const struct command cmd_launch_commands[];

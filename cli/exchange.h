@@ -72,6 +72,10 @@ enum status exchange_send(struct exchange *exchange, struct question *question, 
 enum status exchange_ask(struct exchange *exchange, struct question *question, struct failure *failure,
                          struct answer *ret_answer);
 
+/* Calls once more on the connection of an exchange_ask that succeeded. */
+enum status exchange_ask_again(struct exchange *exchange, struct question *question, struct failure *failure,
+                               struct answer *ret_answer);
+
 /* The next reply of a call with `more`. */
 enum status exchange_next(struct exchange *exchange, struct failure *failure, struct answer *ret_answer);
 

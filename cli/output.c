@@ -6,14 +6,18 @@
 #include "base/text.h"
 
 #include <errno.h>
+#include <inttypes.h>
 #include <stdarg.h>
 #include <stdio.h>
 #include <string.h>
+#include <time.h>
 #include <unistd.h>
 
 #define NOTE_MAX 1024
 #define CELL_MAX 512
 #define GAP 2 /* blanks between columns */
+#define PROGRESS_AFTER_MS 1000
+#define PROGRESS_EACH_MS 200
 
 enum status output_write(const void *bytes, size_t size, struct failure *failure)
 {
@@ -59,6 +63,36 @@ void output_note(const char *format, ...)
     size = text_make_plain(line);
     line[size++] = '\n';
     (void)!file_write_all(STDERR_FILENO, line, size);
+}
+
+static int64_t monotonic_ms(void)
+{
+    struct timespec now = {0};
+
+    clock_gettime(CLOCK_MONOTONIC, &now);
+    return (int64_t)now.tv_sec * 1000 + now.tv_nsec / 1000000;
+}
+
+void output_progress_show(struct output_progress *progress, uint64_t done, uint64_t total)
+{
+    int64_t now = monotonic_ms();
+    char line[128];
+
+    if (progress->started == 0)
+        progress->started = now;
+    if (now - progress->started < PROGRESS_AFTER_MS || now - progress->shown < PROGRESS_EACH_MS ||
+        !isatty(STDERR_FILENO))
+        return;
+    progress->shown = now;
+    snprintf(line, sizeof(line), "\r%" PRIu64 " of %" PRIu64 " %s", done, total, progress->what);
+    (void)!write(STDERR_FILENO, line, strlen(line));
+}
+
+void output_progress_end(struct output_progress *progress)
+{
+    if (progress->shown != 0)
+        (void)!write(STDERR_FILENO, "\n", 1);
+    progress->shown = 0;
 }
 
 bool output_append_plain(struct secret *destination, const char *text)

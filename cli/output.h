@@ -10,6 +10,7 @@
 
 #include <stdbool.h>
 #include <stddef.h>
+#include <stdint.h>
 
 /* Writes all of it to stdout. */
 enum status output_write(const void *bytes, size_t size, struct failure *failure);
@@ -20,6 +21,17 @@ enum status output_document(const struct json *value, struct failure *failure);
 
 /* A note for the person on stderr, one line. */
 void output_note(const char *format, ...) __attribute__((format(printf, 1, 2)));
+
+/* How far something is that may take longer than a person waits without a sign. All zero at first. */
+struct output_progress {
+    const char *what; /* "entries verified" */
+    int64_t started;  /* CLOCK_MONOTONIC, milliseconds */
+    int64_t shown;    /* when last; 0: never */
+};
+/* Shows `done` of `total` on a terminal's stderr, from the second second on and a few times in each. */
+void output_progress_show(struct output_progress *progress, uint64_t done, uint64_t total);
+/* Ends the line, if there is one. */
+void output_progress_end(struct output_progress *progress);
 
 /* Appends text that others wrote, with everything in it that could steer a terminal or break a line of cells
  * replaced by `?`. False when memory is out. */

@@ -598,3 +598,12 @@ enum status import_commit(struct import *import, struct vault *vault, const stru
     *ret_counts = import->counts;
     return STATUS_OK;
 }
+
+bool import_list_changes(const struct import *import, struct secret *destination)
+{
+    bool appended = true;
+
+    for (size_t i = 0; appended && i < import->count; i++)
+        appended = secret_append_byte(destination, (uint8_t)outcome_words[import->items[i].outcome][0]);
+    return appended;
+}

@@ -67,6 +67,19 @@ static enum status commit(struct session *session, struct request *request, stru
     return status;
 }
 
+/* Told of a dry run only: who asks for it wants to know of each what the counts say of all. */
+static enum status add_changes(struct request *request)
+{
+    CLEANUP(secret_reset) struct secret changes = {0};
+
+    if (!flag(request, "dry_run"))
+        return STATUS_OK;
+    if (!import_list_changes(stage_import(*request->stage), &changes))
+        return failure_set_no_memory(&request->failure);
+    json_add_text(&request->reply.writer, "changes", secret_text(&changes));
+    return STATUS_OK;
+}
+
 enum status serve_stage_import(struct session *session, struct request *request)
 {
     struct import_counts counts = {0};
@@ -84,6 +97,8 @@ enum status serve_stage_import(struct session *session, struct request *request)
     staged = import_count(stage_import(*request->stage));
     if (flag(request, "commit")) {
         status = commit(session, request, &counts);
+        if (status == STATUS_OK)
+            status = add_changes(request);
         stage_end(request->stage);
     }
     if (status != STATUS_OK)

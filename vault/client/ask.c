@@ -166,7 +166,18 @@ static enum status ask_with_key_file(const struct ask *ask, struct client **clie
     status = file_read_key(ask->key_file, failure, bytes);
     if (status == STATUS_OK && *client == NULL)
         status = client_start_agent(&agent, failure, client);
-    return status == STATUS_OK ? ask_client(ask, *client, &key, failure, ret_reply) : status;
+    if (status == STATUS_OK)
+        status = ask_client(ask, *client, &key, failure, ret_reply);
+    if (status == STATUS_OK)
+        (*client)->keyed = true;
+    return status;
+}
+
+enum status ask_again(const struct ask *ask, struct client *client, struct failure *failure,
+                      struct secret *ret_reply)
+{
+    return client->keyed ? ask_with_key_file(ask, &client, failure, ret_reply)
+                         : ask_client(ask, client, NULL, failure, ret_reply);
 }
 
 /* Asks the agent that listens. `*ret_client` stays NULL where none does and a key file is at hand. */
@@ -193,8 +204,12 @@ enum status ask_agent_on(const struct ask *ask, struct failure *failure, struct 
         status = ask_listening(ask, failure, &client, &reply);
         with_key = status == STATUS_OK && client == NULL;
     }
-    if (client != NULL && status == STATUS_LOCKED)
-        with_key = ask->key_file != NULL && !ask->without_key;
+    /* On a connection of its own: of calls that belong together (StageImport) a refused one spoils the rest. */
+    if (client != NULL && status == STATUS_LOCKED && ask->key_file != NULL && !ask->without_key) {
+        client_freep(&client);
+        status = ask_connect(ask, failure, &client);
+        with_key = status == STATUS_OK;
+    }
     if (with_key)
         status = ask_with_key_file(ask, &client, failure, &reply);
     if (status == STATUS_NO_AGENT && client != NULL)

@@ -24,6 +24,7 @@ struct client {
      * our own programs, never for the host of the library. */
     bool undumpable;
     bool hidden; /* it was done, by this client or before it, and is undone before the next request */
+    bool keyed;  /* for ask.h: what was asked over it was answered for a key file's key only */
 };
 
 /* Connects to the agent's socket (file_socket_path of the canonical `vault`). The socket's folder must be

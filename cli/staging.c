@@ -1,0 +1,186 @@
+/* Rows become members of calls, each call as full as a frame allows. */
+#include "staging.h"
+
+#include "base/cleanup.h"
+#include "base/text.h"
+#include "exchange.h"
+#include "output.h"
+
+#include <inttypes.h>
+#include <string.h>
+
+/* What a frame has room for beside the vault's path, a key and the flags. */
+#define ROWS_MAX (CLIENT_REQUEST_MAX - 40960u)
+/* Text over this goes as base64, because as text it could grow sixfold. */
+#define TEXT_MAX 16384u
+
+struct staging {
+    const struct invocation *invocation;
+    struct plan *plan;
+    const char *path;
+    struct failure *failure;
+    struct exchange exchange;
+    struct answer answer; /* of the last call */
+    struct secret rows;   /* of the call that is being filled: array elements with commas between them */
+    enum plan_kind kind;  /* of all of them */
+    bool asked;           /* there is a connection */
+    size_t staged;
+    struct output_progress progress;
+};
+
+static void staging_reset(struct staging *staging)
+{
+    exchange_reset(&staging->exchange);
+    exchange_answer_reset(&staging->answer);
+    secret_reset(&staging->rows);
+    output_progress_end(&staging->progress);
+}
+
+static void write_variable(const struct staging *staging, const struct plan_row *row,
+                           struct json_writer *writer)
+{
+    const struct plan_value *value = &row->value;
+
+    json_add_text(writer, "path", staging->path);
+    json_add_text(writer, "name", row->name);
+    if (value->size <= TEXT_MAX && text_is_utf8(value->bytes, value->size))
+        json_add_bytes(writer, "value", value->bytes, value->size);
+    else
+        json_add_base64(writer, "value_base64", value->bytes, value->size);
+}
+
+static void write_account(const struct plan_row *row, struct json_writer *writer)
+{
+    json_add_text(writer, "app", row->app);
+    json_add_text(writer, "label", row->label);
+    json_open_object(writer, "properties");
+    for (size_t i = 0; i < row->property_count; i++)
+        json_add_bytes(writer, row->properties[i].name, row->properties[i].bytes, row->properties[i].size);
+    json_close_object(writer);
+}
+
+/* Makes the call of the rows so far. */
+static enum status send_rows(struct staging *staging, bool commit)
+{
+    CLEANUP(exchange_question_reset) struct question question = {0};
+    struct exchange *exchange = &staging->exchange;
+    enum status status;
+
+    exchange_question(&question, "StageImport");
+    exchange_add_members(&question, staging->invocation);
+    if (staging->rows.size > 0) {
+        if (!secret_append_byte(&staging->rows, ']'))
+            return failure_set_no_memory(staging->failure);
+        json_add_raw(&question.writer, staging->kind == PLAN_VARIABLE ? "variables" : "accounts",
+                     staging->rows.bytes, staging->rows.size);
+    }
+    if (commit)
+        json_add_boolean(&question.writer, "commit", true);
+    status = staging->asked ? exchange_ask_again(exchange, &question, staging->failure, &staging->answer)
+                            : exchange_ask(exchange, &question, staging->failure, &staging->answer);
+    staging->asked = true;
+    secret_clear(&staging->rows);
+    return status;
+}
+
+static enum status add_row(struct staging *staging, const struct plan_row *row)
+{
+    CLEANUP(secret_reset) struct secret text = {0};
+    struct json_writer writer;
+    enum status status = STATUS_OK;
+
+    json_writer_start(&writer, &text);
+    json_open_object(&writer, NULL);
+    if (row->kind == PLAN_VARIABLE)
+        write_variable(staging, row, &writer);
+    else
+        write_account(row, &writer);
+    json_close_object(&writer);
+    if (writer.failed)
+        return failure_set(staging->failure, STATUS_INVALID,
+                           "%s cannot be sent: it holds what is not UTF-8 text, or memory is out", row->name);
+    if (text.size > ROWS_MAX)
+        return failure_set(staging->failure, STATUS_TOO_LARGE,
+                           "the properties of %s are larger than one call to the agent", row->name);
+    if (staging->rows.size > 0 && (row->kind != staging->kind || staging->rows.size + text.size > ROWS_MAX))
+        status = send_rows(staging, false);
+    if (status != STATUS_OK)
+        return status;
+    staging->kind = row->kind;
+    if (!secret_append_byte(&staging->rows, staging->rows.size > 0 ? ',' : '[') ||
+        !secret_append(&staging->rows, text.bytes, text.size))
+        return failure_set_no_memory(staging->failure);
+    staging->staged++;
+    return STATUS_OK;
+}
+
+static enum status add_rows(struct staging *staging, enum plan_kind kind, size_t total)
+{
+    enum status status = STATUS_OK;
+
+    for (size_t i = 0; status == STATUS_OK && i < staging->plan->count; i++) {
+        if (staging->plan->rows[i].kind != kind)
+            continue;
+        status = add_row(staging, &staging->plan->rows[i]);
+        if (staging->staged % 256 == 0)
+            output_progress_show(&staging->progress, staging->staged, total);
+    }
+    return status;
+}
+
+/* The changes of a dry run are one letter for each, in the order in which they were sent. */
+static enum status take_changes(struct staging *staging)
+{
+    static const enum plan_kind order[] = {PLAN_VARIABLE, PLAN_ACCOUNT};
+    const char *changes = json_member_text(staging->answer.parameters, "changes");
+    size_t at = 0;
+
+    if (changes == NULL || strlen(changes) != staging->staged)
+        return failure_set(staging->failure, STATUS_PROTOCOL,
+                           "the agent does not say what the import would change");
+    for (size_t k = 0; k < sizeof(order) / sizeof(order[0]); k++) {
+        for (size_t i = 0; i < staging->plan->count; i++) {
+            if (staging->plan->rows[i].kind == order[k])
+                staging->plan->rows[i].change = changes[at++];
+        }
+    }
+    return STATUS_OK;
+}
+
+static size_t count_of(const struct staging *staging, const char *name)
+{
+    int64_t number = json_member_number(staging->answer.parameters, name, 0);
+
+    return number > 0 ? (size_t)number : 0;
+}
+
+enum status staging_send(const struct invocation *invocation, struct plan *plan, const char *path,
+                         struct failure *failure, struct staging_counts *ret_counts)
+{
+    CLEANUP(staging_reset)
+    struct staging staging = {
+        .invocation = invocation,
+        .plan = plan,
+        .path = path,
+        .failure = failure,
+        .progress = {.what = "entries sent"},
+    };
+    size_t total = plan_count(plan, PLAN_VARIABLE) + plan_count(plan, PLAN_ACCOUNT);
+    enum status status =
+        exchange_start(invocation, option_text(&invocation->options, "key-file"), failure, &staging.exchange);
+
+    if (status == STATUS_OK)
+        status = add_rows(&staging, PLAN_VARIABLE, total);
+    if (status == STATUS_OK)
+        status = add_rows(&staging, PLAN_ACCOUNT, total);
+    if (status == STATUS_OK)
+        status = send_rows(&staging, true);
+    if (status == STATUS_OK && option_flag(&invocation->options, "dry-run"))
+        status = take_changes(&staging);
+    if (status != STATUS_OK)
+        return status;
+    *ret_counts = (struct staging_counts){.added = count_of(&staging, "added"),
+                                          .replaced = count_of(&staging, "replaced"),
+                                          .unchanged = count_of(&staging, "unchanged")};
+    return STATUS_OK;
+}
