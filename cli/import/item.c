@@ -2,6 +2,7 @@
 #include "import/item.h"
 
 #include "base/name.h"
+#include "catalog/catalog.h"
 
 #include <stdio.h>
 #include <string.h>
@@ -155,17 +156,45 @@ static bool domain_of(const char *url, char destination[APP_SIZE])
     return make_slug(word, destination, APP_SIZE);
 }
 
-static bool find_app(const struct item *item, char destination[APP_SIZE])
+/* The name that one domain of all addresses gives; false if there is no such. */
+static bool find_domain(const struct item *item, char destination[APP_SIZE])
 {
-    char first[APP_SIZE], other[APP_SIZE];
-    bool same = item->url_count > 0 && domain_of(item->urls[0], first);
+    char other[APP_SIZE];
+    bool same = item->url_count > 0 && domain_of(item->urls[0], destination);
 
     for (size_t i = 1; same && i < item->url_count; i++)
-        same = domain_of(item->urls[i], other) && strcmp(first, other) == 0;
-    if (!same)
-        return make_slug(item->title, destination, APP_SIZE);
-    memcpy(destination, first, APP_SIZE);
-    return true;
+        same = domain_of(item->urls[i], other) && strcmp(destination, other) == 0;
+    return same;
+}
+
+/* Turns another name of an app into its own. True if the catalogue has the app. */
+static bool is_known(char slug[APP_SIZE])
+{
+    struct failure failure;
+    char own[APP_SIZE];
+
+    if (catalog_slug(slug, &failure, own) == STATUS_OK)
+        memcpy(slug, own, APP_SIZE);
+    for (const struct catalog_entry *entry = catalog_entries; entry->slug != NULL; entry++) {
+        if (strcmp(entry->slug, slug) == 0)
+            return true;
+    }
+    return false;
+}
+
+static bool find_app(const struct item *item, char destination[APP_SIZE])
+{
+    char title[APP_SIZE];
+    bool domain = find_domain(item, destination);
+    bool titled = make_slug(item->title, title, APP_SIZE);
+
+    if (domain && (is_known(destination) || !titled || !is_known(title)))
+        return true;
+    if (titled) {
+        is_known(title);
+        memcpy(destination, title, APP_SIZE);
+    }
+    return titled;
 }
 
 /* ---- variables ---- */

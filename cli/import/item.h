@@ -5,10 +5,10 @@
  * of its note where it has no hidden field. Several hidden fields: refused, because which one is meant cannot
  * be told. Any other title makes an account, if there is a hidden field: its app is the name of its address's
  * domain (`github` of https://gist.github.com/x) where all addresses give the same one, else the title in
- * lower case with `_` for what is neither letter nor digit; its label is the user's name, else the title,
- * with
- * `-` for what a label cannot hold; its properties are all fields (lower case, `_`), `url`, `url_2` ... and
- * `notes`. */
+ * lower case with `_` for what is neither letter nor digit; but where the title is an app of the catalogue
+ * and the domain is not, it is that app. Its label is the user's name, else the title, with `-` for what a
+ * label cannot hold; its properties are all fields (lower case, `_`), `url`, `url_2` ... and `notes`.
+ */
 #ifndef STEPVAULT_IMPORT_ITEM_H
 #define STEPVAULT_IMPORT_ITEM_H
 

@@ -281,7 +281,7 @@ static void read_record(const struct csv *csv, const struct columns *columns, st
 
 bool source_is_1password_csv(const struct source_text *text)
 {
-    CLEANUP(csv_reset) struct csv csv;
+    CLEANUP(csv_reset) struct csv csv = {.count = 0};
     struct failure failure;
     bool found = false, title = false, password = false;
 
@@ -298,7 +298,7 @@ bool source_is_1password_csv(const struct source_text *text)
 enum status source_read_1password_csv(const struct source_text *text, struct plan *plan,
                                       struct failure *failure)
 {
-    CLEANUP(csv_reset) struct csv csv;
+    CLEANUP(csv_reset) struct csv csv = {.count = 0};
     struct columns columns = {.count = 0};
     bool found = false;
     enum status status;
