@@ -67,7 +67,9 @@ static enum status send_rows(struct staging *staging, bool commit)
     enum status status;
 
     exchange_question(&question, "StageImport");
-    exchange_add_members(&question, staging->invocation);
+    status = exchange_add_members(&question, staging->invocation, staging->failure);
+    if (status != STATUS_OK)
+        return status;
     if (staging->rows.size > 0) {
         if (!secret_append_byte(&staging->rows, ']'))
             return failure_set_no_memory(staging->failure);
