@@ -1,11 +1,11 @@
-/* Staging, deciding, putting, and the leaves that say what was imported. */
+/* Staging, deciding and putting. */
 #include "import.h"
 
 #include "account.h"
 #include "base/cleanup.h"
 #include "binding.h"
+#include "import_interior.h"
 #include "interior.h"
-#include "log.h"
 #include "placement.h"
 
 #include <endian.h>
@@ -14,23 +14,7 @@
 #include <string.h>
 
 #define CHUNK_SIZE (1u << 20)
-#define LOAD_COUNT 1000u      /* new ones, from which on they are loaded as many */
-#define LEAF_NAMES_MAX 48000u /* bytes of names in one leaf; the rest of a leaf fits beside them */
-#define GROUP_OVERHEAD 64u    /* of JSON around the names of one path */
-#define ACCOUNT_OVERHEAD 96u  /* of JSON and an id around one account */
-
-enum outcome { ADDED, REPLACED, UNCHANGED, OUTCOME_COUNT };
-static const char *const outcome_words[OUTCOME_COUNT] = {"added", "replaced", "unchanged"};
-
-struct import_item {
-    enum record_kind kind;
-    enum outcome outcome;
-    const char *where; /* the path, or the app */
-    const char *name;
-    uint32_t group;            /* the number of the first item of its path */
-    uint8_t id[STORE_ID_SIZE]; /* that its record has, or will have */
-    struct record_sealed sealed;
-};
+#define LOAD_COUNT 1000u /* new ones, from which on they are loaded as many */
 
 /* Items by one of their look-ups, which are as good as random: open addressing. */
 struct table {
@@ -38,12 +22,6 @@ struct table {
     uint32_t *numbers; /* of an item, plus 1; 0: a free place */
     size_t capacity;
     size_t count;
-};
-
-/* An order of the items. */
-struct rank {
-    uint64_t key;
-    struct import_item *item;
 };
 
 /* What an import holds is carved from these, and stays where it is. */
@@ -62,9 +40,9 @@ struct import {
     struct table names; /* each of them once */
     struct table paths; /* the first item of each */
     struct chunk *chunks;
-    struct secret body;      /* of the item being sealed */
-    struct rank *named;      /* of import_commit: variables before accounts, by path */
-    struct rank *identified; /* and by id, as the table of records takes them best */
+    struct secret body;             /* of the item being sealed */
+    struct import_rank *named;      /* of import_commit: variables before accounts, by path */
+    struct import_rank *identified; /* and by id, as the table of records takes them best */
     struct import_counts counts;
 };
 
@@ -261,7 +239,7 @@ enum status import_stage_account(struct import *import, struct vault *vault, con
 
 static int compare_ranks(const void *left, const void *right)
 {
-    const struct rank *a = left, *b = right;
+    const struct import_rank *a = left, *b = right;
 
     return (a->key > b->key) - (a->key < b->key);
 }
@@ -282,13 +260,13 @@ static uint64_t rank_by_id(const struct import *import, const struct import_item
     return be64toh(key);
 }
 
-static struct rank *rank_items(const struct import *import,
-                               uint64_t (*key)(const struct import *, const struct import_item *))
+static struct import_rank *rank_items(const struct import *import,
+                                      uint64_t (*key)(const struct import *, const struct import_item *))
 {
-    struct rank *ranks = calloc(import->count + 1, sizeof *ranks);
+    struct import_rank *ranks = calloc(import->count + 1, sizeof *ranks);
 
     for (size_t i = 0; ranks != NULL && i < import->count; i++)
-        ranks[i] = (struct rank){.key = key(import, &import->items[i]), .item = &import->items[i]};
+        ranks[i] = (struct import_rank){.key = key(import, &import->items[i]), .item = &import->items[i]};
     if (ranks != NULL)
         qsort(ranks, import->count, sizeof *ranks, compare_ranks);
     return ranks;
@@ -361,7 +339,7 @@ static enum status decide(struct vault *vault, struct import_item *item, struct 
         status = account_merge(vault, &previous, &staged, failure, &draft, &differs);
     if (status != STATUS_OK)
         return status;
-    item->outcome = differs ? REPLACED : UNCHANGED;
+    item->outcome = differs ? IMPORT_REPLACED : IMPORT_UNCHANGED;
     memcpy(item->id, previous.id, sizeof item->id);
     return STATUS_OK;
 }
@@ -378,15 +356,15 @@ static enum status refuse_other_value(const struct import_item *item, struct fai
 static enum status decide_all(struct import *import, struct vault *vault, bool replace,
                               struct failure *failure)
 {
-    size_t *const counts[OUTCOME_COUNT] = {&import->counts.added, &import->counts.replaced,
-                                           &import->counts.unchanged};
+    size_t *const counts[IMPORT_OUTCOMES] = {&import->counts.added, &import->counts.replaced,
+                                             &import->counts.unchanged};
 
     for (size_t i = 0; i < import->count; i++) {
         struct import_item *item = import->named[i].item;
         enum status status = decide(vault, item, failure);
         if (status != STATUS_OK)
             return status;
-        if (item->outcome == REPLACED && !replace)
+        if (item->outcome == IMPORT_REPLACED && !replace)
             return refuse_other_value(item, failure);
         ++*counts[item->outcome];
     }
@@ -402,7 +380,7 @@ static enum status use_paths(struct import *import, struct vault *vault, struct 
 
     for (size_t i = 0; status == STATUS_OK && i < import->count; i++) {
         const struct import_item *item = import->named[i].item;
-        if (item->kind != RECORD_VARIABLE || item->outcome == UNCHANGED || item->where == last)
+        if (item->kind != RECORD_VARIABLE || item->outcome == IMPORT_UNCHANGED || item->where == last)
             continue;
         last = item->where;
         status = placement_use(vault, item->where, failure);
@@ -445,7 +423,7 @@ static enum status put_new(struct import *import, struct vault *vault, struct fa
 
     for (size_t i = 0; status == STATUS_OK && i < import->count; i++) {
         const struct import_item *item = import->identified[i].item;
-        if (item->outcome == ADDED)
+        if (item->outcome == IMPORT_ADDED)
             status = record_put(vault, &item->sealed, failure);
     }
     return status;
@@ -458,7 +436,7 @@ static enum status put_all(struct import *import, struct vault *vault, struct fa
     enum status status = use_paths(import, vault, failure);
 
     for (size_t i = 0; status == STATUS_OK && i < import->count && import->counts.replaced > 0; i++)
-        if (import->named[i].item->outcome == REPLACED)
+        if (import->named[i].item->outcome == IMPORT_REPLACED)
             status = replace(vault, import->named[i].item, failure);
     if (status == STATUS_OK && many)
         status = store_load_begin(vault->store, import->counts.added > vault->state.count, failure);
@@ -471,115 +449,6 @@ static enum status put_all(struct import *import, struct vault *vault, struct fa
     return status;
 }
 
-/* ---- its leaves ---- */
-
-/* The names of one path, in lists by what became of them. */
-static void write_path(const struct rank *ranks, size_t count, struct json_writer *writer)
-{
-    json_open_object(writer, NULL);
-    json_add_text(writer, "path", ranks[0].item->where);
-    for (enum outcome outcome = ADDED; outcome < OUTCOME_COUNT; outcome++) {
-        bool open = false;
-        for (size_t i = 0; i < count; i++) {
-            if (ranks[i].item->outcome != outcome)
-                continue;
-            if (!open)
-                json_open_array(writer, outcome_words[outcome]);
-            open = true;
-            json_add_text(writer, NULL, ranks[i].item->name);
-        }
-        if (open)
-            json_close_array(writer);
-    }
-    json_close_object(writer);
-}
-
-static void write_variables(const struct rank *ranks, size_t count, struct json_writer *writer)
-{
-    size_t end;
-
-    json_open_array(writer, "imported");
-    for (size_t start = 0; start < count; start = end) {
-        for (end = start + 1; end < count && ranks[end].item->group == ranks[start].item->group;)
-            end++;
-        write_path(ranks + start, end - start, writer);
-    }
-    json_close_array(writer);
-}
-
-static void write_accounts(const struct rank *ranks, size_t count, struct json_writer *writer)
-{
-    json_open_array(writer, "accounts");
-    for (size_t i = 0; i < count; i++) {
-        const struct import_item *item = ranks[i].item;
-        json_open_object(writer, NULL);
-        json_add_hex(writer, "id", item->id, sizeof item->id);
-        json_add_text(writer, "app", item->where);
-        json_add_text(writer, "label", item->name);
-        json_add_text(writer, "change", outcome_words[item->outcome]);
-        json_close_object(writer);
-    }
-    json_close_array(writer);
-}
-
-/* How many of the items, which are of one kind from the first on, have room in one leaf. */
-static size_t leaf_room(const struct rank *ranks, size_t count)
-{
-    size_t bytes = 0, room = 0;
-
-    for (; room < count && ranks[room].item->kind == ranks[0].item->kind; room++) {
-        const struct import_item *item = ranks[room].item;
-        bytes += strlen(item->name) + 3;
-        if (item->kind == RECORD_ACCOUNT)
-            bytes += strlen(item->where) + ACCOUNT_OVERHEAD;
-        else if (room == 0 || item->group != ranks[room - 1].item->group)
-            bytes += strlen(item->where) + GROUP_OVERHEAD;
-        if (bytes > LEAF_NAMES_MAX)
-            break;
-    }
-    return room;
-}
-
-static enum status append_leaf(const struct import *import, struct vault *vault, size_t start, size_t count,
-                               size_t part, bool dry_run, struct leaf *leaf, struct failure *failure)
-{
-    CLEANUP(secret_reset) struct secret object = {0};
-    struct json_writer writer;
-
-    json_writer_start(&writer, &object);
-    json_open_object(&writer, NULL);
-    json_add_number(&writer, "part", part);
-    if (dry_run)
-        json_add_boolean(&writer, "dry_run", true);
-    json_add_number(&writer, "added", import->counts.added);
-    json_add_number(&writer, "replaced", import->counts.replaced);
-    json_add_number(&writer, "unchanged", import->counts.unchanged);
-    if (count > 0 && import->named[start].item->kind == RECORD_ACCOUNT)
-        write_accounts(import->named + start, count, &writer);
-    else
-        write_variables(import->named + start, count, &writer);
-    json_close_object(&writer);
-    secret_clear(&leaf->details);
-    if (writer.failed || !secret_append(&leaf->details, object.bytes + 1, object.size - 2))
-        return failure_set_no_memory(failure);
-    leaf->granted = true;
-    return log_append(vault, leaf, failure);
-}
-
-static enum status append_leaves(const struct import *import, struct vault *vault, bool dry_run,
-                                 struct leaf *leaf, struct failure *failure)
-{
-    enum status status = STATUS_OK;
-    size_t start = 0, part = 0;
-
-    do {
-        size_t count = leaf_room(import->named + start, import->count - start);
-        status = append_leaf(import, vault, start, count, ++part, dry_run, leaf, failure);
-        start += count;
-    } while (status == STATUS_OK && start < import->count);
-    return status;
-}
-
 enum status import_commit(struct import *import, struct vault *vault, const struct import_options *options,
                           struct leaf *leaf, struct failure *failure, struct import_counts *ret_counts)
 {
@@ -589,7 +458,8 @@ enum status import_commit(struct import *import, struct vault *vault, const stru
     if (status == STATUS_OK && !options->dry_run)
         status = put_all(import, vault, failure);
     if (status == STATUS_OK)
-        status = append_leaves(import, vault, options->dry_run, leaf, failure);
+        status = import_append_leaves(import->named, import->count, &import->counts, vault, options->dry_run,
+                                      leaf, failure);
     if (status != STATUS_OK) {
         leaf->granted = false;
         secret_reset(&leaf->details);
@@ -604,6 +474,7 @@ bool import_list_changes(const struct import *import, struct secret *destination
     bool appended = true;
 
     for (size_t i = 0; appended && i < import->count; i++)
-        appended = secret_append_byte(destination, (uint8_t)outcome_words[import->items[i].outcome][0]);
+        appended =
+            secret_append_byte(destination, (uint8_t)import_outcome_words[import->items[i].outcome][0]);
     return appended;
 }

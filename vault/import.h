@@ -44,8 +44,8 @@ size_t import_bytes(const struct import *import);
 enum status import_commit(struct import *import, struct vault *vault, const struct import_options *options,
                           struct leaf *leaf, struct failure *failure, struct import_counts *ret_counts);
 
-/* After import_commit: a letter for each, in the order of staging: `a` added, `r` replaced, `u` unchanged. Appends;
- * false when memory is out. */
+/* After import_commit: a letter for each, in the order of staging: `a` added, `r` replaced, `u` unchanged.
+ * Appends; false when memory is out. */
 bool import_list_changes(const struct import *import, struct secret *destination);
 
 #endif

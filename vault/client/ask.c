@@ -204,7 +204,8 @@ enum status ask_agent_on(const struct ask *ask, struct failure *failure, struct 
         status = ask_listening(ask, failure, &client, &reply);
         with_key = status == STATUS_OK && client == NULL;
     }
-    /* On a connection of its own: of calls that belong together (StageImport) a refused one spoils the rest. */
+    /* On a connection of its own: of calls that belong together (StageImport) a refused one spoils the rest.
+     */
     if (client != NULL && status == STATUS_LOCKED && ask->key_file != NULL && !ask->without_key) {
         client_freep(&client);
         status = ask_connect(ask, failure, &client);
