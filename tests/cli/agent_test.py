@@ -24,21 +24,28 @@ CALLS = {
     "Status": {}, "ListSlots": {}, "AddSlot": {"new_slot": machine_slot(OTHER_KEY, 2)}, "RemoveSlot": {"slot": slot_id(2)},
     "ReplacePassphrase": {"new_slot": {**PASSPHRASE_SLOT, "id": slot_id(4)}},
     "AddAccount": {"app": "slack", "properties": {"token": "xoxb"}}, "ListAccounts": {}, "ShowAccount": {"account": "slack"},
-    "SetAccount": {"account": "slack", "properties": {"more": "1"}}, "RenameAccount": {"account": "slack", "label": "work"},
+    "SetAccount": {"account": "slack", "properties": {"more": "1"}},
+    "AnnotateAccount": {"account": "slack", "note": "a note"}, "ListAccountRevisions": {"account": "slack"},
+    "RestoreAccount": {"account": "slack"}, "ForgetAccount": {"account": "slack"}, "RenameAccount": {"account": "slack", "label": "work"},
     "Bind": {"path": "billing/notify", "account": "slack"}, "Unbind": {"path": "billing/notify", "alias": "slack"},
     "RemoveAccount": {"account": "slack"}, "SetVariable": {"path": "/", "name": "TOKEN", "value": "t"},
+    "AnnotateVariable": {"path": "/", "name": "TOKEN", "note": "a note"},
     "GetVariable": {"path": "/", "name": "TOKEN"}, "ListVariables": {}, "UnsetVariable": {"path": "/", "name": "TOKEN"},
+    "ListVariableRevisions": {"path": "/"}, "RestoreVariable": {"path": "/", "name": "TOKEN"}, "ForgetVariable": {"path": "/", "name": "TOKEN"},
     "BlockVariable": {"path": "billing", "name": "TOKEN"},
     "StageImport": {"variables": [{"path": "billing", "name": "IMPORTED", "value": "1"}], "replace": True, "commit": True},
     "AddStep": {"path": "billing/notify"}, "ListSteps": {}, "ShowStep": {"path": "billing/notify"}, "ListNames": {"kind": "path"},
     "Project": {"step": "billing/notify"},
+    "AnnotateStep": {"path": "billing/notify", "note": "a note"}, "MoveStep": {"path": "billing/notify", "to": "moved", "dry_run": True},
     "RemoveStep": {"path": "billing/notify", "force": True}, "ReadLog": {}, "VerifyLog": {}, "Checkpoint": {}, "LogKey": {},
 }
 FRESH = {"AddSlot", "RemoveSlot", "ReplacePassphrase"}
 MANY = {"ReadLog", "VerifyLog"}
 ANYTIME = {"Status", "ListSlots"}
 LOGGED = {"AddSlot", "RemoveSlot", "ReplacePassphrase", "AddAccount", "SetAccount", "RenameAccount", "RemoveAccount", "SetVariable",
-          "GetVariable", "UnsetVariable", "BlockVariable", "StageImport", "Bind", "Unbind", "AddStep", "RemoveStep", "Project", "Checkpoint"}
+          "GetVariable", "UnsetVariable", "BlockVariable", "StageImport", "Bind", "Unbind", "AddStep", "RemoveStep", "Project", "Checkpoint",
+          "AnnotateAccount", "RestoreAccount", "ForgetAccount", "AnnotateVariable", "RestoreVariable", "ForgetVariable", "AnnotateStep",
+          "MoveStep"}
 
 
 # As systemd does: the descriptor becomes 3, then the agent.

@@ -269,6 +269,8 @@ def make_vault(folder):
     if made.status != 0:
         raise RuntimeError(made.err)
     run(folder, "stepvault", "env", "set", "FIXED", "--at", "load", text=CANARY + "-fixed")
+    for value in ("first", "second"):
+        run(folder, "stepvault", "env", "set", "KEPT", "--at", "moving/below", text=value)
     for app in range(7):
         run(folder, "stepvault", "account", "add", f"app{app}", text='{"token":"%s-start"}' % CANARY)
         run(folder, "stepvault", "bind", "accounts", f"app{app}")
@@ -343,6 +345,35 @@ def is_bound(folder):
     return done.status == 0 and "app1" in done.out
 
 
+def history(folder):
+    """The states of KEPT's values, in order."""
+    listed = keyed(folder, "env", "history", "KEPT", "--at", "moving/below", "--json")
+    return [revision["state"] for revision in json.loads(listed.out)["revisions"]] if listed.status == 0 else None
+
+
+def is_unset(folder):
+    states = history(folder)
+    if states not in (["replaced", "current"], ["replaced", "unset"]):
+        raise ValueError(f"the history is {states}")
+    return states[-1] == "unset"
+
+
+def is_restored(folder):
+    value = keyed(folder, "env", "get", "KEPT", "--at", "moving/below").out
+    if (value, len(history(folder) or [])) not in (("second", 2), ("first", 3)):
+        raise ValueError(f"the value is {value}, the history {history(folder)}")
+    return value == "first"
+
+
+def is_moved(folder):
+    there = [place for place in ("moving", "moved") if
+             keyed(folder, "env", "get", "KEPT", "--at", place + "/below").out == "second" and
+             keyed(folder, "env", "get", "KEPT", "--at", place + "/below", "--revision", "1").out == "first"]
+    if len(there) != 1:
+        raise ValueError(f"it is at {there}")
+    return there == ["moved"]
+
+
 def projected(folder):
     return any(leaf.get("claimed", {}).get("reason") == "injected" for leaf in leaves(folder))
 
@@ -361,6 +392,9 @@ SESSION = ('stepvault unlock --key-file $STEPVAULT_KEY_FILE; stepvault env set O
 COMMANDS = [
     Command("init", "stepvault init --key-file $STEPVAULT_KEY_FILE --no-recovery; s=$?; stepvault lock; exit $s", None, vault=False),
     Command("env set", "exec stepvault env set NEW --at load <<< value", lambda folder: has_value(folder, "NEW", "value")),
+    Command("env unset", "exec stepvault env unset KEPT --at moving/below", is_unset),
+    Command("env restore", "exec stepvault env restore KEPT --at moving/below", is_restored),
+    Command("step move", "exec stepvault step move moving moved", is_moved),
     Command("bind", "exec stepvault bind fresh app1", is_bound),
     Command("run", "exec stepvault run load --reason injected -- printenv FIXED", projected),
     Command("env get", "exec stepvault env get FIXED --at load", None),

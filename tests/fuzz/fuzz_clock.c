@@ -74,11 +74,15 @@ static void try_text(const char *text)
     started = true;
     if (text_to_duration(text, &seconds)) {
         expect(clock_parse(text, NOW, &ms) && ms == (seconds * 1000 < NOW ? NOW - seconds * 1000 : 0));
+        expect(clock_parse_ahead(text, NOW, &ms) && ms == NOW + seconds * 1000);
+        expect(!clock_parse_date(text, &ms));
         return;
     }
     fits = regexec(&compiled, text, 9, part, 0) == 0 && reference(text, part, &expected);
     expect(clock_parse(text, NOW, &ms) == fits);
     expect(!fits || ms == (uint64_t)expected);
+    expect(clock_parse_ahead(text, NOW, &ms) == fits && (!fits || ms == (uint64_t)expected));
+    expect(clock_parse_date(text, &ms) == fits && (!fits || ms == (uint64_t)expected));
 }
 
 static void try_number(uint64_t ms)

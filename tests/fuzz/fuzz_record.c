@@ -3,6 +3,8 @@
  * and walking it ends where they do. */
 #include "../../vault/record.c"
 
+#include "past.h"
+
 int LLVMFuzzerTestOneInput(const uint8_t *bytes, size_t size);
 
 struct field {
@@ -71,6 +73,24 @@ static void check_walk(const struct record *record, const uint8_t *bytes, const 
     (void)record_number(record, "created");
 }
 
+/* Old values are walked to their end, whatever stands between them. */
+static void check_past(const struct record *record)
+{
+    CLEANUP(secret_reset) struct secret text = {0};
+    struct past_owner owner = {.kind = record->kind, .where = record->where, .subject = record->name};
+    struct json_writer writer;
+    struct failure failure;
+    uint64_t number = 0;
+
+    json_writer_start(&writer, &text);
+    json_open_array(&writer, NULL);
+    past_write(record, record, record->where, record->name, &writer);
+    json_close_array(&writer);
+    if (past_choose(record, &owner, 0, &failure, &number) == STATUS_OK)
+        expect(past_choose(record, &owner, number, &failure, &number) == STATUS_OK || number == 0);
+    (void)past_current(record);
+}
+
 static struct vault *the_vault(void)
 {
     static struct vault vault;
@@ -131,6 +151,7 @@ static void try_plain(const uint8_t *plain, size_t size)
     if (!good)
         return;
     check_walk(&record, plain + 4, fields, count);
+    check_past(&record);
     record_reset(&record);
     /* The same document under another name. */
     row.name[0] ^= 1;

@@ -83,6 +83,20 @@ static void every_promised_form_is_read(void **state)
     assert_true(read == 0);
 }
 
+static void durations_count_backwards_or_ahead_or_are_no_dates(void **state)
+{
+    uint64_t read = 1;
+
+    (void)state;
+    assert_true(clock_parse_ahead("90d", NOW, &read));
+    assert_true(read == NOW + UINT64_C(7776000000));
+    assert_true(clock_parse_ahead("2026-11-22T09:31:00.123Z", 5, &read));
+    assert_true(read == NOW);
+    assert_true(clock_parse_date("2026-11-22", &read));
+    assert_true(read == UINT64_C(1795305600000));
+    assert_false(clock_parse_date("90d", &read) || clock_parse_ahead("-7d", NOW, &read));
+}
+
 static void other_forms_are_refused(void **state)
 {
     static const char *const cases[] = {"",
@@ -142,6 +156,7 @@ int main(void)
         cmocka_unit_test(dates_agree_with_the_c_library_for_every_day),
         cmocka_unit_test(every_promised_form_is_read),
         cmocka_unit_test(other_forms_are_refused),
+        cmocka_unit_test(durations_count_backwards_or_ahead_or_are_no_dates),
         cmocka_unit_test(clocks_go_forward),
     };
 

@@ -378,6 +378,37 @@ static void a_rolled_back_turn_keeps_no_old_value(void **state)
     assert_int_equal(world_verify(), STATUS_OK);
 }
 
+static void a_look_at_a_path_opens_no_old_value(void **state)
+{
+    CLEANUP(records_reset) struct records placed = {0};
+    CLEANUP(records_reset) struct records pasts = {0};
+
+    (void)state;
+    assert_int_equal(world_set("x", "A", "1"), STATUS_OK);
+    assert_int_equal(world_set("x", "A", "2"), STATUS_OK);
+    assert_int_equal(record_list_placed(world.vault, "x", &world.failure, &placed), STATUS_OK);
+    assert_int_equal(placed.count, 2);
+    for (size_t i = 0; i < placed.count; i++)
+        assert_true(placed.items[i].kind == RECORD_PATH || placed.items[i].kind == RECORD_VARIABLE);
+    assert_int_equal(record_list_past(world.vault, "x", &world.failure, &pasts), STATUS_OK);
+    assert_int_equal(pasts.count, 1);
+    assert_int_equal(pasts.items[0].kind, RECORD_PAST_VARIABLE);
+}
+
+static void the_same_value_again_keeps_the_expiry(void **state)
+{
+    const struct remark remark = {.has_expiry = true, .expires_ms = UINT64_C(4102444800000)};
+
+    (void)state;
+    assert_int_equal(set_with("x", "A", "1", remark), STATUS_OK);
+    assert_int_equal(world_set("x", "A", "1"), STATUS_OK);
+    world_begin("list");
+    assert_int_equal(
+        world_end(variable_list(world.vault, "x", &(struct remark_filter){0}, &world.failure, &world.writer)),
+        STATUS_OK);
+    assert_non_null(strstr(secret_text(&world.reply), "\"expires\":\"2100-01-01"));
+}
+
 static void a_new_value_keeps_the_note_and_drops_the_expiry(void **state)
 {
     struct remark remark = {
@@ -480,6 +511,8 @@ int main(void)
         TEST(an_account_is_not_restored_against_its_bindings),
         TEST(an_account_over_the_bound_leaves_no_revision),
         TEST(a_rolled_back_turn_keeps_no_old_value),
+        TEST(a_look_at_a_path_opens_no_old_value),
+        TEST(the_same_value_again_keeps_the_expiry),
         TEST(a_new_value_keeps_the_note_and_drops_the_expiry),
         TEST(a_block_and_a_missing_name_have_no_expiry),
         TEST(remarks_have_a_form),
