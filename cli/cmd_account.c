@@ -301,7 +301,7 @@ const struct command cmd_account_commands[] = {
         .name = "account", .subcommand = "add", .run = cmd_account_add, .method = "AddAccount",
         .members = account_add_members, .options = account_add_options, .least = 1, .most = 1,
         .arguments = {"APP"},
-        .usage = "APP [--method M] [--label LABEL] [--note TEXT] [--expires DATE]",
+        .usage = "APP [--method M] [--label LABEL] [--note TEXT] [--expires DATE] [--json]",
         .summary = "add an account of an app",
         .help = "Reads its properties, such as an access token, from stdin as a JSON object of strings; on a terminal "
                 "asks for them one by one. `app show` lists them; those of an app that it does not know may be any. "
@@ -311,7 +311,7 @@ const struct command cmd_account_commands[] = {
         .name = "connect", .run = cmd_connect, .method = "AddAccount",
         .members = account_add_members, .options = account_add_options, .least = 1, .most = 1,
         .arguments = {"APP"},
-        .usage = "APP [--method M] [--label LABEL] [--note TEXT] [--expires DATE]",
+        .usage = "APP [--method M] [--label LABEL] [--note TEXT] [--expires DATE] [--json]",
         .summary = "connect an account of an app",
         .help = "As `account add`; the way in that will fetch by a browser what an app gives in no other way. Until "
                 "then such a method is refused, and says how to add its token by hand.",

@@ -239,6 +239,8 @@ static enum status cmd_audit_checkpoint(struct invocation *invocation, struct fa
 
     if (status != STATUS_OK)
         return status;
+    if (option_flag(&invocation->options, "json"))
+        return output_document(answer.parameters, failure);
     note = json_member_text(answer.parameters, "note");
     if (note == NULL)
         return failure_set(failure, STATUS_PROTOCOL, "the agent's reply has no checkpoint");
@@ -256,6 +258,8 @@ static enum status cmd_audit_key(struct invocation *invocation, struct failure *
 
     if (status != STATUS_OK)
         return status;
+    if (option_flag(&invocation->options, "json"))
+        return output_document(answer.parameters, failure);
     key = json_member_text(answer.parameters, "key");
     if (key == NULL)
         return failure_set(failure, STATUS_PROTOCOL, "the agent's reply has no key");
@@ -307,14 +311,16 @@ const struct command cmd_audit_commands[] = {
     },
     {
         .name = "audit", .subcommand = "checkpoint", .run = cmd_audit_checkpoint, .method = "Checkpoint",
-        .usage = "",
+        .options = command_json_options,
+        .usage = "[--json]",
         .summary = "print the signed head of the log",
         .help = "Prints the head as a signed note (C2SP tlog-checkpoint). Keep it elsewhere: whoever has it can tell "
                 "later that the log was not rewritten since.",
     },
     {
         .name = "audit", .subcommand = "key", .run = cmd_audit_key, .method = "LogKey",
-        .usage = "",
+        .options = command_json_options,
+        .usage = "[--json]",
         .summary = "print the key that verifies it",
         .help = "Prints the verifier key of the log's signatures (C2SP signed-note).",
     },

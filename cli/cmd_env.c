@@ -71,7 +71,10 @@ static enum status cmd_env_get(struct invocation *invocation, struct failure *fa
     CLEANUP(exchange_answer_reset) struct answer answer = {0};
     enum status status = exchange_command(invocation, failure, &answer);
 
-    return status == STATUS_OK ? print_value(answer.parameters, failure) : status;
+    if (status != STATUS_OK)
+        return status;
+    return option_flag(&invocation->options, "json") ? output_document(answer.parameters, failure)
+                                                     : print_value(answer.parameters, failure);
 }
 
 static enum status print_variables(const struct json *variables, struct failure *failure)
@@ -157,6 +160,7 @@ static const struct option_rule env_set_options[] = {OPTION_AT,   OPTION_RAW,   
                                                      OPTION_NOTE, OPTION_EXPIRES, {0}};
 static const struct option_rule env_at_options[] = {OPTION_AT, {0}};
 static const struct option_rule env_old_options[] = {OPTION_AT, OPTION_REVISION, {0}};
+static const struct option_rule env_get_options[] = {OPTION_AT, OPTION_REVISION, OPTION_JSON, {0}};
 static const struct option_rule env_history_options[] = {OPTION_AT, OPTION_JSON, {0}};
 static const struct option_rule env_restore_options[] = {OPTION_AT, OPTION_REVISION, OPTION_DANGEROUS, {0}};
 static const struct option_rule env_annotate_options[] = {OPTION_AT, OPTION_NOTE, OPTION_EXPIRES, {0}};
@@ -219,12 +223,12 @@ const struct command cmd_env_commands[] = {
     },
     {
         .name = "env", .subcommand = "get", .run = cmd_env_get, .method = "GetVariable",
-        .members = env_old_members, .options = env_old_options, .least = 1, .most = 1,
+        .members = env_old_members, .options = env_get_options, .least = 1, .most = 1,
         .arguments = {"NAME"},
-        .usage = "NAME [--at PATH] [--revision N]",
+        .usage = "NAME [--at PATH] [--revision N] [--json]",
         .summary = "print one",
         .help = "Prints the exact bytes of the variable placed exactly at the path, and a newline only on a terminal; "
-                "with --revision those it had before.",
+                "with --revision those it had before. With --json `value`, or `value_base64` where it is no UTF-8 text.",
     },
     {
         .name = "env", .subcommand = "list", .run = cmd_env_list, .method = "ListVariables",

@@ -8,8 +8,9 @@
 
 #define WIDTH 79
 #define INDENT 4
-#define SUBJECT_COLUMN 20
-#define SUMMARY_COLUMN (2 + sizeof("stepvault") + SUBJECT_COLUMN)
+#define SUBJECT_COLUMN 14
+#define WORDS_COLUMN 20
+#define SUMMARY_COLUMN (2 + sizeof("stepvault") + WORDS_COLUMN)
 #define OPTION_COLUMN_MAX 28 /* a longer option has its text in the next line */
 #define HEAD_MAX 64
 
@@ -126,29 +127,40 @@ static bool append_group(struct secret *page, const char *name)
     for (const struct command *command = command_next(&walk); fits && command != NULL;
          command = command_next(&walk)) {
         if (strcmp(command->name, name) == 0)
-            fits = secret_append_format(page, "  stepvault %-*s", SUBJECT_COLUMN,
-                                        command_words(command, words)) &&
-                   append_folded(page, command->summary, SUMMARY_COLUMN, SUMMARY_COLUMN);
+            fits =
+                secret_append_format(page, "  stepvault %-*s", WORDS_COLUMN, command_words(command, words)) &&
+                append_folded(page, command->summary, SUMMARY_COLUMN, SUMMARY_COLUMN);
     }
     return fits && secret_append_format(page, "\nMore: stepvault help %s SUBCOMMAND\n", name);
 }
 
-/* `init, unlock` and `env set|get|list`: what the overview says of one subject. `*line` is where the last
- * line of the names begins; a blank lets them be folded where it is full. */
-static bool append_names(struct secret *names, const struct command *command, const struct command *previous,
-                         size_t *line)
+/* `env set | get | list`: a command with all its subcommands that stand under the subject. */
+static bool append_name(struct secret *names, const char *subject, const struct command *first)
 {
-    bool same = previous != NULL && strcmp(previous->name, command->name) == 0;
+    struct command_walk walk = {0};
+    const char *before = " ";
+    bool fits = secret_append_format(names, "%s%s", names->size > 0 ? ", " : "", first->name);
 
-    if (same) {
-        bool full = names->size - *line + strlen(command->subcommand) + 2 > WIDTH - SUBJECT_COLUMN;
-        if (full)
-            *line = names->size + 2;
-        return secret_append_format(names, full ? "| %s" : "|%s", command->subcommand);
+    for (const struct command *command = command_next(&walk); fits && command != NULL;
+         command = command_next(&walk)) {
+        if (command->subcommand == NULL || strcmp(command->name, first->name) != 0 ||
+            strcmp(walk.subject, subject) != 0)
+            continue;
+        fits = secret_append_format(names, "%s%s", before, command->subcommand);
+        before = " | ";
     }
-    return secret_append_format(names, "%s%s%s%s", previous != NULL ? ", " : "", command->name,
-                                command->subcommand != NULL ? " " : "",
-                                command->subcommand != NULL ? command->subcommand : "");
+    return fits;
+}
+
+/* The row before which no row of its subject has its name. */
+static bool is_first(const struct command *command, const char *subject)
+{
+    struct command_walk walk = {0};
+    const struct command *other = command_next(&walk);
+
+    while (other != NULL && (strcmp(other->name, command->name) != 0 || strcmp(walk.subject, subject) != 0))
+        other = command_next(&walk);
+    return other == command;
 }
 
 static bool append_subjects(struct secret *page)
@@ -160,13 +172,10 @@ static bool append_subjects(struct secret *page)
 
     while (fits && command != NULL) {
         const char *subject = walk.subject;
-        const struct command *previous = NULL;
-        size_t line = 0;
 
         secret_clear(&names);
-        for (; fits && command != NULL && strcmp(walk.subject, subject) == 0;
-             previous = command, command = command_next(&walk))
-            fits = append_names(&names, command, previous, &line);
+        for (; fits && command != NULL && strcmp(walk.subject, subject) == 0; command = command_next(&walk))
+            fits = !is_first(command, subject) || append_name(&names, subject, command);
         fits = fits && secret_append_format(page, "  %-*s", SUBJECT_COLUMN - 2, subject) &&
                append_folded(page, secret_text(&names), SUBJECT_COLUMN, SUBJECT_COLUMN);
     }
@@ -180,7 +189,7 @@ static bool append_overview(struct secret *page)
                               "\n"
                               "  stepvault COMMAND [OPTION...] [ARGUMENT...]\n"
                               "\n") &&
-           append_subjects(page) && secret_append_text(page, "\nOptions of every command:\n") &&
+           append_subjects(page) && secret_append_byte(page, '\n') &&
            append_options(page, command_common_options) &&
            secret_append_text(page, "More: stepvault help COMMAND, stepvault(1) and stepvault(7).\n");
 }

@@ -22,21 +22,21 @@ static const struct {
     const char *subject;
     const struct command *rows;
 } groups[] = {
-    {"the vault",        cmd_init_commands   },
-    {"the vault",        cmd_unlock_commands },
-    {"the vault",        cmd_status_commands },
-    {"ways to unlock",   cmd_slot_commands   },
-    {"accounts",         cmd_account_commands},
-    {"apps",             cmd_app_commands    },
-    {"variables",        cmd_env_commands    },
-    {"variables",        cmd_import_commands },
-    {"placing accounts", cmd_bind_commands   },
-    {"steps",            cmd_step_commands   },
-    {"running a step",   cmd_launch_commands },
-    {"running a step",   cmd_inject_commands },
-    {"access log",       cmd_audit_commands  },
-    {"programs, help",   cmd_call_commands   },
-    {"programs, help",   cmd_help_commands   },
+    {"the vault",  cmd_init_commands   },
+    {"the vault",  cmd_unlock_commands },
+    {"the vault",  cmd_status_commands },
+    {"unlocking",  cmd_slot_commands   },
+    {"accounts",   cmd_account_commands},
+    {"apps",       cmd_app_commands    },
+    {"variables",  cmd_env_commands    },
+    {"variables",  cmd_import_commands },
+    {"bindings",   cmd_bind_commands   },
+    {"steps",      cmd_step_commands   },
+    {"running",    cmd_launch_commands },
+    {"running",    cmd_inject_commands },
+    {"access log", cmd_audit_commands  },
+    {"more",       cmd_call_commands   },
+    {"more",       cmd_help_commands   },
 };
 
 const struct command *command_next(struct command_walk *walk)

@@ -4,10 +4,12 @@
 
 #include "base/cleanup.h"
 #include "base/text.h"
+#include "value.h"
 
 #include <errno.h>
 #include <fcntl.h>
 #include <limits.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -85,6 +87,31 @@ static const char *spell_out(const char *word)
     return word;
 }
 
+/* The value is not quoted: it may be a secret. */
+static enum status check_choice(const struct option_rule *rule, const char *text, struct failure *failure)
+{
+    char word_shown[NAME_SHOWN_MAX + 1];
+    char nearest_word[NAME_SHOWN_MAX + 1] = "";
+    struct option_nearest nearest = {.wanted = text};
+    size_t position = 0;
+    size_t length;
+    const char *word;
+
+    while (value_next_choice(rule->value, &position, &word, &length)) {
+        if (strlen(text) == length && memcmp(text, word, length) == 0)
+            return STATUS_OK;
+        snprintf(word_shown, sizeof(word_shown), "%.*s", (int)length, word);
+        nearest.name = NULL;
+        option_consider(&nearest, word_shown);
+        if (nearest.name != NULL)
+            memcpy(nearest_word, word_shown, sizeof(nearest_word));
+    }
+    if (nearest_word[0] != '\0')
+        return failure_set(failure, STATUS_USAGE, "--%s is one of %s; did you mean %s?", rule->name,
+                           rule->value, nearest_word);
+    return failure_set(failure, STATUS_USAGE, "--%s is one of %s", rule->name, rule->value);
+}
+
 /* Takes the option at argv[*position] and leaves *position at its last word. */
 static enum status take_option(const struct option_rule *rule, size_t count, char *const argv[],
                                size_t *position, struct failure *failure, struct option_values *values)
@@ -99,6 +126,12 @@ static enum status take_option(const struct option_rule *rule, size_t count, cha
         if (*position + 1 == count)
             return failure_set(failure, STATUS_USAGE, "--%s wants %s after it", rule->name, rule->value);
         text = argv[++*position];
+    }
+    if (rule->value != NULL && value_kind_of(rule->value) == VALUE_CHOICE) {
+        enum status status = check_choice(rule, text, failure);
+
+        if (status != STATUS_OK)
+            return status;
     }
     if (!rule->repeatable && rule->value != NULL && option_text(values, rule->name) != NULL)
         return failure_set(failure, STATUS_USAGE, "--%s is given twice", rule->name);

@@ -149,6 +149,16 @@ void output_table_add_list(struct output_table *table, const struct json *texts)
     output_table_add(table, secret_text(&cell));
 }
 
+/* Columns on a terminal, but for characters that are wider or narrower than one. */
+static size_t width_of(const char *cell)
+{
+    size_t width = 0;
+
+    for (; *cell != '\0'; cell++)
+        width += ((unsigned char)*cell & 0xc0) != 0x80;
+    return width;
+}
+
 static void measure(const struct output_table *table, size_t widths[OUTPUT_COLUMNS_MAX])
 {
     const char *cell = secret_text(&table->text);
@@ -156,15 +166,15 @@ static void measure(const struct output_table *table, size_t widths[OUTPUT_COLUM
     for (size_t i = 0; i < table->columns; i++)
         widths[i] = table->headings != NULL ? strlen(table->headings[i]) : 0;
     for (size_t i = 0; i < table->cells; i++, cell += strlen(cell) + 1) {
-        if (strlen(cell) > widths[i % table->columns])
-            widths[i % table->columns] = strlen(cell);
+        if (width_of(cell) > widths[i % table->columns])
+            widths[i % table->columns] = width_of(cell);
     }
 }
 
 /* A row's last cell gets no blanks after it. */
 static bool append_cell(struct secret *lines, const char *cell, size_t width, bool last)
 {
-    size_t length = strlen(cell);
+    size_t length = width_of(cell);
 
     if (last)
         return secret_append_format(lines, "%s\n", cell);

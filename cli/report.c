@@ -6,12 +6,26 @@
 #include <stdio.h>
 #include <unistd.h>
 
+/* Every status but OK has a row: advice, or NULL where there is none to give, and why. */
 static const char *const hints[STATUS_COUNT] = {
+    [STATUS_FAILED] = NULL, /* the sentence has the system's own words */
+    [STATUS_NO_MEMORY] = "see how much memory a process may have and lock: ulimit -a",
     [STATUS_USAGE] = "see: stepvault help",
+    [STATUS_INVALID] = NULL,   /* the sentence states the rule */
+    [STATUS_TOO_LARGE] = NULL, /* the sentence states the limit */
+    [STATUS_REFUSED] = NULL,   /* the sentence names the option that allows it, where there is one */
+    [STATUS_DENIED] = "only the user whose agent it is may ask",
     [STATUS_LOCKED] = "unlock it with: stepvault unlock",
     [STATUS_KEY_REQUIRED] = "run it on a terminal, or name a key with --key-file or --passphrase-fd",
+    [STATUS_WRONG_KEY] = "if it is lost, see what else opens it with: stepvault slot list",
+    [STATUS_NOT_FOUND] = NULL, /* the sentence says where it is, or what is near it */
+    [STATUS_EXISTS] = NULL,    /* the sentence names what is there and what replaces it */
+    [STATUS_AMBIGUOUS] = NULL, /* the sentence lists the choices */
+    [STATUS_IN_USE] = NULL,    /* the sentence lists what uses it */
     [STATUS_NO_VAULT] = "make one with: stepvault init",
+    [STATUS_FOREIGN] = "nothing of it was used; look at its owner and mode with: ls -l",
     [STATUS_CORRUPT] = "keep the file as it is, and look further with: stepvault audit verify",
+    [STATUS_FORMAT] = "use the version of stepvault that wrote it, or a newer one",
     [STATUS_BUSY] = "wait until it ends, or end it with: stepvault lock",
     [STATUS_LOG_UNWRITABLE] = "free some space or make the folder writable, then try again",
     [STATUS_OTHER_VAULT] = "set STEPVAULT_VAULT to the vault that is meant, or unset STEPVAULT_SOCKET",

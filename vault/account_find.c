@@ -41,21 +41,35 @@ static enum status ambiguous(const char *app, const struct records *accounts, st
     return failure_set(failure, STATUS_AMBIGUOUS, "%s has %zu accounts: %s", app, accounts->count, choices);
 }
 
-/* No account of the app `name`; or, of the app `app`, none labelled `name`. */
-static enum status missing(struct vault *vault, enum names_sort sort, const char *app, const char *name,
-                           struct failure *failure)
+static enum status missing_app(struct vault *vault, const char *app, struct failure *failure)
 {
     char near[NAMES_NEAR_SIZE];
-    const char *whose = app != NULL ? app : "of";
-    const char *between = app != NULL ? ":" : " ";
 
-    enum status status = names_near(vault, sort, app, name, failure, near);
+    enum status status = names_near(vault, NAMES_APP, NULL, app, failure, near);
+    if (status != STATUS_OK)
+        return status;
+    return failure_set(failure, STATUS_NOT_FOUND, "there is no account of %s%s%s%s", app,
+                       near[0] != '\0' ? "; did you mean " : "", near, near[0] != '\0' ? "?" : "");
+}
+
+/* An app of which there is no account at all was misspelt itself. */
+static enum status missing_label(struct vault *vault, const char *app, const char *label,
+                                 struct failure *failure)
+{
+    char near[NAMES_NEAR_SIZE];
+    char near_app[NAMES_NEAR_SIZE] = "";
+
+    enum status status = names_near(vault, NAMES_LABEL, app, label, failure, near);
+    if (status == STATUS_OK && near[0] == '\0')
+        status = names_near(vault, NAMES_APP, NULL, app, failure, near_app);
     if (status != STATUS_OK)
         return status;
     if (near[0] != '\0')
-        return failure_set(failure, STATUS_NOT_FOUND, "there is no account %s%s%s; did you mean %s%s%s?",
-                           whose, between, name, app != NULL ? app : "", app != NULL ? ":" : "", near);
-    return failure_set(failure, STATUS_NOT_FOUND, "there is no account %s%s%s", whose, between, name);
+        return failure_set(failure, STATUS_NOT_FOUND, "there is no account %s:%s; did you mean %s:%s?", app,
+                           label, app, near);
+    return failure_set(failure, STATUS_NOT_FOUND, "there is no account %s:%s%s%s%s", app, label,
+                       near_app[0] != '\0' ? "; did you mean " : "", near_app,
+                       near_app[0] != '\0' ? "?" : "");
 }
 
 static enum status resolve_app(struct vault *vault, const char *app, struct failure *failure,
@@ -69,7 +83,7 @@ static enum status resolve_app(struct vault *vault, const char *app, struct fail
     if (status != STATUS_OK)
         return status;
     if (accounts.count == 0)
-        return missing(vault, NAMES_APP, NULL, app, failure);
+        return missing_app(vault, app, failure);
     if (accounts.count > 1)
         return ambiguous(app, &accounts, failure);
     *ret_record = accounts.items[0];
@@ -95,7 +109,7 @@ static enum status resolve_label(struct vault *vault, const char *account, const
     if (status == STATUS_OK)
         status = record_find(vault, RECORD_ACCOUNT, app, colon + 1, failure, ret_record, &found);
     if (status == STATUS_OK && !found)
-        status = missing(vault, NAMES_LABEL, app, colon + 1, failure);
+        status = missing_label(vault, app, colon + 1, failure);
     return status;
 }
 

@@ -5,8 +5,12 @@
 #include "base/text.h"
 #include "launch/quote.h"
 
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+
+#define NEAR_ENOUGH 2u
+#define OPTION_SHOWN_MAX 40
 
 struct option {
     const char *name;
@@ -152,6 +156,29 @@ static const struct option *option_find(enum arguments_command command, const ch
     return NULL;
 }
 
+static enum status option_unknown(const struct parser *parser, const char *word, size_t length,
+                                  struct failure *failure)
+{
+    char name[OPTION_SHOWN_MAX + 1];
+    const char *nearest = NULL;
+    unsigned best = NEAR_ENOUGH + 1;
+
+    snprintf(name, sizeof(name), "%.*s", (int)(length < sizeof(name) ? length : sizeof(name) - 1), word);
+    for (size_t i = 0; i < sizeof(options) / sizeof(options[0]); i++) {
+        unsigned distance = text_distance(name, options[i].name, NEAR_ENOUGH);
+
+        if ((options[i].commands & parser->command) != 0 && distance < best && options[i].name[1] == '-') {
+            best = distance;
+            nearest = options[i].name;
+        }
+    }
+    if (nearest != NULL && name[0] == '-' && name[1] == '-')
+        return failure_set(failure, STATUS_USAGE, "%s does not know the option %s; did you mean %s?",
+                           command_name(parser->command), name, nearest);
+    return failure_set(failure, STATUS_USAGE, "%s does not know the option %s", command_name(parser->command),
+                       name);
+}
+
 /* What follows `=` may be a value typed in the wrong place: it is not repeated. */
 static enum status option_read(struct parser *parser, struct failure *failure)
 {
@@ -162,8 +189,7 @@ static enum status option_read(struct parser *parser, struct failure *failure)
     const char *value = equals != NULL ? equals + 1 : NULL;
 
     if (option == NULL)
-        return failure_set(failure, STATUS_USAGE, "%s does not know the option %.*s",
-                           command_name(parser->command), (int)length, word);
+        return option_unknown(parser, word, length, failure);
     if (!option->takes_value && value != NULL)
         return failure_set(failure, STATUS_USAGE, "%s takes no value", option->name);
     if (option->takes_value && value == NULL) {

@@ -120,6 +120,29 @@ static void every_value_of_an_option_has_a_name_that_says_what_it_is(void **stat
     }
 }
 
+static bool begins_with(const char *text, const char *beginning)
+{
+    return text != NULL && strncmp(text, beginning, strlen(beginning)) == 0;
+}
+
+static void what_prints_an_answer_can_print_it_as_json(void **state)
+{
+    static const char *const answers[] = {"List",   "Show",   "Get",        "Read",
+                                          "Status", "Verify", "Checkpoint", "LogKey"};
+
+    (void)state;
+    struct command_walk walk = {0};
+    for (const struct command *command = command_next(&walk); command != NULL;
+         command = command_next(&walk)) {
+        for (size_t i = 0; i < sizeof(answers) / sizeof(answers[0]); i++) {
+            if (begins_with(command->method, answers[i]) && !has_option(command->options, "json"))
+                FAIL_ROW(command, "prints what %s answers, and has no --json", command->method);
+        }
+        if (has_option(command->options, "json") && strstr(command->usage, "--json") == NULL)
+            FAIL_ROW(command, "its usage does not say --json");
+    }
+}
+
 static void choices_are_walked_word_by_word(void **state)
 {
     const char *word = NULL;
@@ -227,6 +250,7 @@ int main(void)
         cmocka_unit_test(no_option_is_declared_twice_or_hides_a_common_one),
         cmocka_unit_test(every_argument_has_a_name_that_says_what_it_is),
         cmocka_unit_test(every_value_of_an_option_has_a_name_that_says_what_it_is),
+        cmocka_unit_test(what_prints_an_answer_can_print_it_as_json),
         cmocka_unit_test(choices_are_walked_word_by_word),
         cmocka_unit_test(every_help_fits_a_screen),
         cmocka_unit_test(an_unknown_command_is_met_with_the_nearest),

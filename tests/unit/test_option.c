@@ -16,7 +16,8 @@ static const struct option_rule rules[] = {
     {"raw",        NULL, false, "as is"},
     {"fd","N", false, "where"},
     {"count", "N", false, "how many"},
-    {0   },
+    {"form",    "granted|refused", true, "which"},
+    {0  },
 };
 static const struct option_rule common[] = {
     {"help", NULL, false, "help"},
@@ -141,6 +142,20 @@ static void values_are_wanted_or_not(void **state)
     assert_wrong(WORDS(WORD("--at"), WORD("a"), WORD("--at=b")), "--at is given twice");
 }
 
+static void a_choice_is_one_of_its_words(void **state)
+{
+    struct failure failure;
+    CLEANUP(option_values_reset) struct option_values values = {0};
+    char *const *argv = WORDS(WORD("--form"), WORD("refused"), WORD("--form=granted"));
+
+    (void)state;
+    assert_int_equal(parse(argv, &failure, &values), STATUS_OK);
+    assert_wrong(WORDS(WORD("--form=grantde")), "--form is one of granted|refused; did you mean granted?");
+    assert_wrong(WORDS(WORD("--form"), WORD("s3cret")), "--form is one of granted|refused");
+    assert_wrong(WORDS(WORD("--form"), WORD("")), "--form is one of granted|refused");
+    assert_wrong(WORDS(WORD("--form"), WORD("granted|refused")), "--form is one of granted|refused");
+}
+
 static void numbers_and_descriptors_are_checked(void **state)
 {
     struct failure failure = {.sentence = ""};
@@ -200,6 +215,7 @@ int main(void)
         cmocka_unit_test(a_letter_stands_for_its_word_where_the_command_has_it),
         cmocka_unit_test(a_wrong_option_is_named_with_the_nearest_one),
         cmocka_unit_test(values_are_wanted_or_not),
+        cmocka_unit_test(a_choice_is_one_of_its_words),
         cmocka_unit_test(numbers_and_descriptors_are_checked),
         cmocka_unit_test(a_closed_descriptor_is_refused),
         cmocka_unit_test(a_short_word_is_near_to_nothing),
