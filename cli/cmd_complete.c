@@ -47,8 +47,11 @@ static bool is_option(const char *word)
 static const struct option_rule *find_rule(const struct typed *typed, const char *word)
 {
     const struct command *command = typed->invocation.command;
+    const char *whole = option_spell_out(word);
 
-    return option_find(command != NULL ? command->options : NULL, command_common_options, word);
+    return is_option(whole)
+               ? option_find(command != NULL ? command->options : NULL, command_common_options, whole)
+               : NULL;
 }
 
 static void take_word(struct typed *typed, char *word)
@@ -79,7 +82,7 @@ static void read_words(struct typed *typed, char *const words[], size_t count)
             typed->separated = true;
         } else if (typed->separated || words[i][0] != '-') {
             take_word(typed, words[i]);
-        } else if (is_option(words[i]) && (rule = find_rule(typed, words[i])) != NULL) {
+        } else if ((rule = find_rule(typed, words[i])) != NULL) {
             text = strchr(words[i], '=');
             text = text != NULL ? text + 1 : NULL;
             if (rule->value != NULL && text == NULL && i + 1 == count)

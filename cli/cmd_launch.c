@@ -100,11 +100,12 @@ enum status cmd_launch(struct invocation *invocation, struct failure *failure)
 static const struct option_rule run_options[] = {
     {"deliver",                                   "env|auths|credentials", true, "How accounts come; default env; repeatable."},
     {"env-file",                                       "FILE|-", true, "A .env file; later ones win; repeatable."},
-    {"allow-dangerous-name",                                           NULL, false, "Lets LD_PRELOAD, PATH, ... pass from there."},
-    {"pristine",NULL, false, "Inherits PATH, HOME, USER and the like alone."},
-    {"keep", "NAME", true, "Keeps an inherited name that the vault knows."},
-    {"reason",                      "TEXT", false, "Stands in the log, as a claim."},
-    {0                                     },
+    {"dialect",                                           "strict|node|python|shell|docker", false, "How --env-file is read."},
+    {"allow-dangerous-name",NULL, false, "Lets LD_PRELOAD, PATH, ... pass from there."},
+    {"pristine", NULL, false, "Inherits PATH, HOME, USER and the like alone."},
+    {"keep",                                   "NAME", true, "Keeps an inherited name that the vault knows."},
+    {"reason",                                      "TEXT", false, "Stands in the log, as a claim."},
+    {0                                          },
 };
 static const struct option_rule export_options[] = {
     {"format", "auths|json|dotenv|shell|docker|nul", false,
@@ -126,9 +127,9 @@ const struct command cmd_launch_commands[] = {
                 "$STEPVAULT_AUTHS, with --deliver credentials (alone: the variables, too) as files of "
                 "$CREDENTIALS_DIRECTORY. What the vault knows and this step does not get is taken out of the inherited "
                 "environment. What --env-file says comes on top; a value stepvault://APP[:LABEL]/PROPERTY or "
-                "stepvault://env/NAME in it stands for what the step gets. Logged before CMD starts.\n"
+                "stepvault://env/NAME in it stands for what the step gets. It is logged first.\n"
                 "\n"
-                "Exits as CMD does; 125 if stepvault fails, 126 if CMD cannot be executed, 127 if it is not found.",
+                "Exits as CMD does; 125 if stepvault fails, 126 if CMD cannot run, 127 if there is none.",
     },
     {
         .name = "export", .run = cmd_launch, .options = export_options,

@@ -71,8 +71,7 @@ static enum status unknown_option(const struct option_rule *rules, const struct 
     return failure_set(failure, STATUS_USAGE, "there is no option --%s here", name);
 }
 
-/* The few letters that people know from elsewhere, for the options that stand behind them. */
-static const char *spell_out(const char *word)
+const char *option_spell_out(const char *word)
 {
     static const char *const letters[][2] = {
         {"-h", "--help"    },
@@ -162,7 +161,7 @@ enum status option_parse(const struct option_rule *rules, const struct option_ru
             options_end = true;
             continue;
         }
-        word = spell_out(word);
+        word = option_spell_out(word);
         rule = strncmp(word, "--", 2) == 0 ? option_find(rules, common, word) : NULL;
         if (rule == NULL)
             return unknown_option(rules, common, argv[i], failure);

@@ -41,6 +41,9 @@ void option_values_reset(struct option_values *values);
 const struct option_rule *option_find(const struct option_rule *rules, const struct option_rule *common,
                                       const char *word);
 
+/* `--help` of `-h`, and so for the few letters that people know from elsewhere; any other word as it is. */
+const char *option_spell_out(const char *word);
+
 /* The value of an option, NULL if it was not given. */
 const char *option_text(const struct option_values *values, const char *name);
 bool option_flag(const struct option_values *values, const char *name);

@@ -59,6 +59,13 @@ is "so said" "$err" "stepvault: no variable FROBNICATION is placed at billing, o
 
 # ---- help ----
 
+# What the launcher takes is what help and completion say.
+taken() { sed -n "s/^    {\"--\([a-z-]*\)\",.*\(ARGUMENTS_$1\).*/--\1/p" "$here/../../cli/launch/arguments.c" | sort; }
+for command in run export; do
+    is "help of $command has every option that it takes" \
+        "$(stepvault __complete -- "$command" -- | tail -n +2 | cut -f 1 | grep -v version | sort)" "$(taken "${command^^}")"
+done
+
 is "help of everything fits a screen" "$(stepvault help | awk 'length > 79 || NR > 24' | wc -l)" 0
 is "on a terminal, too" "$(on_terminal help | awk 'length > 79 || NR > 24' | wc -l)" 0
 

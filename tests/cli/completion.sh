@@ -43,6 +43,8 @@ is "properties are those of the account" "$(words account set slack:me@example.c
 is "choices are those of the option" "$(words audit log --outcome '')" "granted refused"
 is "with its equals sign in front" "$(words audit log --outcome=g)" "--outcome=granted"
 is "slots are named by their kinds" "$(words slot remove p)" "passphrase"
+is "apps to add come from the catalogue" "$(words connect slack)" "$(stepvault app list | cut -f 1 | grep ^slack | paste -sd ' ')"
+is "an option of one letter has its value, too" "$(stepvault __complete -- inject -o x)" ":files"
 is "a file is the shell's" "$(stepvault __complete -- unlock --key-file x)" ":files"
 is "behind run's -- stands a command" "$(stepvault __complete -- run billing -- x)" ":command"
 is "which is said before" "$(words run billing '')" "--"

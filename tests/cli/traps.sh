@@ -85,6 +85,11 @@ lacks "trap 6: nor is that of the command line, as a name or a descriptor" "$sho
 lacks "trap 6: nor its content" "$shown" "$key"
 lacks "trap 6: nor the vault" "$shown" "vault.db"
 has "trap 6: while what the step was to get is there" "$shown" "TOKEN=$CANARY"
+mkdir "$scratch/credentials"
+cp "$scratch/key" "$scratch/credentials/stepvault.key"
+shown=$(CREDENTIALS_DIRECTORY=$scratch/credentials stepvault run s -- bash -c handed_on)
+lacks "trap 6: nor the folder in which systemd gave it" "$shown" "$scratch/credentials"
+has "trap 6: which opened the vault" "$shown" "TOKEN=$CANARY"
 unlock --for 1h
 lacks "trap 6: with an agent, no descriptor of it is" "$(stepvault run s -- bash -c handed_on)" "socket:"
 
@@ -207,7 +212,7 @@ echo "# 40 writes: $((small / 1000)) ms, then $((large / 1000)) ms"
 # ---- 15 ----
 
 # What an installation puts into folders that it shares with others is called by our name.
-installed=$(make -C "$root" -n install DESTDIR=/d PREFIX=/p 2> /dev/null | sed 's|\$\?{unit##\*/}|stepvault.unit|g' | grep -o '/d/p/\(bin\|lib\|libexec\|include\|share\)[^ ;|)]*' | sort -u)
+installed=$(make -C "$root" -n install DESTDIR=/d PREFIX=/p 2> /dev/null | sed -E 's/\$(\{unit##\*\/\}|unit)/stepvault.unit/g' | grep -o '/d/p/\(bin\|lib\|libexec\|include\|share\)[^ ;|)]*' | sort -u)
 has "trap 15: the list of what is installed" "$installed" /d/p/bin/stepvault
 is "trap 15: is all called stepvault" "$(grep -vE '/(lib)?_?stepvault|/(bin|lib|libexec|include|pkgconfig|man[0-9]|user|system|doc)/?$|/man/man' <<< "$installed")" ""
 report "$(! apt-cache show stepvault 2> /dev/null | grep -q .; echo $?)" "trap 15: and Debian has no package of that name"
