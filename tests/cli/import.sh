@@ -64,6 +64,8 @@ fails "NUL" 1 "line 1: a NUL byte" import - < <(printf 'A=b\0c\n')
 fails "bytes that are not UTF-8" 1 "line 2: bytes that are not UTF-8" import - < <(printf 'B=1\nA=\xff\n')
 succeeds "which the shell's dialect takes" import - --dialect shell --at bytes < <(printf 'A=\xff\xfe\n')
 is "byte for byte" "$(value A bytes)" fffe
+succeeds "a pipe is read, once" import <(printf "FIFO='%s'\n" "$CANARY") --at fifo
+is "to its end" "$(value FIFO fifo)" "$(hex "$CANARY")"
 fails "an unknown dialect" 2 "--dialect wants strict, node" import .env --dialect bash
 fails "an unknown format" 2 "--format wants dotenv, json" import .env --format yaml
 fails "a dialect where there is none" 2 "--dialect is for .env files" import - --dialect node <<< '{"A":"1"}'
