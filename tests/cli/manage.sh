@@ -218,7 +218,7 @@ succeeds "step add again" stepvault step add jobs/nightly --no-inherit
 is "step list" "$(stepvault step list jobs)" "$(printf 'jobs\tfolder\tinherits\t\njobs/nightly\tstep\tno-inherit\t')"
 is "step list --json" "$(stepvault step list jobs --json | jq -r '.steps[1].path')" jobs/nightly
 is "step show explains names" "$(stepvault step show billing/notify | grep ^STRIPE_KEY)" \
-    "$(printf 'STRIPE_KEY\tvariable\tbilling\t\tgiven\t')"
+    "$(printf 'STRIPE_KEY\tvariable\tbilling\t\tgiven\t\t')"
 is "step show --json" "$(stepvault step show billing/quiet --json | jq -r '.names[] | select(.name == "EVERYWHERE") | .path + " " + .state' |
     sort | tr '\n' ' ')" "/ hidden billing/quiet blocked "
 try stepvault step show jobs/nightly
