@@ -1,6 +1,7 @@
 #!/bin/bash
 # What every command owes a person and a pipe: tables on a terminal, tabs in a pipe, JSON, no colours, near names for what is
 # misspelt, and advice that stands in one place.
+# sanitize: yes
 here=$(cd "$(dirname "$0")" && pwd)
 . "$here/fixture.bash"
 

@@ -144,7 +144,7 @@ quiet() {
     shift
     try stepvault __complete -- "$@"
     is "$name" "$status$out$err" "0:words"
-    report "$(((${EPOCHREALTIME/./} - started) > 250000))" "$name: at once"
+    report "$(((${EPOCHREALTIME/./} - started) > 1000000))" "$name: at once"
 }
 quiet "locked: no names" run ''
 STEPVAULT_KEY_FILE=$scratch/key quiet "locked, with a key file at hand: no names" run ''
@@ -169,7 +169,7 @@ kill -STOP "$(agents | head -n 1)"
 started=${EPOCHREALTIME/./}
 try timeout 5 stepvault __complete -- run ''
 is "an agent that hangs: silence" "$status$out$err" "0"
-report "$(((${EPOCHREALTIME/./} - started) > 1000000))" "it is not waited for"
+report "$(((${EPOCHREALTIME/./} - started) > 2000000))" "it is not waited for"
 kill -CONT "$(agents | head -n 1)"
 
 finish
