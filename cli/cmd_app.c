@@ -120,16 +120,33 @@ static void add_row(struct output_table *table, const char *method, const char *
     output_table_add(table, secret_text(&cell));
 }
 
+/* `subdomain: Subdomain; pattern [a-z]+; such as acme`, behind the name in brackets what is not as usual. */
 static void add_field(struct output_table *table, const char *method, const struct app_field *field)
 {
+    static const char *const marks[] = {"", " (optional)", " (hidden)", " (hidden, optional)"};
+    const struct {
+        const char *words;
+        const char *text;
+    } parts[] = {
+        {"; pattern ", field->pattern },
+        {"; default ", field->fallback},
+        {"; such as ", field->example }
+    };
+    CLEANUP(secret_reset) struct secret cell = {0};
+    bool fits = secret_append_format(&cell, "%s%s: %s", field->name,
+                                     marks[2 * field->hidden + !field->required], field->title);
+
+    if (field->values != NULL)
+        fits = fits && secret_append_text(&cell, "; one of ") && append_value(&cell, field->values);
+    for (size_t i = 0; i < sizeof(parts) / sizeof(parts[0]); i++) {
+        if (parts[i].text != NULL)
+            fits =
+                fits && secret_append_text(&cell, parts[i].words) && secret_append_text(&cell, parts[i].text);
+    }
+    table->failed = table->failed || !fits;
     output_table_add(table, method);
     output_table_add(table, "property");
-    output_table_add_format(
-        table, "%s%s%s: %s%s%s%s%s%s%s", field->name, field->hidden ? " (hidden)" : "",
-        field->required ? "" : " (optional)", field->title, field->pattern != NULL ? "; pattern " : "",
-        field->pattern != NULL ? field->pattern : "", field->fallback != NULL ? "; default " : "",
-        field->fallback != NULL ? field->fallback : "", field->example != NULL ? "; such as " : "",
-        field->example != NULL ? field->example : "");
+    output_table_add(table, secret_text(&cell));
 }
 
 /* A row for each member; for an object in it, a row for each member of that. */

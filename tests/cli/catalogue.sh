@@ -197,4 +197,29 @@ is "XDG_CONFIG_HOME says where they are" "$(stepvault app list | grep -c '^inter
 unset XDG_CONFIG_HOME
 holds "the log and every row verify"
 
+# ---- the build's own check ----
+
+check() { "$bin/../host/catalog" "$@" > "$scratch/source"; }
+mkdir "$scratch/apps"
+cp "$apps"/{github,google,gmail}.json "$scratch/apps"
+succeeds "the build takes what is right" check "$scratch/apps"/{github,gmail,google}.json
+is "... and makes a table of it" "$(grep -c '^    {"' "$scratch/source")" 3
+refuses() {
+    try check "${@:3}"
+    [ "$status" = 1 ] && [ "$(wc -l < "$scratch/err")" = 1 ] && [[ $err == *"$2"* ]]
+    report $? "$1"
+}
+refuses "... but no OAuth of an app that is not there" "gmail: there is no app google" "$scratch/apps"/{github,gmail}.json
+refuses "... no other order" "github.json does not follow" "$scratch/apps"/{google,github}.json
+cp "$scratch/apps/github.json" "$scratch/apps/gitea.json"
+refuses "... no file of another name" "gitea.json: the slug in it is github" "$scratch/apps/gitea.json"
+entry a ',"also":["b"]' > "$scratch/apps/a.json"
+entry b > "$scratch/apps/b.json"
+refuses "... no name twice" "a: another app is called b" "$scratch/apps"/{a,b}.json
+entry a ',"overrides":true' > "$scratch/apps/a.json"
+refuses "... nothing that only a user's own may say" "a.json: overrides is for the user's own apps" "$scratch/apps/a.json"
+sed 's/https:/http:/' "$scratch/apps/b.json" > "$scratch/apps/c.json"
+refuses "... and nothing that the schema does not have" "c.json: methods.key.request.base does not begin with https://" "$scratch/apps/c.json"
+refuses "... of all of them the first" "c.json" "$scratch/apps"/{c,gitea}.json
+
 finish
