@@ -8,7 +8,7 @@ import json
 import os
 import sys
 
-sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), "../../build/peers/python"))
+sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), "../../build/peers/debian/usr/lib/python3/dist-packages"))
 import varlink  # noqa: E402
 
 INTERFACE = "io.stepvault.Agent"
