@@ -1,5 +1,6 @@
 /* Turns on a real vault: whose reply hangs on the commit, what is logged of refusals, what waits. */
 #include "agent/job.h"
+#include "agent/stage.h"
 #include "agent/turn.h"
 #include "base/clock.h"
 #include "vault_fixture.h"
@@ -214,14 +215,14 @@ static void another_user_is_told_nothing_and_waits_for_the_log(void **state)
     expect_leaf(2, "\"refused\":\"call\",\"count\":2");
 }
 
+#define KEY ",\"slot_key\":{\"key\":\"CQkJCQkJCQkJCQkJCQkJCQkJCQkJCQkJCQkJCQkJCQk=\"}"
+
 static void a_key_opens_a_locked_vault_for_one_call(void **state)
 {
-    static const char key[] = ",\"slot_key\":{\"key\":\"CQkJCQkJCQkJCQkJCQkJCQkJCQkJCQkJCQkJCQkJCQk=\"}";
-
     (void)state;
     session.unlocked = false;
     vault_freep(&session.vault);
-    serve(0, "ListVariables", key, false);
+    serve(0, "ListVariables", KEY, false);
     assert_non_null(session.vault);
     turn_finish(&turn);
     assert_null(session.vault);
@@ -229,6 +230,31 @@ static void a_key_opens_a_locked_vault_for_one_call(void **state)
     serve(0, "ListVariables", "", false);
     turn_finish(&turn);
     expect_reply(0, ERROR("Locked"));
+}
+
+/* A refusal is logged while an import keeps the locked vault open, and the importer hangs up meanwhile. */
+static void a_locked_vault_stays_open_to_the_end_of_the_turn(void **state)
+{
+    uint64_t size;
+
+    (void)state;
+    session.unlocked = false;
+    vault_freep(&session.vault);
+    serve(0, "StageImport", KEY ",\"variables\":[{\"path\":\"/\",\"name\":\"A\",\"value\":\"v\"}]", false);
+    turn_finish(&turn);
+    expect_reply(0, "{\"parameters\":{\"staged\":1,");
+    assert_non_null(session.vault);
+    size = log_size(session.vault);
+    serve(1, "GetVariable", GET("A"), false);
+    assert_true(session.turn);
+    stage_freep(&exchanges[0].stage);
+    assert_non_null(session.vault);
+    turn_finish(&turn);
+    expect_reply(1, ERROR("Locked"));
+    assert_null(session.vault);
+    serve(2, "Status", KEY, false);
+    assert_int_equal(log_size(session.vault), size + 1);
+    turn_finish(&turn);
 }
 
 static void calls_that_need_a_turn_of_their_own_say_so(void **state)
@@ -361,6 +387,7 @@ int main(void)
         TURN(oneway_is_served_without_a_byte),
         TURN(another_user_is_told_nothing_and_waits_for_the_log),
         TURN(a_key_opens_a_locked_vault_for_one_call),
+        TURN(a_locked_vault_stays_open_to_the_end_of_the_turn),
         TURN(calls_that_need_a_turn_of_their_own_say_so),
         TURN(refusals_without_room_are_counted_as_lost_and_said),
         TURN(refusals_of_a_turn_that_failed_wait_on_with_the_new_ones),

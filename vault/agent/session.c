@@ -25,7 +25,7 @@ enum status session_open(struct session *session, const struct vault_key *key, s
 
 void session_close(struct session *session)
 {
-    if (!session->unlocked && session->borrowers == 0)
+    if (!session->unlocked && session->borrowers == 0 && !session->turn)
         vault_freep(&session->vault);
 }
 

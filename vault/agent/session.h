@@ -50,7 +50,7 @@ const char *session_state(const struct session *session);
 /* Opens the vault with the key for the call at hand, or checks the key if it is open already. */
 enum status session_open(struct session *session, const struct vault_key *key, struct failure *failure);
 
-/* Closes a vault that was open for calls and jobs only, once none is left. */
+/* Closes a vault that was open for calls, jobs and stages only, once none is left and no turn is open. */
 void session_close(struct session *session);
 
 /* Opens the turn unless it is, and puts into it what waits for the log. On failure there is no turn. */
