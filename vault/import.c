@@ -14,7 +14,7 @@
 #include <string.h>
 
 #define CHUNK_SIZE (1u << 20)
-#define LOAD_COUNT 1000u /* new ones, from which on they are loaded as many */
+#define MANY 1000u /* writes, from which on the store makes room for them */
 
 /* Items by one of their look-ups, which are as good as random: open addressing. */
 struct table {
@@ -75,6 +75,11 @@ void import_freep(struct import **import)
     free((*import)->identified);
     free(*import);
     *import = NULL;
+}
+
+void import_rest(struct import *import)
+{
+    secret_reset(&import->body);
 }
 
 size_t import_count(const struct import *import)
@@ -195,6 +200,8 @@ static enum status stage(struct import *import, struct vault *vault, const struc
         return refuse_double(draft, failure);
     struct store_record *row = &item->sealed.row;
     item->group = table_enter(import, &import->paths, number);
+    if (import->paths.count > IMPORT_PATHS_MAX)
+        return failure_set(failure, STATUS_TOO_LARGE, "an import has at most %u paths", IMPORT_PATHS_MAX);
     /* Accounts have one place together, whatever their apps. */
     item->where = item->group != number && draft->kind == RECORD_VARIABLE
                       ? import->items[item->group].where
@@ -432,17 +439,20 @@ static enum status put_new(struct import *import, struct vault *vault, struct fa
 /* New records come last: while many are loaded there is no look-up. */
 static enum status put_all(struct import *import, struct vault *vault, struct failure *failure)
 {
-    bool many = import->counts.added >= LOAD_COUNT;
-    enum status status = use_paths(import, vault, failure);
+    bool many = import->counts.added + import->counts.replaced >= MANY;
 
+    if (many)
+        store_widen(vault->store);
+    enum status status = use_paths(import, vault, failure);
     for (size_t i = 0; status == STATUS_OK && i < import->count && import->counts.replaced > 0; i++)
         if (import->named[i].item->outcome == IMPORT_REPLACED)
             status = replace(vault, import->named[i].item, failure);
-    if (status == STATUS_OK && many)
-        status = store_load_begin(vault->store, import->counts.added > vault->state.count, failure);
+    bool load = many && import->counts.added > vault->state.count;
+    if (status == STATUS_OK && load)
+        status = store_load_begin(vault->store, failure);
     if (status == STATUS_OK)
         status = put_new(import, vault, failure);
-    if (status == STATUS_OK && many)
+    if (status == STATUS_OK && load)
         status = store_load_end(vault->store, failure);
     if (status != STATUS_OK)
         vault->broken = true;

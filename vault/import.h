@@ -9,6 +9,9 @@
 #include "vault.h"
 #include "json/json.h"
 
+/* Each path may need a record for itself and for up to seven above it, all in the turn of the commit. */
+#define IMPORT_PATHS_MAX 10000u
+
 struct import;
 
 struct import_options {
@@ -26,12 +29,17 @@ enum status import_start(struct failure *failure, struct import **ret_import);
 void import_freep(struct import **import);
 
 /* Each checks what can be checked without a look at the vault, and seals. No turn is needed. Of an account
- * all strings and properties are as account_add has them, and so are the remarks. */
+ * all strings and properties are as account_add has them, and so are the remarks. STATUS_TOO_LARGE for more
+ * than IMPORT_PATHS_MAX paths. */
 enum status import_stage_variable(struct import *import, struct vault *vault,
                                   const struct variable_change *change, struct failure *failure);
 enum status import_stage_account(struct import *import, struct vault *vault, const char *app,
                                  const char *label, const struct json *properties,
                                  const struct remark *remark, struct failure *failure);
+
+/* Gives back the locked memory that sealing took, of which there is little for all imports together; to be
+ * called before other callers have their turn. */
+void import_rest(struct import *import);
 
 /* What is staged, and the bytes of its names and values. */
 size_t import_count(const struct import *import);

@@ -211,6 +211,47 @@ static void what_breaks_a_rule_is_refused_when_it_is_staged(void **state)
     assert_int_equal(import_count(import), 3);
 }
 
+/* Each of them could make eight records of one variable. */
+static void paths_are_bounded(void **state)
+{
+    char path[32];
+
+    (void)state;
+    for (unsigned i = 0; i < IMPORT_PATHS_MAX; i++) {
+        snprintf(path, sizeof path, "p%u", i);
+        expect_staged(path, "A", "v");
+    }
+    expect_staged("p0", "B", "v");
+    assert_int_equal(stage("one/more", "A", "v"), STATUS_TOO_LARGE);
+    assert_string_equal(world.failure.sentence, "an import has at most 10000 paths");
+}
+
+/* Many connections may stage at once, and locked memory is for all of them. */
+static void what_is_staged_holds_no_locked_memory(void **state)
+{
+    char properties[200100];
+    size_t before;
+
+    (void)state;
+    strcpy(properties, "{");
+    for (char name = 'a'; name < 'd'; name++) {
+        size_t at = strlen(properties);
+        snprintf(properties + at, sizeof properties - at, "%s\"%c\":\"", at > 1 ? "," : "", name);
+        at = strlen(properties);
+        memset(properties + at, 'v', 65000);
+        strcpy(properties + at + 65000, "\"");
+    }
+    strcat(properties, "}");
+    assert_int_equal(stage_account("slack", "a", properties, NULL), STATUS_OK);
+    import_freep(&import);
+    assert_int_equal(import_start(&world.failure, &import), STATUS_OK);
+    before = secret_heap_mapped();
+    assert_int_equal(stage_account("slack", "a", properties, NULL), STATUS_OK);
+    import_rest(import);
+    assert_int_equal(secret_heap_mapped(), before);
+    expect_commit(false, 1, 0, 0);
+}
+
 static void accounts_are_added_and_merged(void **state)
 {
     (void)state;
@@ -353,6 +394,8 @@ int main(void)
         IMPORT_TEST(replacing_keeps_the_record_and_its_note),
         IMPORT_TEST(a_blocked_name_is_another_value),
         IMPORT_TEST(what_breaks_a_rule_is_refused_when_it_is_staged),
+        IMPORT_TEST(paths_are_bounded),
+        IMPORT_TEST(what_is_staged_holds_no_locked_memory),
         IMPORT_TEST(accounts_are_added_and_merged),
         IMPORT_TEST(a_bound_account_gets_no_name_that_its_binding_could_not_give),
         IMPORT_TEST(a_dry_run_counts_and_changes_nothing),

@@ -49,6 +49,7 @@ static enum status stage_all(struct session *session, struct request *request)
         status = stage_variable(session, request, json_at(variables, at), &decoded);
     for (size_t at = 0; status == STATUS_OK && at < json_count(accounts); at++)
         status = stage_account(session, request, json_at(accounts, at));
+    import_rest(stage_import(*request->stage));
     return status == STATUS_OK ? stage_check(*request->stage, &request->failure) : status;
 }
 

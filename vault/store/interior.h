@@ -12,7 +12,7 @@ struct store {
     struct sqlite *sqlite;
     bool in_batch;
     bool loading;            /* within store_load_begin and store_load_end, without indices */
-    bool wide;               /* store_load_begin was called in this batch */
+    bool wide;               /* store_widen was called in this batch */
     bool unfolded;           /* store_fold has something to do */
     char *path;              /* of a vault in the making, whose file has another name until it is published */
     struct disk_draft draft; /* its folder is -1 for a vault that is there already */

@@ -247,13 +247,15 @@ enum status store_writing_statement(struct store *store, enum schema_statement w
     return sqlite_statement(store->sqlite, which, failure, ret_statement);
 }
 
-enum status store_load_begin(struct store *store, bool most_are_new, struct failure *failure)
+void store_widen(struct store *store)
 {
     if (!store->wide)
         sqlite_set_room(store->sqlite, true);
     store->wide = true;
-    if (!most_are_new)
-        return STATUS_OK;
+}
+
+enum status store_load_begin(struct store *store, struct failure *failure)
+{
     store->loading = true;
     int code = schema_drop_indices(store->sqlite->handle);
     return code == SQLITE_OK ? STATUS_OK : sqlite_fail(store->sqlite, code, failure);
@@ -261,8 +263,6 @@ enum status store_load_begin(struct store *store, bool most_are_new, struct fail
 
 enum status store_load_end(struct store *store, struct failure *failure)
 {
-    if (!store->loading)
-        return STATUS_OK;
     int code = schema_make_indices(store->sqlite->handle);
     if (code != SQLITE_OK)
         return sqlite_fail(store->sqlite, code, failure);

@@ -132,15 +132,18 @@ enum status store_begin(struct store *store, struct failure *failure);
 enum status store_commit(struct store *store, struct failure *failure);
 void store_rollback(struct store *store);
 
-/* Around the puts of many new records, in order of id, in an open batch (an import). Until the batch ends,
- * SQLite may hold 96 MiB of pages, so that none is written more than once, and its commit does not fold the
- * write-ahead log into the file. Where more are put than were there, as the caller says, the indices of
- * records are taken away first and made again from the rows, which costs two thirds of keeping them; between
+/* In an open batch that is to write thousands of records (an import). Until it ends, SQLite may hold 96 MiB
+ * of pages, so that none is written more than once, and its commit does not fold the write-ahead log into the
+ * file. */
+void store_widen(struct store *store);
+
+/* Around the puts of more new records than there were, in order of id, in an open batch: the indices of
+ * records are taken away first and made again from the rows, which costs two thirds of keeping them. Between
  * the two there is no look-up but by id. A batch in which either fails cannot be committed. */
-enum status store_load_begin(struct store *store, bool most_are_new, struct failure *failure);
+enum status store_load_begin(struct store *store, struct failure *failure);
 enum status store_load_end(struct store *store, struct failure *failure);
 
-/* Folds what such a batch wrote, about 2 µs a record; there is nothing to do after any other. Outside of a
+/* Folds what a widened batch wrote, about 2 µs a record; there is nothing to do after any other. Outside of a
  * batch. What it cannot do a later commit will. */
 void store_fold(struct store *store);
 
