@@ -3,6 +3,9 @@
 #include "import.h"
 #include "vault_fixture.h"
 
+#include <signal.h>
+#include <sys/resource.h>
+
 #define MANY 1500u
 
 static struct import *import;
@@ -383,6 +386,83 @@ static void a_large_load_rolled_back_leaves_everything_as_it_was(void **state)
     assert_int_equal(world_verify(), STATUS_OK);
 }
 
+static enum status commit_without_room(void)
+{
+    const struct import_options options = {.replace = false};
+
+    world_begin("import");
+    enum status status = import_commit(import, world.vault, &options, &world.leaf, &world.failure, &counts);
+    if (status == STATUS_OK)
+        status = vault_commit(world.vault, &world.failure);
+    else
+        vault_rollback(world.vault);
+    import_freep(&import);
+    assert_int_equal(import_start(&world.failure, &import), STATUS_OK);
+    return status;
+}
+
+/* A disk that is full at the commit, and one that is full before, when the pages of a load have no room any
+ * more. */
+static void a_large_load_on_a_full_disk_leaves_everything_as_it_was(void **state)
+{
+    static const rlim_t sizes[] = {1, 3u << 20};
+    uint64_t records, leaves;
+
+    (void)state;
+    signal(SIGXFSZ, SIG_IGN);
+    assert_int_equal(world_set("a", "A", "1"), STATUS_OK);
+    records = vault_record_count(world.vault);
+    leaves = log_size(world.vault);
+    for (size_t i = 0; i < sizeof sizes / sizeof sizes[0]; i++) {
+        struct rlimit before;
+
+        stage_many(0, 4 * MANY);
+        getrlimit(RLIMIT_FSIZE, &before);
+        setrlimit(RLIMIT_FSIZE, &(struct rlimit){.rlim_cur = sizes[i], .rlim_max = before.rlim_max});
+        assert_int_equal(commit_without_room(), STATUS_LOG_UNWRITABLE);
+        setrlimit(RLIMIT_FSIZE, &before);
+        vault_fold(world.vault);
+        assert_int_equal(vault_record_count(world.vault), records);
+        assert_int_equal(log_size(world.vault), leaves);
+        expect_held("a", "A", "1");
+        assert_int_equal(world_verify(), STATUS_OK);
+    }
+    stage_many(0, MANY);
+    expect_commit(false, MANY, 0, 0);
+    world_reopen();
+    stage_many(0, MANY);
+    expect_commit(false, 0, 0, MANY);
+    assert_int_equal(world_verify(), STATUS_OK);
+}
+
+/* What the vault remembers of its rows and names, too, when a turn ends between two of an import's records.
+ */
+static void an_import_that_fails_halfway_leaves_everything_as_it_was(void **state)
+{
+    uint64_t records;
+
+    (void)state;
+    assert_int_equal(world_add("slack", "{\"a\":\"1\"}"), STATUS_OK);
+    assert_int_equal(world_add("slack_b", "{\"d\":\"1\"}"), STATUS_OK);
+    assert_int_equal(world_bind("step", "slack", NULL), STATUS_OK);
+    assert_int_equal(world_bind("step", "slack_b", NULL), STATUS_OK);
+    records = vault_record_count(world.vault);
+    expect_staged("other", "A", "1");
+    /* SLACK_B_C from both: each is possible alone. */
+    assert_int_equal(stage_account("slack", "default", "{\"b_c\":\"1\"}", NULL), STATUS_OK);
+    assert_int_equal(stage_account("slack_b", "default", "{\"c\":\"1\"}", NULL), STATUS_OK);
+    assert_int_equal(commit_as(true, false), STATUS_INVALID);
+    assert_int_equal(vault_record_count(world.vault), records);
+    expect_held("other", "A", NULL);
+    expect_field(RECORD_PATH, "other", "", "kind", NULL);
+    expect_field(RECORD_ACCOUNT, "slack", "default", "property/b_c", NULL);
+    assert_int_equal(world_verify(), STATUS_OK);
+    expect_staged("other", "A", "1");
+    expect_commit(false, 1, 0, 0);
+    world_reopen();
+    assert_int_equal(world_verify(), STATUS_OK);
+}
+
 #define IMPORT_TEST(name) cmocka_unit_test_setup_teardown(name, import_test_start, import_test_stop)
 
 int main(void)
@@ -402,6 +482,8 @@ int main(void)
         IMPORT_TEST(many_names_take_many_leaves_of_one_commit),
         IMPORT_TEST(a_large_load_leaves_the_schema_and_the_look_ups_as_they_were),
         IMPORT_TEST(a_large_load_rolled_back_leaves_everything_as_it_was),
+        IMPORT_TEST(a_large_load_on_a_full_disk_leaves_everything_as_it_was),
+        IMPORT_TEST(an_import_that_fails_halfway_leaves_everything_as_it_was),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -46,9 +46,13 @@ static void what_is_not_plain_becomes_one_question_mark(void **state)
 {
     char text[] = "a\x1b[2J\x7f h\xc3\xbc \xe2\x80\xae \xe2\x81\xa0 \xc2\x9b \xff\xc3";
     char plain[] = "gr\xc3\xbc\xc3\x9f \xf0\x9f\x94\x91";
+    char hidden[] =
+        "\xc2\xad \xe1\xa0\x8e \xef\xbf\xb9 \xf3\xa0\x81\xa1 \xf3\xa0\x84\x80 \xe2\x9d\xa4\xef\xb8\x8f";
     char empty[] = "";
 
     (void)state;
+    assert_int_equal(text_make_plain(hidden), 16);
+    assert_string_equal(hidden, "? ? ? ? ? \xe2\x9d\xa4\xef\xb8\x8f");
     assert_int_equal(text_make_plain(text), 19);
     assert_string_equal(text, "a?[2J? h\xc3\xbc ? ? ? ??");
     assert_int_equal(text_make_plain(plain), sizeof(plain) - 1);
