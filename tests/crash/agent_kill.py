@@ -15,6 +15,7 @@ import json
 import os
 import random
 import re
+import shlex
 import shutil
 import signal
 import socket
@@ -386,6 +387,28 @@ def new_passphrase_opens(folder):
     return opened == ["second"]
 
 
+def imported(folder):
+    """All of the import, or nothing; what is between is no state."""
+    names = [len(keyed(folder, "env", "list", "--at", path).out.splitlines()) for path in ("in/a", "in/b")]
+    if names not in ([0, 0], [IMPORTED, IMPORTED]):
+        raise ValueError(f"{names} of {IMPORTED} names each are there")
+    return names[0] == IMPORTED
+
+
+IMPORTED = 800  # at each of two paths: enough for the indices to be made anew
+IMPORT = """import base64, json, os, sys
+sys.path.insert(0, sys.argv[1])
+from agent_client import connected
+key = {"key": base64.b64encode(open(os.environ["STEPVAULT_KEY_FILE"], "rb").read()).decode()}
+process, client = connected(os.environ["STEPVAULT_VAULT"])
+for path in ("in/a", "in/b"):
+    names = [{"path": path, "name": f"N{number}", "value": "v"} for number in range(int(sys.argv[2]))]
+    reply = client.call("StageImport", slot_key=key, variables=names, commit=path == "in/b")
+    if "error" in reply:
+        sys.exit("stepvault: " + reply["parameters"]["message"])
+client.close()
+process.wait()
+"""
 SESSION = ('stepvault unlock --key-file $STEPVAULT_KEY_FILE; stepvault env set ONE --at load <<< 1; stepvault bind fresh app1; '
            'stepvault run load --reason injected -- printenv FIXED; stepvault env set TWO --at load <<< 2; s=$?; '
            'stepvault lock; exit $s')
@@ -399,6 +422,7 @@ COMMANDS = [
     Command("run", "exec stepvault run load --reason injected -- printenv FIXED", projected),
     Command("env get", "exec stepvault env get FIXED --at load", None),
     Command("passwd", "exec stepvault passwd --new-passphrase-fd 3 --kdf-time 0 3<<< second", new_passphrase_opens),
+    Command("import", f"exec /usr/bin/python3 -c {shlex.quote(IMPORT)} {ROOT}/tests/cli {IMPORTED}", imported),
     Command("session", SESSION, lambda folder: has_value(folder, "TWO", "2")),
 ]
 

@@ -27,8 +27,8 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-#define WAIT_ALONE_MS 60000u  /* for another command's agent to let go of the vault */
-#define WAIT_SERVING_MS 1000u /* with other clients to serve */
+#define WAIT_ALONE_MS 60000u   /* for another command's agent to let go of the vault */
+#define WAIT_SERVING_MS 10000u /* with other clients, whom a locked vault is of no use to */
 #define WAIT_MAX_SECONDS 3600
 #define DESCRIPTORS_WANTED 8192
 

@@ -2,6 +2,7 @@
 #include "client/ask.h"
 
 #include "base/cleanup.h"
+#include "base/clock.h"
 #include "base/file.h"
 #include "base/journal.h"
 #include "base/text.h"
@@ -10,6 +11,8 @@
 #include <string.h>
 #include <sys/stat.h>
 #include <unistd.h>
+
+#define BUSY_MS 60000u /* as long as an agent of one command waits for the vault */
 
 static void key_freep(uint8_t **key)
 {
@@ -190,18 +193,18 @@ static enum status ask_listening(const struct ask *ask, struct failure *failure,
                                                       : status;
 }
 
-enum status ask_agent_on(const struct ask *ask, struct failure *failure, struct client **ret_client,
-                         struct secret *ret_reply)
+/* `*ret_client` may be set on failure, too. */
+static enum status ask_once(const struct ask *ask, struct failure *failure, struct client **ret_client,
+                            struct secret *ret_reply)
 {
     CLEANUP(client_freep) struct client *client = NULL;
-    CLEANUP(secret_reset) struct secret reply = {0};
-    enum status status = ask_listening(ask, failure, &client, &reply);
+    enum status status = ask_listening(ask, failure, &client, ret_reply);
     bool with_key = status == STATUS_OK && client == NULL;
 
     /* It was ending when we connected; now nobody listens, or the next one does. */
     if (status == STATUS_NO_AGENT && client != NULL) {
         client_freep(&client);
-        status = ask_listening(ask, failure, &client, &reply);
+        status = ask_listening(ask, failure, &client, ret_reply);
         with_key = status == STATUS_OK && client == NULL;
     }
     /* On a connection of its own: of calls that belong together (StageImport) a refused one spoils the rest.
@@ -212,9 +215,28 @@ enum status ask_agent_on(const struct ask *ask, struct failure *failure, struct 
         with_key = status == STATUS_OK;
     }
     if (with_key)
-        status = ask_with_key_file(ask, &client, failure, &reply);
+        status = ask_with_key_file(ask, &client, failure, ret_reply);
     if (status == STATUS_NO_AGENT && client != NULL)
-        return failure_set(failure, STATUS_PROTOCOL, "the agent closed the connection before it answered");
+        status = failure_set(failure, STATUS_PROTOCOL, "the agent closed the connection before it answered");
+    *ret_client = TAKE(client);
+    return status;
+}
+
+enum status ask_agent_on(const struct ask *ask, struct failure *failure, struct client **ret_client,
+                         struct secret *ret_reply)
+{
+    CLEANUP(client_freep) struct client *client = NULL;
+    CLEANUP(secret_reset) struct secret reply = {0};
+    const uint64_t deadline = clock_monotonic_ms() + BUSY_MS;
+    enum status status = ask_once(ask, failure, &client, &reply);
+
+    /* The agent that we started waited for one that was unlocked meanwhile, and stays: that one is to be
+     * asked.
+     */
+    while (status == STATUS_BUSY && client != NULL && client->agent > 0 && clock_monotonic_ms() < deadline) {
+        client_freep(&client);
+        status = ask_once(ask, failure, &client, &reply);
+    }
     if (status != STATUS_OK)
         return status;
     secret_reset(ret_reply);

@@ -3,6 +3,7 @@
 #define STEPVAULT_STORE_INTERIOR_H
 
 #include "store/disk.h"
+#include "store/queue.h"
 #include "store/sqlite.h"
 #include "store/store.h"
 
@@ -10,6 +11,7 @@
 
 struct store {
     struct sqlite *sqlite;
+    int place; /* in the queue (queue.h), for as long as the file is open */
     bool in_batch;
     bool loading;            /* within store_load_begin and store_load_end, without indices */
     bool wide;               /* store_widen was called in this batch */

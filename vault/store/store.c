@@ -20,8 +20,10 @@
 static struct store *store_allocate(void)
 {
     struct store *store = calloc(1, sizeof(*store));
-    if (store != NULL)
+    if (store != NULL) {
         store->draft.folder = -1;
+        store->place = QUEUE_NONE;
+    }
     return store;
 }
 
@@ -50,16 +52,23 @@ static void pause_before_next_look(void)
     (void)nanosleep(&(struct timespec){.tv_nsec = POLL_NS + now.tv_nsec % POLL_SPREAD_NS}, NULL);
 }
 
-/* Each look is a connection of its own (see sqlite_take). */
+/* The head of the queue waits only for who is not in it. Each look is a connection of its own (see
+ * sqlite_take). */
 static enum status open_waiting(const char *path, const struct disk_file *file, unsigned wait_ms,
                                 struct failure *failure, struct store **ret_store)
 {
     const uint64_t deadline = clock_monotonic_ms() + wait_ms;
-    enum status status = open_checked(path, false, file, failure, ret_store);
+    CLEANUP(queue_leave) int place = QUEUE_NONE;
+    enum status status = queue_enter(path, wait_ms, failure, &place);
+    if (status != STATUS_OK)
+        return status;
+    status = open_checked(path, false, file, failure, ret_store);
     while (status == STATUS_BUSY && clock_monotonic_ms() < deadline) {
         pause_before_next_look();
         status = open_checked(path, false, file, failure, ret_store);
     }
+    if (status == STATUS_OK)
+        (*ret_store)->place = cleanup_take_descriptor(&place);
     return status;
 }
 
@@ -88,6 +97,7 @@ void store_freep(struct store **store)
     if (*store == NULL)
         return;
     sqlite_freep(&(*store)->sqlite);
+    queue_leave(&(*store)->place);
     disk_draft_drop(&(*store)->draft);
     free((*store)->path);
     free(*store);
@@ -158,6 +168,7 @@ enum status store_publish(struct store *store, struct failure *failure)
         return status;
     disk_draft_drop(&store->draft);
     store->sqlite = TAKE(published->sqlite);
+    store->place = cleanup_take_descriptor(&published->place);
     return STATUS_OK;
 }
 
@@ -212,6 +223,7 @@ enum status store_get_header(struct store *store, struct failure *failure, struc
 
 void store_reserve(struct store *store)
 {
+    queue_stay(store->place);
     sqlite_reserve(store->sqlite);
 }
 

@@ -87,7 +87,8 @@ enum status store_create(const char *path, const struct store_header *header, st
 /* Gives the made file its name, durably, and leaves it open and locked. Not within a batch. */
 enum status store_publish(struct store *store, struct failure *failure);
 
-/* Opens and locks the file, waiting at most `wait_ms` for another process's lock (STATUS_BUSY then). Checks:
+/* Opens and locks the file, waiting at most `wait_ms` for another process's lock (STATUS_BUSY then,
+ * and after a second where that process called store_reserve). Checks:
  * a regular file of ours, no symbolic link, no access for group or others, one link, a local file system
  * (STATUS_FOREIGN); application id (STATUS_FOREIGN: not a vault), format (STATUS_FORMAT), exact schema
  * (STATUS_CORRUPT). A file on a read-only disk opens read-only if it was closed cleanly (else
@@ -118,9 +119,9 @@ enum status store_get_header(struct store *store, struct failure *failure, struc
 typedef enum status store_visit(void *context, const struct store_record *record, struct failure *failure);
 enum status store_scan(struct store *store, store_visit *visit, void *context, struct failure *failure);
 
-/* Writes out the room that commits need (4.5 MiB beside the file, until it is closed), so that they overwrite
- * instead of making a file grow, which costs twice as much. About 10 ms: for an agent that stays. A disk too
- * full for it is no error. */
+/* For an agent that stays: whoever waits for the vault learns that (queue.h), and the room that commits need
+ * is written out (4.5 MiB beside the file, until it is closed), so that they overwrite instead of making a
+ * file grow, which costs twice as much. About 10 ms. A disk too full for it is no error. */
 void store_reserve(struct store *store);
 
 /* Everything that writes stands between store_begin and store_commit or store_rollback; outside it is
