@@ -35,10 +35,10 @@ for records in 100 10000; do
 done
 is "... and no agent is left" "$(agents)" ""
 
-# await CONDITION: for 20 s at most.
+# await COMMAND...: until it succeeds, for 20 s at most.
 await() {
     local tries=200
-    until eval "$1" || [ $((tries -= 1)) = 0 ]; do sleep 0.1; done
+    until "$@" || [ $((tries -= 1)) = 0 ]; do sleep 0.1; done
 }
 # A holder: the agent of one command that has an import under way keeps the vault open until it is told to let go.
 hold() {
@@ -56,7 +56,7 @@ client.close()
 process.wait()
 PYTHON
     holder=$!
-    await '[ -s "$scratch/held" ]'
+    await test -s "$scratch/held"
     read -r held failed_to_hold < "$scratch/held"
 }
 export HERE="$here" BUILD="${bin%/bin}"
@@ -71,6 +71,7 @@ cpu() {
     done
     echo $total
 }
+crowd_waits() { [ "$(waiting | wc -l)" -ge 20 ]; }
 waiting() { agents | grep -vx "$held"; }
 
 hold
@@ -78,7 +79,7 @@ is "an import under way holds the vault" "$failed_to_hold" False
 for number in $(seq 20); do
     stepvault run job -- printenv WHO > "$scratch/wait.$number" 2>> "$scratch/wait.err" &
 done
-await '[ "$(waiting | wc -l)" -ge 20 ]'
+await crowd_waits
 sleep 1
 mapfile -t crowd < <(waiting)
 ticks=$(cpu "${crowd[@]}")
@@ -100,7 +101,7 @@ hold
 for number in $(seq 20); do
     stepvault run job -- printenv WHO > "$scratch/wait.$number" 2>> "$scratch/wait.err" &
 done
-await '[ "$(waiting | wc -l)" -ge 20 ]'
+await crowd_waits
 stepvault unlock --key-file "$scratch/key" 2> "$scratch/unlock.err" &
 unlocking=$!
 sleep 0.5
