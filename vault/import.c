@@ -13,6 +13,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#define CHUNK_FIRST (16u << 10) /* many connections may stage a little */
 #define CHUNK_SIZE (1u << 20)
 #define MANY 1000u /* writes, from which on the store makes room for them */
 
@@ -98,7 +99,9 @@ static const void *hold(struct import *import, const void *bytes, size_t size)
     struct chunk *chunk = import->chunks;
 
     if (chunk == NULL || chunk->size - chunk->used < size) {
-        size_t room = size > CHUNK_SIZE ? size : CHUNK_SIZE;
+        size_t room = chunk == NULL ? CHUNK_FIRST : CHUNK_SIZE;
+        if (room < size)
+            room = size;
         chunk = malloc(sizeof *chunk + room);
         if (chunk == NULL)
             return NULL;

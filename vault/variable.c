@@ -135,19 +135,25 @@ enum status variable_missing(struct vault *vault, const char *path, const char *
                        path, places);
 }
 
-enum status variable_unset(struct vault *vault, const char *path, const char *name, struct failure *failure)
+/* What is placed under the name at the path itself; STATUS_NOT_FOUND says where else it is. */
+static enum status find_placed(struct vault *vault, const char *path, const char *name,
+                               struct failure *failure, struct record *ret_record)
 {
-    CLEANUP(record_reset) struct record record = {0};
     bool found;
 
     enum status status = check_place(path, name, failure);
     if (status == STATUS_OK)
-        status = record_find(vault, RECORD_VARIABLE, path, name, failure, &record, &found);
-    if (status != STATUS_OK)
-        return status;
-    if (!found)
-        return variable_missing(vault, path, name, failure);
-    status = variable_keep(vault, &record, NULL, failure);
+        status = record_find(vault, RECORD_VARIABLE, path, name, failure, ret_record, &found);
+    return status == STATUS_OK && !found ? variable_missing(vault, path, name, failure) : status;
+}
+
+enum status variable_unset(struct vault *vault, const char *path, const char *name, struct failure *failure)
+{
+    CLEANUP(record_reset) struct record record = {0};
+
+    enum status status = find_placed(vault, path, name, failure, &record);
+    if (status == STATUS_OK)
+        status = variable_keep(vault, &record, NULL, failure);
     return status == STATUS_OK ? record_remove(vault, &record, failure) : status;
 }
 
@@ -156,15 +162,10 @@ enum status variable_annotate(struct vault *vault, const char *path, const char 
 {
     CLEANUP(record_reset) struct record previous = {0};
     CLEANUP(record_draft_reset) struct record_draft draft = {0};
-    bool found;
 
-    enum status status = check_place(path, name, failure);
-    if (status == STATUS_OK)
-        status = record_find(vault, RECORD_VARIABLE, path, name, failure, &previous, &found);
+    enum status status = find_placed(vault, path, name, failure, &previous);
     if (status != STATUS_OK)
         return status;
-    if (!found)
-        return variable_missing(vault, path, name, failure);
     if (record_has(&previous, FIELD_BLOCKED) && remark->expires_ms != 0)
         return failure_set(failure, STATUS_INVALID, "%s is blocked at %s and has no value that could expire",
                            name, path);
