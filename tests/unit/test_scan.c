@@ -318,6 +318,54 @@ static void an_index_with_the_tree_of_another_is_noticed(void **state)
     store_freep(&store);
 }
 
+/* A page that is in use and listed as free is overwritten by the next change, and what was on it is hidden.
+ */
+static void a_page_in_use_that_is_listed_as_free_is_noticed(void **state)
+{
+    static const char *const trees[] = {"records", "records_name", "records_place", "records_link"};
+    struct fixture *fixture = *state;
+    size_t before = size;
+    for (size_t i = 0; i < sizeof(trees) / sizeof(trees[0]); i++) {
+        memcpy(edited, sound, before);
+        memset(edited + before, 0, PAGE);
+        uint8_t *header = page_at(1), *trunk = edited + before;
+        uint8_t *root = page_at(root_of(fixture, trees[i]));
+        assert_int_equal(root[0], INTERIOR);
+        trunk[7] = 1;
+        memcpy(trunk + 8, cell_of(root, 0), 4);
+        uint32_t pages = (uint32_t)(before / PAGE) + 1;
+        for (unsigned byte = 0; byte < 4; byte++)
+            header[28 + byte] = header[32 + byte] = (uint8_t)(pages >> (24 - 8 * byte));
+        memcpy(header + 36, "\0\0\0\2", 4);
+        size = before + PAGE;
+        write_file(fixture);
+        size = before;
+        assert_true(quick_check_passes(fixture));
+        struct store *store = fixture_open(fixture);
+        assert_int_equal(store_scan(store, NULL, NULL, &fixture->failure), STATUS_CORRUPT);
+        store_freep(&store);
+        memcpy(edited, sound, size);
+        write_file(fixture);
+    }
+}
+
+/* Pages that are free and nothing else are no harm. */
+static void pages_that_are_free_are_sound(void **state)
+{
+    struct fixture *fixture = *state;
+    struct store *store = fixture_open(fixture);
+    fixture_begin(fixture, store);
+    for (unsigned i = 0; i < RECORDS; i += 2) {
+        struct store_record record = record_of(i);
+        assert_int_equal(store_remove_record(store, record.id, &fixture->failure), STATUS_OK);
+    }
+    fixture_commit(fixture, store);
+    store_freep(&store);
+    store = fixture_open(fixture);
+    assert_int_equal(fixture_count(fixture, store), RECORDS / 2);
+    store_freep(&store);
+}
+
 /* ---- tallies ---- */
 
 static void a_tally_is_of_the_entries_and_not_of_their_order(void **state)
@@ -407,6 +455,8 @@ int main(void)
         TEST(every_edit_of_a_page_is_noticed),
         TEST(what_such_an_edit_hides_is_hidden_indeed),
         TEST(an_index_with_the_tree_of_another_is_noticed),
+        TEST(a_page_in_use_that_is_listed_as_free_is_noticed),
+        TEST(pages_that_are_free_are_sound),
         cmocka_unit_test(a_tally_is_of_the_entries_and_not_of_their_order),
         cmocka_unit_test(a_tally_tells_apart_lists_whose_columns_are_the_same),
         cmocka_unit_test(a_tally_is_the_product_that_it_says_it_is),

@@ -32,12 +32,30 @@ static enum status disagree(const struct scan *scan)
                        "the vault %s is damaged: its tables and indices disagree", scan->store->sqlite->path);
 }
 
+static enum status count_free(const struct scan *scan, sqlite3_int64 *ret_count)
+{
+    sqlite3_stmt *statement = NULL;
+    enum status status = sqlite_statement(scan->store->sqlite, SCHEMA_COUNT_FREE, scan->failure, &statement);
+    if (status != STATUS_OK)
+        return status;
+    if (store_step_once(scan->store, statement, scan->failure, &status))
+        *ret_count = sqlite3_column_int64(statement, 0);
+    sqlite_finish(statement);
+    return status;
+}
+
 /* SQLite's own look at the pages of the table and its indices: room that is used twice or not at all would do
- * its harm when something is written there. */
+ * its harm when something is written there. A page of an index that is listed as free, too, would be taken
+ * for another place in that index, and what it listed be hidden; whether one is, only a look at the whole
+ * file tells. */
 static enum status check_pages(const struct scan *scan)
 {
     sqlite3_stmt *statement = NULL;
-    enum status status = sqlite_statement(scan->store->sqlite, SCHEMA_VERIFY, scan->failure, &statement);
+    sqlite3_int64 free_pages = 1;
+    enum status status = count_free(scan, &free_pages);
+    if (status == STATUS_OK)
+        status = sqlite_statement(scan->store->sqlite, free_pages != 0 ? SCHEMA_VERIFY_ALL : SCHEMA_VERIFY,
+                                  scan->failure, &statement);
     if (status != STATUS_OK)
         return status;
     if (store_step_once(scan->store, statement, scan->failure, &status)) {

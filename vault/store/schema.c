@@ -131,7 +131,9 @@ const char *const schema_statements[SCHEMA_STATEMENT_COUNT] = {
     [SCHEMA_PUT_STATE] =
         "INSERT OR REPLACE INTO state (id, log_size, record_count, sealed) VALUES (0, ?1, ?2, ?3)",
     [SCHEMA_GET_STATE] = "SELECT log_size, record_count, sealed FROM state WHERE id = 0",
+    [SCHEMA_COUNT_FREE] = "PRAGMA freelist_count",
     [SCHEMA_VERIFY] = "PRAGMA quick_check(records)",
+    [SCHEMA_VERIFY_ALL] = "PRAGMA quick_check",
     /* Rows that the CHECKs forbid, but that whoever edits the file can write. */
     [SCHEMA_HAS_STRANGERS] = "SELECT (SELECT count(*) FROM header) <> 1 OR (SELECT count(*) FROM state) > 1"
                              " OR EXISTS (SELECT 1 FROM leaves WHERE number < 0)"
