@@ -95,6 +95,7 @@ echo "order: fdatasync is call ${sync_line:-none}, the reply call ${reply_line:-
 bar "calls from the reply back to the sync before it" "$((${reply_line:-0} - ${sync_line:-999}))" 1 least
 
 /usr/bin/python3 "$top/tests/bench/fill.py" "$socket" "$vault" 10000
+agent_pid >/dev/null # answers when the import's work on the file is over, too
 bar "agent's VmRSS in KiB, 10 000 records" "$(awk '/VmRSS/ {print $2}' "/proc/$pid/status")" 10240 most
 /usr/bin/python3 - "$bin/stepvault" "$folder" >"$folder/launcher" <<'PYTHON'
 import os, re, signal, subprocess, sys, time

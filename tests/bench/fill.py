@@ -10,7 +10,7 @@ import socket
 import sys
 import time
 
-FRAME = 240000   # bytes of one request, about
+FRAME = 30000    # bytes of one request, about: larger ones are no faster, and the agent keeps room for the largest
 IMPORT = 100000  # variables of one commit
 
 
