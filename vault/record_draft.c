@@ -3,8 +3,6 @@
 
 #include "base/clock.h"
 
-#include <inttypes.h>
-#include <stdio.h>
 #include <string.h>
 
 void record_draft_add(struct record_draft *draft, const char *field, const void *value, size_t size)
@@ -49,10 +47,14 @@ void record_draft_copy_rest(struct record_draft *draft, const struct record *rec
 
 void record_draft_add_number(struct record_draft *draft, const char *field, uint64_t number)
 {
-    char text[24];
+    char text[20];
+    size_t start = sizeof text;
 
-    snprintf(text, sizeof text, "%" PRIu64, number);
-    record_draft_add_text(draft, field, text);
+    do {
+        text[--start] = (char)('0' + number % 10);
+        number /= 10;
+    } while (number > 0);
+    record_draft_add(draft, field, text + start, sizeof text - start);
 }
 
 void record_draft_add_final(struct vault *vault, struct record_draft *draft, const char *name)
