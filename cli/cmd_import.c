@@ -323,6 +323,9 @@ static enum status refuse_rows(const struct import_command *import)
         row++;
     if (refused > 1)
         snprintf(more, sizeof(more), "; and %zu more, which --dry-run lists", refused - 1);
+    if (import->format == FORMAT_DOTENV)
+        return failure_set(import->failure, STATUS_INVALID, "%s, %s: %s%s%s%s", import->name, row->origin,
+                           row->name, row->name[0] != '\0' ? ": " : "", row->reason, more);
     return failure_set(import->failure, STATUS_INVALID,
                        "nothing is imported of %s, read as %s: %s (%s): %s%s", import->name,
                        format_names[import->format], row->name, row->origin, row->reason, more);

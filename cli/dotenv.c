@@ -7,7 +7,9 @@
 #include "base/text.h"
 #include "dotenv_reader.h"
 
+#include <stdarg.h>
 #include <stdint.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -32,6 +34,7 @@ static const struct dialect dialects[DOTENV_DIALECTS] = {
 struct parser {
     const char *what;
     enum dotenv_dialect dialect;
+    const struct dotenv_refusals *refusals; /* NULL: the first one ends the parse */
     struct failure *failure;
     const uint8_t *at;
     const uint8_t *end;
@@ -48,15 +51,32 @@ static void parser_reset(struct parser *parser)
     dotenv_reset(&parser->dotenv);
 }
 
+/* Tells of one refused line; the result is `status`. `name` is "" where there is none to show. */
+__attribute__((format(printf, 5, 6))) static enum status
+refuse(struct parser *parser, enum status status, size_t line, const char *name, const char *format, ...)
+{
+    char reason[FAILURE_SENTENCE_MAX];
+    va_list arguments;
+
+    va_start(arguments, format);
+    vsnprintf(reason, sizeof(reason), format, arguments);
+    va_end(arguments);
+    if (parser->refusals != NULL) {
+        parser->refusals->refused(parser->refusals->context, line, name, reason);
+        return status;
+    }
+    return failure_set(parser->failure, status, "%s, line %zu: %s%s%s", parser->what, line, name,
+                       name[0] != '\0' ? ": " : "", reason);
+}
+
 static enum status refuse_line(struct parser *parser, const char *reason)
 {
-    return failure_set(parser->failure, STATUS_INVALID, "%s, line %zu: %s", parser->what, parser->line,
-                       reason);
+    return refuse(parser, STATUS_INVALID, parser->line, "", "%s", reason);
 }
 
 /* A name is no secret; a line without `=` may be all secret, so nothing of it is shown. */
 static void show_name(const struct dotenv_reading *reading, const uint8_t *end,
-                      char shown[NAME_SHOWN_MAX + 3])
+                      char shown[NAME_SHOWN_MAX + 1])
 {
     const uint8_t *behind = reading->name == NULL ? end : reading->name + reading->name_size;
     size_t size = reading->name_size;
@@ -65,15 +85,15 @@ static void show_name(const struct dotenv_reading *reading, const uint8_t *end,
     if (behind == end || *behind != '=' || size == 0 || size > NAME_SHOWN_MAX)
         return;
     memcpy(shown, reading->name, size);
-    memcpy(shown + size, ": ", 3);
+    shown[size] = '\0';
 }
 
 /* True if the line would be read alike by all if its value stood in single quotes. */
-static bool quotes_would_do(const uint8_t *at, const uint8_t *end)
+static bool quotes_would_do(const struct dotenv_reading *shell, const uint8_t *end)
 {
-    const uint8_t *equals = memchr(at, '=', (size_t)(end - at));
+    const uint8_t *equals = shell->name != NULL ? shell->name + shell->name_size : end;
 
-    if (equals == NULL || equals + 1 == end || dotenv_has_odd_blank(equals, end))
+    if (equals >= end || *equals != '=' || equals + 1 == end || dotenv_has_odd_blank(equals, end))
         return false;
     for (const uint8_t *byte = equals + 1; byte < end; byte++) {
         if (*byte == '\'' || *byte == '\\' || *byte == '#' ||
@@ -86,10 +106,11 @@ static bool quotes_would_do(const uint8_t *at, const uint8_t *end)
 
 static enum status refuse_strict(struct parser *parser, const char *reason)
 {
-    char shown[NAME_SHOWN_MAX + 3];
+    const struct dotenv_reading *shell = &parser->readings[DOTENV_SHELL];
+    char shown[NAME_SHOWN_MAX + 1];
     char takers[64] = "";
     const uint8_t *end = dotenv_line_end(parser->at, parser->end);
-    bool quoted = parser->readings[DOTENV_NODE].quoted || parser->readings[DOTENV_SHELL].quoted;
+    bool quoted = parser->readings[DOTENV_NODE].quoted || shell->quoted;
 
     for (enum dotenv_dialect i = DOTENV_NODE; i <= DOTENV_DOCKER; i++) {
         if (parser->readings[i].reason != NULL || (i == DOTENV_DOCKER && quoted))
@@ -97,11 +118,10 @@ static enum status refuse_strict(struct parser *parser, const char *reason)
         strncat(takers, takers[0] != '\0' ? ", " : "", sizeof(takers) - strlen(takers) - 1);
         strncat(takers, dialects[i].name, sizeof(takers) - strlen(takers) - 1);
     }
-    show_name(&parser->readings[DOTENV_SHELL], parser->end, shown);
-    return failure_set(
-        parser->failure, STATUS_INVALID, "%s, line %zu: %s%s%s%s%s%s", parser->what, parser->line, shown,
-        reason, quotes_would_do(parser->at, end) ? "; in '...' all would read it alike" : "",
-        takers[0] != '\0' ? "; --dialect " : "", takers, takers[0] != '\0' ? " would take it" : "");
+    show_name(shell, parser->end, shown);
+    return refuse(parser, STATUS_INVALID, parser->line, shown, "%s%s%s%s%s", reason,
+                  quotes_would_do(shell, end) ? "; in '...' all would read it alike" : "",
+                  takers[0] != '\0' ? "; --dialect " : "", takers, takers[0] != '\0' ? " would take it" : "");
 }
 
 /* ---- strict ---- */
@@ -177,14 +197,12 @@ static enum status add_entry(struct parser *parser, const struct dotenv_reading 
     struct dotenv_entry entry = {.value_size = reading->value.size, .line = parser->line};
 
     if (reading->name_size > NAME_VARIABLE_MAX)
-        return failure_set(parser->failure, STATUS_TOO_LARGE,
-                           "%s, line %zu: the name is longer than %d bytes", parser->what, parser->line,
-                           NAME_VARIABLE_MAX);
+        return refuse(parser, STATUS_TOO_LARGE, parser->line, "", "the name is longer than %d bytes",
+                      NAME_VARIABLE_MAX);
     entry.name = keep(text, reading->name, reading->name_size);
     if (reading->value.size > NAME_VALUE_MAX)
-        return failure_set(parser->failure, STATUS_TOO_LARGE,
-                           "%s, line %zu: the value of %s is larger than 64 KiB (%d bytes)", parser->what,
-                           parser->line, entry.name, NAME_VALUE_MAX);
+        return refuse(parser, STATUS_TOO_LARGE, parser->line, "",
+                      "the value of %s is larger than 64 KiB (%d bytes)", entry.name, NAME_VALUE_MAX);
     entry.value = keep(text, reading->value.bytes, reading->value.size);
     if (!make_room(parser))
         return failure_set_no_memory(parser->failure);
@@ -199,6 +217,32 @@ static void run_reader(struct parser *parser, enum dotenv_dialect dialect)
     *reading = (struct dotenv_reading){.value = reading->value, .next = parser->at};
     reading->value.size = 0;
     dialects[dialect].read(parser->at, parser->end, reading);
+}
+
+/* Goes on at the beginning of a line, or at the end. */
+static void advance(struct parser *parser, const uint8_t *next)
+{
+    for (const uint8_t *at = parser->at; at < next; at++) {
+        at = dotenv_line_end(at, next);
+        parser->line += at < next;
+    }
+    parser->at = next;
+}
+
+/* Goes on behind a refused line, or behind all the lines that it has to a reader that takes it, since what
+ * follows its first one would be refused for no reason of its own. */
+static void pass_refused(struct parser *parser)
+{
+    const uint8_t *next = dotenv_line_end(parser->at, parser->end);
+
+    next += next < parser->end;
+    for (size_t i = 0; i < DOTENV_DIALECTS; i++) {
+        const struct dotenv_reading *reading = &parser->readings[i];
+
+        if (reading->reason == NULL && reading->next != NULL && reading->next > next)
+            next = reading->next;
+    }
+    advance(parser, next);
 }
 
 static enum status read_assignment(struct parser *parser)
@@ -220,11 +264,7 @@ static enum status read_assignment(struct parser *parser)
         status = add_entry(parser, reading);
     if (status != STATUS_OK)
         return status;
-    for (const uint8_t *at = parser->at; at < reading->next; at++) {
-        at = dotenv_line_end(at, reading->next);
-        parser->line += at < reading->next;
-    }
-    parser->at = reading->next;
+    advance(parser, reading->next);
     return STATUS_OK;
 }
 
@@ -306,6 +346,8 @@ static int by_line(const void *a, const void *b)
 static enum status settle_repeated(struct parser *parser)
 {
     struct dotenv *dotenv = &parser->dotenv;
+    bool refuses = parser->dialect == DOTENV_STRICT;
+    bool before = false;
     size_t kept = 0;
 
     if (dotenv->count < 2)
@@ -315,13 +357,17 @@ static enum status settle_repeated(struct parser *parser)
         const struct dotenv_entry *entry = &dotenv->entries[i];
         bool again = i + 1 < dotenv->count && strcmp(entry->name, entry[1].name) == 0;
 
-        if (again && parser->dialect == DOTENV_STRICT)
-            return failure_set(
-                parser->failure, STATUS_INVALID,
-                "%s, line %zu: %s is set again, after line %zu; with --dialect the last one counts",
-                parser->what, entry[1].line, entry->name, entry->line);
-        if (!again)
+        if (again && refuses) {
+            enum status status = refuse(parser, STATUS_INVALID, entry[1].line, "",
+                                        "%s is set again, after line %zu; with --dialect the last one counts",
+                                        entry->name, entry->line);
+
+            if (parser->refusals == NULL)
+                return status;
+        }
+        if (!again && !(before && refuses))
             dotenv->entries[kept++] = *entry;
+        before = again;
     }
     dotenv->repeated = dotenv->count - kept;
     dotenv->count = kept;
@@ -332,10 +378,12 @@ static enum status settle_repeated(struct parser *parser)
 /* ---- the file ---- */
 
 enum status dotenv_parse(const void *bytes, size_t size, const char *what, enum dotenv_dialect dialect,
-                         struct failure *failure, struct dotenv *ret_dotenv)
+                         const struct dotenv_refusals *refusals, struct failure *failure,
+                         struct dotenv *ret_dotenv)
 {
     CLEANUP(parser_reset)
-    struct parser parser = {.what = what, .dialect = dialect, .failure = failure, .at = bytes, .line = 1};
+    struct parser parser = {
+        .what = what, .dialect = dialect, .refusals = refusals, .failure = failure, .at = bytes, .line = 1};
     enum status status = STATUS_OK;
 
     if (size > DOTENV_SIZE_MAX)
@@ -343,13 +391,19 @@ enum status dotenv_parse(const void *bytes, size_t size, const char *what, enum 
     if (!secret_reserve(&parser.dotenv.text, size + 2))
         return failure_set_no_memory(failure);
     parser.end = parser.at + size;
+    parser.refusals = NULL; /* of bytes that no line can be told from */
     status = check_bytes(&parser);
+    parser.refusals = refusals;
     while (status == STATUS_OK && parser.at < parser.end) {
         bool taken = false;
 
         status = skip_line(&parser, &taken);
         if (status == STATUS_OK && !taken)
             status = read_assignment(&parser);
+        if (refusals != NULL && (status == STATUS_INVALID || status == STATUS_TOO_LARGE)) {
+            pass_refused(&parser);
+            status = STATUS_OK;
+        }
     }
     if (status == STATUS_OK)
         status = settle_repeated(&parser);

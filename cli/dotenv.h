@@ -45,10 +45,20 @@ struct dotenv {
     struct secret text; /* the names and values */
 };
 
+/* Who is told of each refused line: its number, the name that it would set ("" where that cannot be told from
+ * a secret), and why. Both texts last as long as the call. */
+struct dotenv_refusals {
+    void (*refused)(void *context, size_t line, const char *name, const char *reason);
+    void *context;
+};
+
 /* Parses the whole of a file. `what` names it in sentences. STATUS_INVALID names line and reason and, for
- * strict, which dialects take the line; never a value. STATUS_TOO_LARGE over a bound. */
+ * strict, which dialects take the line; never a value. STATUS_TOO_LARGE over a bound. With `refusals` (else
+ * NULL) refused lines are told there and left out instead, and so is in strict every line of a name that is
+ * set twice; what is wrong with the file as a whole fails all the same. */
 enum status dotenv_parse(const void *bytes, size_t size, const char *what, enum dotenv_dialect dialect,
-                         struct failure *failure, struct dotenv *ret_dotenv);
+                         const struct dotenv_refusals *refusals, struct failure *failure,
+                         struct dotenv *ret_dotenv);
 void dotenv_reset(struct dotenv *dotenv);
 
 /* `strict`, `node`, ... STATUS_USAGE lists them. */

@@ -103,6 +103,16 @@ static const uint8_t *read_name(const uint8_t *at, const uint8_t *end, struct do
     return at;
 }
 
+/* Why what stands behind the name is no `=`. */
+static const char *no_equals(const uint8_t *at, const uint8_t *end)
+{
+    const uint8_t *stop = dotenv_line_end(at, end);
+
+    return at < stop && memchr(at, '=', (size_t)(stop - at)) != NULL
+               ? "its name has more in it than letters, digits and _"
+               : "no = follows its name";
+}
+
 /* Reads a name, `=` with blanks around it, and the blanks behind. */
 static const uint8_t *read_loose_name(const uint8_t *at, const uint8_t *end, struct dotenv_reading *reading)
 {
@@ -113,7 +123,7 @@ static const uint8_t *read_loose_name(const uint8_t *at, const uint8_t *end, str
         return NULL;
     at = skip_blanks(at, end);
     if (at == end || *at != '=')
-        return refuse(reading, "no = follows its name");
+        return refuse(reading, no_equals(at, end));
     return skip_blanks(at + 1, end);
 }
 
@@ -370,7 +380,7 @@ void dotenv_read_shell(const uint8_t *at, const uint8_t *end, struct dotenv_read
     if (at == end || *at != '=') {
         reading->reason = at < end && is_blank(*at)
                               ? "a shell runs a name with a blank behind it as a command"
-                              : "no = follows its name";
+                              : no_equals(at, end);
         return;
     }
     at = read_word(at + 1, end, exports, reading);
@@ -409,7 +419,7 @@ void dotenv_read_docker(const uint8_t *at, const uint8_t *end, struct dotenv_rea
     else if (at == stop)
         reading->reason = "no = follows its name, and docker takes the value from its own environment";
     else if (*at != '=')
-        reading->reason = "no = follows its name";
+        reading->reason = no_equals(at, end);
     else
         take(reading, at + 1, stop);
 }

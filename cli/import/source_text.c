@@ -4,11 +4,20 @@
 
 #include <string.h>
 
+static void refuse_line(void *context, size_t line, const char *name, const char *reason)
+{
+    struct plan *plan = context;
+
+    plan_refuse(plan, name, plan_format(plan, "line %zu", line), plan_format(plan, "%s", reason));
+}
+
 enum status source_read_dotenv(const struct source_text *text, enum dotenv_dialect dialect, struct plan *plan,
                                struct failure *failure, size_t *ret_quoted_line)
 {
     CLEANUP(dotenv_reset) struct dotenv dotenv = {0};
-    enum status status = dotenv_parse(text->bytes, text->size, text->name, dialect, failure, &dotenv);
+    const struct dotenv_refusals refusals = {refuse_line, plan};
+    enum status status =
+        dotenv_parse(text->bytes, text->size, text->name, dialect, &refusals, failure, &dotenv);
 
     if (status != STATUS_OK)
         return status;

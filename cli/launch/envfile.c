@@ -117,7 +117,8 @@ static enum status file_add(struct envfile *envfile, const char *path, const str
     enum status status = file_read(path, failure, &bytes);
 
     if (status == STATUS_OK)
-        status = dotenv_parse(bytes.bytes, bytes.size, file_name(path), request->dialect, failure, file);
+        status =
+            dotenv_parse(bytes.bytes, bytes.size, file_name(path), request->dialect, NULL, failure, file);
     if (status != STATUS_OK)
         return status;
     envfile->file_count++;

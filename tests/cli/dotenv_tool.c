@@ -34,7 +34,7 @@ int main(void)
         if (bytes == NULL || fread(bytes, 1, size, stdin) != size ||
             dotenv_dialect_named(name, &failure, &dialect) != STATUS_OK)
             return 1;
-        if (dotenv_parse(bytes, size, "f", dialect, &failure, &dotenv) == STATUS_OK)
+        if (dotenv_parse(bytes, size, "f", dialect, NULL, &failure, &dotenv) == STATUS_OK)
             print_entries(&dotenv);
         else
             printf("no %s\n", failure.sentence);

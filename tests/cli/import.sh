@@ -60,18 +60,29 @@ fails "in no dialect is a command run" 1 "line 1: a shell runs what stands in ba
 report $? "it was not"
 fails "a name set twice is refused" 1 "line 2: A is set again, after line 1" import - <<< $'A=1\nA=2'
 fails "a line without a name does not show what it is" 1 "line 1: no = follows its name" import - <<< "$CANARY"
+fails "a name that no variable has" 1 "line 1: its name has more in it than letters, digits and _" import - --format dotenv <<< 'spring.url=x'
+lacks "is not helped by quotes" "$err" "in '...'"
+fails "nor is a blank before the =" 1 "line 1: a shell runs a name with a blank behind it as a command; --dialect node, python would take it" import - --format dotenv <<< 'A = 1'
+printf 'A=1\nB=$X\nC=%s\n%s\nD="a$\nb"\nA=2\nE=3\n' "$CANARY" "$CANARY" > bad.env
+fails "of several refused lines the first is told, and how many there are" 1 "bad.env, line 2: B: a shell expands \$; in '...' all would read it alike; --dialect node, python, docker would take it; and 3 more, which --dry-run lists" import bad.env
+try import bad.env --dry-run
+is "a dry run lists each, and what is not refused" "$status $(cut -f1,3,4 <<< "$out" | tr '\t\n' ':;')" \
+    "1 B:refused:line 2;:refused:line 4;D:refused:line 5;:refused:line 7;C:new:line 3;E:new:line 8;"
+has "with the reason" "$out" $'\tline 7\tA is set again, after line 1'
+has "and says what it comes to" "$err" "4 of 6 entries are refused, so nothing would be imported"
+lacks "and shows no value" "$out$err" "$CANARY"
 fails "NUL" 1 "line 1: a NUL byte" import - < <(printf 'A=b\0c\n')
 fails "bytes that are not UTF-8" 1 "line 2: bytes that are not UTF-8" import - < <(printf 'B=1\nA=\xff\n')
 succeeds "which the shell's dialect takes" import - --dialect shell --at bytes < <(printf 'A=\xff\xfe\n')
 is "byte for byte" "$(value A bytes)" fffe
 succeeds "a pipe is read, once" import <(printf "FIFO='%s'\n" "$CANARY") --at fifo
 is "to its end" "$(value FIFO fifo)" "$(hex "$CANARY")"
-fails "an unknown dialect" 2 "--dialect wants strict, node" import .env --dialect bash
-fails "an unknown format" 2 "--format wants dotenv, json" import .env --format yaml
+fails "an unknown dialect" 2 "--dialect is one of strict|node" import .env --dialect bash
+fails "an unknown format" 2 "--format is one of dotenv|json" import .env --format yaml
 fails "a dialect where there is none" 2 "--dialect is for .env files" import - --dialect node <<< '{"A":"1"}'
 fails "a file that is not there" 4 "cannot open none.env" import none.env
 fails "a path that is none" 1 "" import .env --at ..
-fails "a loader's name" 1 "nothing is imported of standard input, read as dotenv: LD_PRELOAD (line 2): the name steers the loader" import - <<< $'A=1\nLD_PRELOAD=/x'
+fails "a loader's name" 1 "standard input, line 2: LD_PRELOAD: the name steers the loader" import - <<< $'A=1\nLD_PRELOAD=/x'
 succeeds "that is allowed" import - --allow-dangerous-name --at danger <<< 'LD_PRELOAD=/x'
 fails "a name of ours" 1 "STEPVAULT_" import - <<< 'STEPVAULT_X=1'
 fails "a value over 64 KiB" 1 "line 1: the value of BIG is larger than 64 KiB" import - < <(printf 'BIG='; head -c 65537 /dev/zero | tr '\0' x)
@@ -83,7 +94,7 @@ is "is whole" "$(stepvault env get BIG --at big | wc -c)" 65536
 new_vault whole
 printf 'KEEP=1\nOTHER=%s\n' "$CANARY" | import - 2> /dev/null
 before=$(stepvault env list --all)
-fails "another value is refused without --replace, and named" 1 "OTHER is placed at / with another value" import - <<< $'NEW=1\nKEEP=1\nOTHER=2'
+fails "another value is refused without --replace, and named" 1 "OTHER is placed at / with another value (--replace replaces it)" import - <<< $'NEW=1\nKEEP=1\nOTHER=2'
 is "and nothing is imported" "$(stepvault env list --all)" "$before"
 try import - --dry-run <<< $'NEW=1\nKEEP=1\nOTHER=2'
 is "a dry run says new, unchanged and refused" "$out" "$(printf 'NEW\t/\tnew\tline 1\t\nKEEP\t/\tunchanged\tline 2\t\nOTHER\t/\trefused\tline 3\tit is there with another value, and --replace was not given')"

@@ -48,6 +48,30 @@ static bool same(const struct dotenv *a, const struct dotenv *b)
     return true;
 }
 
+static void count_refused(void *context, size_t line, const char *name, const char *reason)
+{
+    expect(line > 0 && strlen(name) < 256 && reason[0] != '\0');
+    ++*(size_t *)context;
+}
+
+/* A file is taken as a whole where none of its lines is refused, and nowhere else. */
+static void check_refusals(const uint8_t *text, size_t size, enum dotenv_dialect dialect,
+                           const struct dotenv *whole)
+{
+    CLEANUP(dotenv_reset) struct dotenv dotenv = {0};
+    struct failure failure = {0};
+    size_t refused = 0;
+    const struct dotenv_refusals refusals = {count_refused, &refused};
+
+    if (dotenv_parse(text, size, "f", dialect, &refusals, &failure, &dotenv) != STATUS_OK) {
+        expect(whole == NULL && refused == 0);
+        return;
+    }
+    check_entries(&dotenv, size);
+    expect((refused == 0) == (whole != NULL));
+    expect(whole == NULL || same(whole, &dotenv));
+}
+
 int LLVMFuzzerTestOneInput(const uint8_t *bytes, size_t size)
 {
     CLEANUP(dotenv_reset) struct dotenv dotenv = {0};
@@ -60,16 +84,19 @@ int LLVMFuzzerTestOneInput(const uint8_t *bytes, size_t size)
     /* A copy that ends where its allocation ends. */
     CLEANUP(cleanup_free) uint8_t *text = malloc(size);
     memcpy(text, bytes + 1, size - 1);
-    if (dotenv_parse(text, size - 1, "f", dialect, &failure, &dotenv) != STATUS_OK) {
+    if (dotenv_parse(text, size - 1, "f", dialect, NULL, &failure, &dotenv) != STATUS_OK) {
         expect(failure.status == STATUS_INVALID || failure.status == STATUS_TOO_LARGE);
         expect(strncmp(failure.sentence, "f, line ", 8) == 0);
+        check_refusals(text, size - 1, dialect, NULL);
         return 0;
     }
     check_entries(&dotenv, size - 1);
+    check_refusals(text, size - 1, dialect, &dotenv);
     for (enum dotenv_dialect i = DOTENV_NODE; dialect == DOTENV_STRICT && i <= DOTENV_SHELL; i++) {
         CLEANUP(dotenv_reset) struct dotenv other = {0};
 
-        expect(dotenv_parse(text, size - 1, "f", i, &failure, &other) == STATUS_OK && same(&dotenv, &other));
+        expect(dotenv_parse(text, size - 1, "f", i, NULL, &failure, &other) == STATUS_OK &&
+               same(&dotenv, &other));
     }
     return 0;
 }

@@ -17,7 +17,7 @@
 static enum status parse(const char *text, enum dotenv_dialect dialect, struct failure *failure,
                          struct dotenv *ret_dotenv)
 {
-    return dotenv_parse(text, strlen(text), ".env", dialect, failure, ret_dotenv);
+    return dotenv_parse(text, strlen(text), ".env", dialect, NULL, failure, ret_dotenv);
 }
 
 static void entries_have_name_value_and_line(void **state)
@@ -105,7 +105,8 @@ static void a_nul_byte_is_refused_in_every_dialect(void **state)
         CLEANUP(dotenv_reset) struct dotenv dotenv = {0};
         struct failure failure = {0};
 
-        assert_int_equal(dotenv_parse("A=1\nB=2\0", 8, ".env", dialect, &failure, &dotenv), STATUS_INVALID);
+        assert_int_equal(dotenv_parse("A=1\nB=2\0", 8, ".env", dialect, NULL, &failure, &dotenv),
+                         STATUS_INVALID);
         assert_string_equal(failure.sentence, ".env, line 2: a NUL byte, which no variable can hold");
     }
 }
@@ -140,7 +141,7 @@ static void names_values_and_files_have_bounds(void **state)
         for (size_t i = 0; i < NAME_VARIABLE_MAX + over; i++)
             assert_true(secret_append_byte(&text, 'N'));
         assert_true(secret_append_text(&text, "=1\n"));
-        assert_int_equal(dotenv_parse(text.bytes, text.size, ".env", DOTENV_STRICT, &failure, &dotenv),
+        assert_int_equal(dotenv_parse(text.bytes, text.size, ".env", DOTENV_STRICT, NULL, &failure, &dotenv),
                          wanted);
         dotenv_reset(&dotenv);
 
@@ -149,13 +150,13 @@ static void names_values_and_files_have_bounds(void **state)
         for (size_t i = 0; i < NAME_VALUE_MAX + over; i++)
             assert_true(secret_append_byte(&text, 'v'));
         assert_true(secret_append_text(&text, "'\n"));
-        assert_int_equal(dotenv_parse(text.bytes, text.size, ".env", DOTENV_STRICT, &failure, &dotenv),
+        assert_int_equal(dotenv_parse(text.bytes, text.size, ".env", DOTENV_STRICT, NULL, &failure, &dotenv),
                          wanted);
     }
     assert_string_equal(failure.sentence,
                         ".env, line 1: the value of BIG is larger than 64 KiB (65536 bytes)");
     assert_int_equal(
-        dotenv_parse("", DOTENV_SIZE_MAX + 1u, ".env", DOTENV_STRICT, &failure, &(struct dotenv){0}),
+        dotenv_parse("", DOTENV_SIZE_MAX + 1u, ".env", DOTENV_STRICT, NULL, &failure, &(struct dotenv){0}),
         STATUS_TOO_LARGE);
 }
 
@@ -169,7 +170,7 @@ static double seconds_for(size_t lines, struct secret *text)
     for (size_t i = 0; i < lines; i++)
         assert_true(secret_append_format(text, "NAME_%zu=\"a value of some length\" # c\n", i));
     clock_gettime(CLOCK_MONOTONIC, &before);
-    assert_int_equal(dotenv_parse(text->bytes, text->size, ".env", DOTENV_STRICT, &failure, &dotenv),
+    assert_int_equal(dotenv_parse(text->bytes, text->size, ".env", DOTENV_STRICT, NULL, &failure, &dotenv),
                      STATUS_OK);
     clock_gettime(CLOCK_MONOTONIC, &after);
     assert_int_equal(dotenv.count, lines);
