@@ -90,6 +90,7 @@ static enum status cmd_account_set(struct invocation *invocation, struct failure
     CLEANUP(exchange_question_reset) struct question question = {0};
     CLEANUP(exchange_answer_reset) struct answer answer = {0};
     const char *property = command_argument(invocation, 1);
+    const char *app;
     bool unsets = option_flag(&invocation->options, "unset");
     enum status status;
 
@@ -110,7 +111,14 @@ static enum status cmd_account_set(struct invocation *invocation, struct failure
 
         status = intake_fill(&intake, &question.writer, failure);
     }
-    return status == STATUS_OK ? exchange_ask(&exchange, &question, failure, &answer) : status;
+    if (status == STATUS_OK)
+        status = exchange_ask(&exchange, &question, failure, &answer);
+    if (status != STATUS_OK || property == NULL)
+        return status;
+    app = json_member_text(json_member(answer.parameters, "account"), "app");
+    if (app != NULL)
+        intake_note_beyond(app, property);
+    return STATUS_OK;
 }
 
 /* `billing/notify as slack,...` */

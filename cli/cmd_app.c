@@ -2,6 +2,7 @@
 #include "base/cleanup.h"
 #include "catalog/catalog.h"
 #include "command.h"
+#include "intake.h"
 #include "output.h"
 #include "json/json.h"
 
@@ -295,6 +296,7 @@ static enum status cmd_app_show(struct invocation *invocation, struct failure *f
 {
     CLEANUP(app_freep) struct app *app = NULL;
     const char *method = option_text(&invocation->options, "method");
+    const struct app_method *found = NULL;
     char slug[NAME_APP_MAX + 1];
     bool own = false;
     enum status status = catalog_slug(command_argument(invocation, 0), failure, slug);
@@ -303,15 +305,10 @@ static enum status cmd_app_show(struct invocation *invocation, struct failure *f
         status = catalog_find(slug, failure, &app, &own);
     if (status != STATUS_OK)
         return status;
-    if (method != NULL && app_find_method(app, method) == NULL) {
-        struct option_nearest nearest = {.wanted = method};
-
-        for (size_t i = 0; i < app->method_count; i++)
-            option_consider(&nearest, app->methods[i].name);
-        return failure_set(failure, STATUS_NOT_FOUND, "%s has no method %.64s%s%s%s", slug, method,
-                           nearest.name != NULL ? "; did you mean " : "",
-                           nearest.name != NULL ? nearest.name : "", nearest.name != NULL ? "?" : "");
-    }
+    if (method != NULL)
+        status = intake_find_method(app, slug, method, failure, &found);
+    if (status != STATUS_OK)
+        return status;
     return option_flag(&invocation->options, "json") ? show_json(app, own, method, failure)
                                                      : show_table(app, own, method, failure);
 }

@@ -104,17 +104,6 @@ static enum status append_leaf(struct secret *lines, const struct json *leaf, bo
     return STATUS_OK;
 }
 
-/* Whoever reads us may have seen enough. */
-static enum status write_lines(const struct secret *lines, struct failure *failure, bool *ret_closed)
-{
-    if (file_write_all(STDOUT_FILENO, lines->bytes, lines->size))
-        return STATUS_OK;
-    *ret_closed = errno == EPIPE;
-    if (*ret_closed)
-        return STATUS_OK;
-    return failure_set_errno(failure, STATUS_FAILED, errno, "cannot write to standard output");
-}
-
 static enum status print_leaves(const struct answer *answer, bool verbatim, struct failure *failure,
                                 bool *ret_closed)
 {
@@ -128,7 +117,7 @@ static enum status print_leaves(const struct answer *answer, bool verbatim, stru
         if (status != STATUS_OK)
             return status;
     }
-    return lines.size > 0 ? write_lines(&lines, failure, ret_closed) : STATUS_OK;
+    return lines.size > 0 ? output_lines(&lines, failure, ret_closed) : STATUS_OK;
 }
 
 static enum status add_filters(const struct invocation *invocation, struct question *question,

@@ -95,6 +95,16 @@ static enum status print_variables(const struct json *variables, struct failure 
     return output_table_print(&table, failure);
 }
 
+/* A person who sees nothing may have looked in the wrong place. */
+static void note_empty(const struct option_values *options)
+{
+    const char *path = option_flag(options, "at") ? option_text(options, "at") : "/";
+
+    if (option_flag(options, "all") || option_flag(options, "stale") || option_flag(options, "expiring"))
+        return;
+    output_note("no variable is placed exactly at %s; see: stepvault env list --all", path);
+}
+
 static enum status cmd_env_list(struct invocation *invocation, struct failure *failure)
 {
     CLEANUP(exchange_reset) struct exchange exchange = {0};
@@ -116,6 +126,8 @@ static enum status cmd_env_list(struct invocation *invocation, struct failure *f
         return status;
     if (option_flag(options, "json"))
         return output_document(answer.parameters, failure);
+    if (isatty(STDOUT_FILENO) && json_count(json_member(answer.parameters, "variables")) == 0)
+        note_empty(options);
     return print_variables(json_member(answer.parameters, "variables"), failure);
 }
 

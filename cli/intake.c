@@ -6,6 +6,7 @@
 #include "base/text.h"
 #include "catalog/catalog.h"
 #include "client/client.h"
+#include "option.h"
 #include "output.h"
 #include "prompt.h"
 
@@ -17,7 +18,35 @@
 #define QUESTION_MAX 480
 #define TRIES 3 /* for a value that does not fit */
 
+static void append_name(char list[LIST_MAX], const char *name)
+{
+    size_t size = strlen(list);
+
+    snprintf(list + size, LIST_MAX - size, "%s%s", size > 0 ? ", " : "", name);
+}
+
 /* ---- the app and its method ---- */
+
+enum status intake_find_method(const struct app *app, const char *slug, const char *name,
+                               struct failure *failure, const struct app_method **ret_method)
+{
+    const struct app_method *method = app_find_method(app, name);
+    struct option_nearest nearest = {.wanted = name};
+    char list[LIST_MAX] = "";
+
+    if (method != NULL) {
+        *ret_method = method;
+        return STATUS_OK;
+    }
+    for (size_t i = 0; i < app->method_count; i++) {
+        option_consider(&nearest, app->methods[i].name);
+        append_name(list, app->methods[i].name);
+    }
+    if (nearest.name != NULL)
+        return failure_set(failure, STATUS_NOT_FOUND, "%s has no method %.64s; did you mean %s?", slug, name,
+                           nearest.name);
+    return failure_set(failure, STATUS_NOT_FOUND, "%s has no method %.64s; it has %s", slug, name, list);
+}
 
 enum status intake_start(const char *app, const char *method, bool connects, struct failure *failure,
                          struct intake *ret_intake)
@@ -38,10 +67,7 @@ enum status intake_start(const char *app, const char *method, bool connects, str
     if (status == STATUS_OK && intake.app != NULL && intake.app->method_count == 1)
         intake.method = &intake.app->methods[0];
     if (status == STATUS_OK && method != NULL)
-        intake.method = app_find_method(intake.app, method);
-    if (status == STATUS_OK && method != NULL && intake.method == NULL)
-        status = failure_set(failure, STATUS_INVALID, "%s has no method %.64s; see: stepvault app show %s",
-                             intake.slug, method, intake.slug);
+        status = intake_find_method(intake.app, intake.slug, method, failure, &intake.method);
     if (status != STATUS_OK)
         return status;
     *ret_intake = intake;
@@ -53,13 +79,6 @@ void intake_reset(struct intake *intake)
 {
     app_freep(&intake->app);
     intake->method = NULL;
-}
-
-static void append_name(char list[LIST_MAX], const char *name)
-{
-    size_t size = strlen(list);
-
-    snprintf(list + size, LIST_MAX - size, "%s%s", size > 0 ? ", " : "", name);
 }
 
 static bool is_given(const struct json *properties, const struct app_field *field)
@@ -157,6 +176,25 @@ static enum status refuse_flow(const struct intake *intake, struct failure *fail
         "the browser flow that %s needs (method %s) is not there yet; a token got elsewhere is added by "
         "hand, as oauth_access_token, with: stepvault account add %s --method %s",
         intake->slug, intake->method->name, intake->slug, intake->method->name);
+}
+
+void intake_note_beyond(const char *slug, const char *property)
+{
+    CLEANUP(app_freep) struct app *app = NULL;
+    struct option_nearest nearest = {.wanted = property};
+    struct failure failure = {0};
+
+    if (catalog_find(slug, &failure, &app, NULL) != STATUS_OK)
+        return;
+    for (size_t i = 0; i < app->method_count; i++) {
+        if (app_find_field(&app->methods[i], property) != NULL)
+            return;
+        for (size_t j = 0; j < app->methods[i].field_count; j++)
+            option_consider(&nearest, app->methods[i].fields[j].name);
+    }
+    output_note("the catalogue does not know of %s for %s; kept all the same%s%s%s", property, slug,
+                nearest.name != NULL ? "; did you mean " : "", nearest.name != NULL ? nearest.name : "",
+                nearest.name != NULL ? "?" : "");
 }
 
 /* ---- as an object ---- */

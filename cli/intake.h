@@ -29,6 +29,14 @@ void intake_reset(struct intake *intake);
  * would be needed. */
 enum status intake_fill(struct intake *intake, struct json_writer *writer, struct failure *failure);
 
+/* The app's method of this name. STATUS_NOT_FOUND names the nearest, or all there are. */
+enum status intake_find_method(const struct app *app, const char *slug, const char *name,
+                               struct failure *failure, const struct app_method **ret_method);
+
+/* Says so where the catalogue has the app, and no method of it the property that was set: it may be a slip.
+ */
+void intake_note_beyond(const char *slug, const char *property);
+
 /* STATUS_INVALID if that is no property's name, or no value of one. */
 enum status intake_check_property(const char *name, const struct secret *value, struct failure *failure);
 

@@ -143,11 +143,21 @@ static enum status run_command(struct invocation *invocation, const struct words
     return status == STATUS_OK ? command->run(invocation, failure) : status;
 }
 
+/* The command or the group whose help explains a wrong usage, or NULL. */
+static const char *helped_by(const struct invocation *invocation, const struct words *words,
+                             char destination[COMMAND_WORDS_SIZE])
+{
+    if (invocation->command != NULL)
+        return command_words(invocation->command, destination);
+    return words->name != NULL && command_is_group(words->name) ? words->name : NULL;
+}
+
 int main(int argc, char **argv)
 {
     CLEANUP(words_reset) struct words words = {0};
     struct invocation invocation = {0};
     struct failure failure = {.sentence = ""};
+    char name[COMMAND_WORDS_SIZE];
     enum status status;
 
     if (!open_standard_streams())
@@ -163,6 +173,6 @@ int main(int argc, char **argv)
     if (status == STATUS_OK)
         return invocation.exit_status;
     failure.status = status;
-    report_failure(&failure);
+    report_failure(&failure, helped_by(&invocation, &words, name));
     return invocation.exit_status != 0 ? invocation.exit_status : status_exit(status);
 }

@@ -26,6 +26,16 @@ enum status output_write(const void *bytes, size_t size, struct failure *failure
     return STATUS_OK;
 }
 
+enum status output_lines(const struct secret *lines, struct failure *failure, bool *ret_closed)
+{
+    bool written = file_write_all(STDOUT_FILENO, lines->bytes, lines->size);
+
+    *ret_closed = !written && errno == EPIPE;
+    if (!written && !*ret_closed)
+        return failure_set_errno(failure, STATUS_FAILED, errno, "cannot write to standard output");
+    return STATUS_OK;
+}
+
 enum status output_text(const char *text, struct failure *failure)
 {
     return output_write(text, strlen(text), failure);
@@ -212,10 +222,11 @@ static bool separate(const struct output_table *table, struct secret *lines)
 enum status output_table_print(const struct output_table *table, struct failure *failure)
 {
     CLEANUP(secret_reset) struct secret lines = {0};
+    bool closed;
 
     if (table->cells == 0)
         return STATUS_OK;
     if (table->failed || !(isatty(STDOUT_FILENO) ? align(table, &lines) : separate(table, &lines)))
         return failure_set(failure, STATUS_NO_MEMORY, "not enough memory for the table");
-    return output_write(lines.bytes, lines.size, failure);
+    return output_lines(&lines, failure, &closed);
 }

@@ -14,6 +14,8 @@
 
 /* Writes all of it to stdout. */
 enum status output_write(const void *bytes, size_t size, struct failure *failure);
+/* Writes a list, of which whoever reads it may have seen enough: that the pipe was closed is no failure. */
+enum status output_lines(const struct secret *lines, struct failure *failure, bool *ret_closed);
 enum status output_text(const char *text, struct failure *failure);
 
 /* Writes a value (NULL: an empty object) as one line of JSON. */

@@ -3,6 +3,7 @@
 
 #include "base/file.h"
 
+#include <stdbool.h>
 #include <stdio.h>
 #include <unistd.h>
 
@@ -20,8 +21,8 @@ static const char *const hints[STATUS_COUNT] = {
     [STATUS_WRONG_KEY] = "if it is lost, see what else opens it with: stepvault slot list",
     [STATUS_NOT_FOUND] = NULL, /* the sentence says where it is, or what is near it */
     [STATUS_EXISTS] = NULL,    /* the sentence names what is there and what replaces it */
-    [STATUS_AMBIGUOUS] = NULL, /* the sentence lists the choices */
-    [STATUS_IN_USE] = NULL,    /* the sentence lists what uses it */
+    [STATUS_AMBIGUOUS] = "say which one is meant",
+    [STATUS_IN_USE] = NULL, /* the sentence lists what uses it */
     [STATUS_NO_VAULT] = "make one with: stepvault init",
     [STATUS_FOREIGN] = "nothing of it was used; look at its owner and mode with: ls -l",
     [STATUS_CORRUPT] = "keep the file as it is, and look further with: stepvault audit verify",
@@ -29,7 +30,7 @@ static const char *const hints[STATUS_COUNT] = {
     [STATUS_BUSY] = "wait until it ends, or end it with: stepvault lock",
     [STATUS_LOG_UNWRITABLE] = "free some space or make the folder writable, then try again",
     [STATUS_OTHER_VAULT] = "set STEPVAULT_VAULT to the vault that is meant, or unset STEPVAULT_SOCKET",
-    [STATUS_NO_AGENT] = "set XDG_RUNTIME_DIR to a private folder of yours, or use --key-file",
+    [STATUS_NO_AGENT] = "set XDG_RUNTIME_DIR to a private folder of yours, or give each command a --key-file",
     [STATUS_PROTOCOL] = "if the agent is of another version, end it with: stepvault lock",
     [STATUS_TIMEOUT] = "see what the agent does with: stepvault status",
 };
@@ -39,14 +40,15 @@ const char *report_hint(enum status status)
     return (unsigned)status < STATUS_COUNT ? hints[status] : NULL;
 }
 
-void report_failure(const struct failure *failure)
+void report_failure(const struct failure *failure, const char *command)
 {
+    bool helps = failure->status == STATUS_USAGE && command != NULL;
     const char *sentence =
         failure->sentence[0] != '\0' ? failure->sentence : status_sentence(failure->status);
     const char *hint = report_hint(failure->status);
     char line[FAILURE_SENTENCE_MAX + 256];
-    int length = snprintf(line, sizeof(line), "stepvault: %s%s%s\n", sentence, hint != NULL ? "; " : "",
-                          hint != NULL ? hint : "");
+    int length = snprintf(line, sizeof(line), "stepvault: %s%s%s%s%s\n", sentence, hint != NULL ? "; " : "",
+                          hint != NULL ? hint : "", helps ? " " : "", helps ? command : "");
 
     /* There is nowhere left to say that stderr cannot be written. */
     if (length > 0)

@@ -9,7 +9,8 @@
  * final newline. */
 const char *report_hint(enum status status);
 
-/* Prints the failure's sentence (a general one where it is empty) and its hint in one write of one line. */
-void report_failure(const struct failure *failure);
+/* Prints the failure's sentence (a general one where it is empty) and its hint in one write of one line.
+ * `command` ("env set") is whose help a wrong usage is sent to; NULL where there is none. */
+void report_failure(const struct failure *failure, const char *command);
 
 #endif

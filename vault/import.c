@@ -357,9 +357,11 @@ static enum status decide(struct vault *vault, struct import_item *item, struct 
 static enum status refuse_other_value(const struct import_item *item, struct failure *failure)
 {
     if (item->kind == RECORD_ACCOUNT)
-        return failure_set(failure, STATUS_EXISTS, "the account %s:%s is there with other properties (--replace replaces them)",
+        return failure_set(failure, STATUS_EXISTS,
+                           "the account %s:%s is there with other properties (--replace replaces them)",
                            item->where, item->name);
-    return failure_set(failure, STATUS_EXISTS, "%s is placed at %s with another value (--replace replaces it)", item->name,
+    return failure_set(failure, STATUS_EXISTS,
+                       "%s is placed at %s with another value (--replace replaces it)", item->name,
                        item->where);
 }
 

@@ -68,6 +68,6 @@ int export_main(int argc, char **argv)
     enum status status = export_step(&arguments, argc, argv, &failure);
 
     if (status != STATUS_OK)
-        report_failure(&failure);
+        report_failure(&failure, "export");
     return status_exit(status);
 }

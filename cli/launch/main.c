@@ -22,6 +22,6 @@ int main(int argc, char **argv)
             return commands[i].main(argc, argv);
     }
     launch_manage(argv, &failure);
-    report_failure(&failure);
+    report_failure(&failure, NULL);
     return status_exit(failure.status);
 }

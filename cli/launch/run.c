@@ -322,6 +322,6 @@ int run_main(int argc, char **argv)
     struct failure failure = {0};
 
     run_step(&run, argc, argv, &failure);
-    report_failure(&failure);
+    report_failure(&failure, "run");
     return run.exit_status;
 }

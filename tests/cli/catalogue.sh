@@ -90,9 +90,14 @@ has "... of several the one that knows the most of them" "$(added upstash_redis 
 fails "none that fits is said with what each needs" 1 "auth_token needs AuthToken; api_key needs Sid, Secret" \
     stepvault account add twilio --label d <<< '{"AccountSid":"AC00000000000000000000000000000000"}'
 fails "--method names one" 1 "needs Sid, Secret" stepvault account add twilio --method api_key --label d <<< '{"AccountSid":"AC00000000000000000000000000000000"}'
-fails "... of the app's" 1 "github has no method password" stepvault account add github --method password <<< '{"oauth_access_token":"x"}'
+fails "... of the app's" 4 "github has no method password; it has oauth, github_app, pat" stepvault account add github --method password <<< '{"oauth_access_token":"x"}'
 is "one property name for every method that code need not tell apart" "$(added github '{"oauth_access_token":"x"}' pat --method pat)" github:pat
+fails "... or one near it" 4 "github has no method pta; did you mean pat?" stepvault app show github --method pta
 succeeds "account set is not held to the catalogue" stepvault account set github:pat <<< '{"other":"x"}'
+succeeds "nor is a property that may be a slip" stepvault account set github:pat oauth_acess_token <<< x
+is "but it is said" "$err" "stepvault: the catalogue does not know of oauth_acess_token for github; kept all the same; did you mean oauth_access_token?"
+succeeds "one that some method has" stepvault account set github:pat oauth_refresh_token <<< x
+is "is not" "$err" ""
 
 # ---- connect ----
 

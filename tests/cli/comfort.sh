@@ -41,6 +41,12 @@ is "or its bytes" "$(stepvault env get BYTES --at billing --json)" '{"value_base
 is "audit key --json is the key" "$(stepvault audit key --json | jq -r .key)" "$(stepvault audit key)"
 is "audit checkpoint --json has the note" "$(stepvault audit checkpoint --json | jq -r '.note | split("\n")[1] | test("^[0-9]+$")')" true
 
+# A pipe that is closed before the list is written: whoever reads it has seen enough.
+{ sleep 0.3; stepvault env list --all 2> "$scratch/closed"; echo $? > "$scratch/code"; } | true
+is "a list whose reader has gone is no failure" "$(cat "$scratch/code" "$scratch/closed")" 0
+has "an empty list says on a terminal where it looked" "$(on_terminal env list)" "no variable is placed exactly at /; see: stepvault env list --all"
+is "and nothing in a pipe" "$(stepvault env list 2>&1)" ""
+
 # ---- near names ----
 
 fails "a command" 2 "did you mean status?" stepvault statsu
@@ -58,7 +64,14 @@ fails "a label" 4 "did you mean slack:work?" stepvault account show slack:wrok
 fails "nothing near is nothing said" 4 "no variable FROBNICATION is placed at billing, or anywhere else" stepvault env get FROBNICATION --at billing
 is "so said" "$err" "stepvault: no variable FROBNICATION is placed at billing, or anywhere else"
 
+fails "a choice that was left open is asked for" 1 "; say which one is meant" stepvault bind billing slack --as two
+
 # ---- help ----
+
+fails "a wrong usage is sent to the command's help" 2 "an argument is missing: stepvault env unset NAME [--at PATH]; see: stepvault help env unset" stepvault env unset
+fails "... a group's" 2 "see: stepvault help env" stepvault env
+fails "... the launcher's" 125 "see: stepvault help run" stepvault run
+fails "... that of all" 2 "see: stepvault help" stepvault frobnicate
 
 # What the launcher takes is what help and completion say.
 taken() { sed -n "s/^    {\"--\([a-z-]*\)\",.*\(ARGUMENTS_$1\).*/--\1/p" "$here/../../cli/launch/arguments.c" | sort; }

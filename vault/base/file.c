@@ -351,7 +351,8 @@ static enum status vault_default(struct failure *failure, char destination[PATH_
     int length;
 
     if (data == NULL && home == NULL)
-        return failure_set(failure, STATUS_INVALID, "no vault is named, and HOME is not set");
+        return failure_set(failure, STATUS_INVALID,
+                           "no vault is named (--vault, STEPVAULT_VAULT), and HOME is not set");
     length = data != NULL ? snprintf(destination, PATH_MAX, "%s/stepvault/vault.db", data)
                           : snprintf(destination, PATH_MAX, "%s/.local/share/stepvault/vault.db", home);
     if (length < 0 || length >= PATH_MAX)
