@@ -212,6 +212,8 @@ static enum status fill_plan(struct import_command *import)
         status = plan_check(&import->plan, option_flag(&import->invocation->options, "allow-dangerous-name"),
                             import->failure);
     import->quoted_line = quoted_line;
+    if (status == STATUS_OK && option_flag(&import->invocation->options, "skip-refused"))
+        plan_skip_refused(&import->plan);
     return status;
 }
 
@@ -315,14 +317,16 @@ static enum status print_plan(struct import_command *import, const char *path)
 static enum status refuse_rows(const struct import_command *import)
 {
     const struct plan *plan = &import->plan;
-    char more[64] = "";
+    char more[128] = "";
     size_t refused = plan_count(plan, PLAN_REFUSED);
     const struct plan_row *row = plan->rows;
 
     while (row->kind != PLAN_REFUSED)
         row++;
     if (refused > 1)
-        snprintf(more, sizeof(more), "; and %zu more, which --dry-run lists", refused - 1);
+        snprintf(more, sizeof(more),
+                 "; and %zu more, which --dry-run lists (--skip-refused leaves all of them out)",
+                 refused - 1);
     if (import->format == FORMAT_DOTENV)
         return failure_set(import->failure, STATUS_INVALID, "%s, %s: %s%s%s%s", import->name, row->origin,
                            row->name, row->name[0] != '\0' ? ": " : "", row->reason, more);
@@ -389,11 +393,12 @@ static const struct option_rule import_options[] = {
       "Whose reading of a .env file counts; default strict, what all read alike."},
     {"dry-run",                                                                           NULL, false, "Prints what would be imported, never values, and changes nothing."},
     {"replace",NULL, false, "Replaces what is there with another value."},
-    {"raw", NULL, false, "folder: keeps a newline at the end of a file."},
-    {"follow",                                                                   NULL, false, "folder, pass: follows links that lead out of the folder."},
+    {"skip-refused", NULL, false, "Leaves out what is refused, and imports the rest."},
+    {"raw",                                                                   NULL, false, "folder: keeps a newline at the end of a file."},
+    {"follow",                                                                      NULL, false, "folder, pass: follows links that lead out of the folder."},
     OPTION_DANGEROUS,
     OPTION_JSON,
-    {0                                                                     },
+    {0                                                                          },
 };
 static const struct command_member import_members[] = {
     {"replace",    MEMBER_FLAG, 0, "replace"},
@@ -408,7 +413,7 @@ const struct command cmd_import_commands[] = {
         .name = "env", .subcommand = "import", .run = cmd_env_import, .method = "StageImport",
         .members = import_members, .options = import_options, .least = 1, .most = 1,
         .arguments = {"FILE|-"},
-        .usage = "FILE|- [--at PATH] [--format F] [--dialect D] [--dry-run] [--replace] [--json]",
+        .usage = "FILE|- [--at PATH] [--format F] [--dialect D] [--dry-run] [--replace] [--skip-refused] [--json]",
         .summary = "place many at once",
         .help = "Imports a .env file, a JSON object, a folder of files, a pass store, or an export of Bitwarden or "
                 "1Password: all of it in one step, or nothing. Logins become accounts; --dry-run shows what becomes of "

@@ -253,6 +253,14 @@ enum status plan_check(struct plan *plan, bool allow_dangerous_name, struct fail
     return plan->failed ? failure_set_no_memory(failure) : STATUS_OK;
 }
 
+void plan_skip_refused(struct plan *plan)
+{
+    for (size_t i = 0; i < plan->count; i++) {
+        if (plan->rows[i].kind == PLAN_REFUSED)
+            plan->rows[i].kind = PLAN_LEFT_OUT;
+    }
+}
+
 size_t plan_count(const struct plan *plan, enum plan_kind kind)
 {
     size_t count = 0;

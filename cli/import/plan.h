@@ -71,6 +71,9 @@ void plan_refuse(struct plan *plan, const char *name, const char *origin, const 
  * STATUS_TOO_LARGE when the plan is not whole. */
 enum status plan_check(struct plan *plan, bool allow_dangerous_name, struct failure *failure);
 
+/* Leaves out what is refused so far, with the same reasons. */
+void plan_skip_refused(struct plan *plan);
+
 size_t plan_count(const struct plan *plan, enum plan_kind kind);
 
 #endif

@@ -64,13 +64,20 @@ fails "a name that no variable has" 1 "line 1: its name has more in it than lett
 lacks "is not helped by quotes" "$err" "in '...'"
 fails "nor is a blank before the =" 1 "line 1: a shell runs a name with a blank behind it as a command; --dialect node, python would take it" import - --format dotenv <<< 'A = 1'
 printf 'A=1\nB=$X\nC=%s\n%s\nD="a$\nb"\nA=2\nE=3\n' "$CANARY" "$CANARY" > bad.env
-fails "of several refused lines the first is told, and how many there are" 1 "bad.env, line 2: B: a shell expands \$; in '...' all would read it alike; --dialect node, python, docker would take it; and 3 more, which --dry-run lists" import bad.env
+fails "of several refused lines the first is told, and how many there are" 1 "bad.env, line 2: B: a shell expands \$; in '...' all would read it alike; --dialect node, python, docker would take it; and 3 more, which --dry-run lists (--skip-refused leaves all of them out)" import bad.env
 try import bad.env --dry-run
 is "a dry run lists each, and what is not refused" "$status $(cut -f1,3,4 <<< "$out" | tr '\t\n' ':;')" \
     "1 B:refused:line 2;:refused:line 4;D:refused:line 5;:refused:line 7;C:new:line 3;E:new:line 8;"
 has "with the reason" "$out" $'\tline 7\tA is set again, after line 1'
 has "and says what it comes to" "$err" "4 of 6 entries are refused, so nothing would be imported"
 lacks "and shows no value" "$out$err" "$CANARY"
+is "none of it was imported" "$(stepvault env list --at bad)" ""
+try import bad.env --at bad --dry-run --skip-refused
+is "with --skip-refused they are left out" "$status $(cut -f3 <<< "$out" | sort | uniq -c | tr -s ' \n' ' ')" "0  4 left out 2 new "
+succeeds "and the rest is imported" import bad.env --at bad --skip-refused
+has "which is said" "$err" "4 entries are left out; --dry-run lists them with the reason"
+is "of a name that was set twice neither" "$(stepvault env list --at bad | cut -f2 | tr '\n' ' ')" "C E "
+fails "another value is still refused" 1 "C is placed at bad with another value" import - --at bad --skip-refused <<< 'C=2'
 fails "NUL" 1 "line 1: a NUL byte" import - < <(printf 'A=b\0c\n')
 fails "bytes that are not UTF-8" 1 "line 2: bytes that are not UTF-8" import - < <(printf 'B=1\nA=\xff\n')
 succeeds "which the shell's dialect takes" import - --dialect shell --at bytes < <(printf 'A=\xff\xfe\n')
