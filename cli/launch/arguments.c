@@ -193,7 +193,7 @@ static enum status option_read(struct parser *parser, struct failure *failure)
     if (!option->takes_value && value != NULL)
         return failure_set(failure, STATUS_USAGE, "%s takes no value", option->name);
     if (option->takes_value && value == NULL) {
-        if (parser->at == parser->argc)
+        if (parser->at == parser->argc || strcmp(parser->argv[parser->at], "--") == 0)
             return failure_set(failure, STATUS_USAGE, "%s needs a value", option->name);
         value = parser->argv[parser->at++];
     }

@@ -201,11 +201,11 @@ static enum status parent_make(struct failure *failure, char destination[PATH_MA
     enum status status;
 
     if (!file_runtime_folder(destination))
-        return failure_set(
-            failure, STATUS_FAILED,
-            "credentials need a runtime folder: XDG_RUNTIME_DIR is not set, and /run/user/%u is "
-            "not a private folder of ours",
-            (unsigned)geteuid());
+        return failure_set(failure, STATUS_FAILED,
+                           "credentials need a runtime folder: XDG_RUNTIME_DIR is not set to an absolute "
+                           "path, and /run/user/%u is "
+                           "not a private folder of ours",
+                           (unsigned)geteuid());
     length = strlen(destination);
     if (length + sizeof(stepvault) + sizeof(credentials) + OWNER_SIZE >= PATH_MAX)
         return failure_set(failure, STATUS_INVALID, "the path of the runtime folder is too long");

@@ -74,7 +74,7 @@ enum status program_find(const char *name, const char *path_list, struct failure
     if (found == FOUND_NOTHING)
         return failure_set(failure, STATUS_NOT_FOUND, "the command \"%s\" is not found", name);
     if (found == FOUND_UNUSABLE)
-        return failure_set(failure, STATUS_DENIED, "%s cannot be executed", path);
+        return failure_set(failure, STATUS_FAILED, "%s cannot be executed", path);
     memcpy(destination, path, strlen(path) + 1);
     return STATUS_OK;
 }
@@ -93,13 +93,13 @@ enum status program_exec(const char *program, char *const argv[], char *const en
 {
     execve(program, argv, environment);
     if (errno == ENOEXEC)
-        return failure_set(failure, STATUS_DENIED, "%s is neither a program nor a script that begins with #!",
+        return failure_set(failure, STATUS_FAILED, "%s is neither a program nor a script that begins with #!",
                            program);
     /* The file itself was there a moment ago. */
     if (errno == ENOENT)
-        return failure_set(failure, STATUS_DENIED, "%s cannot be executed, its interpreter is not found",
+        return failure_set(failure, STATUS_FAILED, "%s cannot be executed, its interpreter is not found",
                            program);
-    return failure_set_errno(failure, STATUS_DENIED, errno, "%s cannot be executed", program);
+    return failure_set_errno(failure, STATUS_FAILED, errno, "%s cannot be executed", program);
 }
 
 int program_exit(enum status status)

@@ -42,6 +42,7 @@ fails "an unknown option is named without its value" 125 "option --stripe-key;" 
 lacks "... and its value is not repeated" "$err" sk_live
 fails "an option of export is none of run" 125 "run does not know the option --own" stepvault run a --own -- true
 fails "an option without its value" 125 "--reason needs a value" stepvault run a --reason
+fails "the -- before the command is no value" 125 "--keep needs a value" stepvault run a --keep -- true
 fails "a flag with a value" 125 "--pristine takes no value" stepvault run a --pristine=yes -- true
 fails "an unknown form names the known ones" 125 "it knows env, auths and credentials" stepvault run a --deliver credential -- true
 fails "--keep takes a name" 125 "--keep takes the name" stepvault run a --keep SECRET=value -- true
@@ -105,6 +106,7 @@ echo 'echo hi' > not-executable; printf '#!/no/interpreter\n' > no-interpreter; 
 chmod 755 no-interpreter no-script
 fails "a file that is not executable is 126" 126 "cannot be executed" stepvault run a -- ./not-executable
 fails "a folder is 126" 126 "cannot be executed" stepvault run a -- ./folder
+is "with the reason and no advice that is for something else" "$err" "stepvault: ./folder cannot be executed"
 fails "a missing interpreter is 126" 126 "its interpreter is not found" stepvault run a -- ./no-interpreter
 fails "there is no shell for what is no script" 126 "neither a program nor a script" stepvault run a -- ./no-script
 mkdir p1 p2; cp not-executable p1/tool; printf '#!/bin/sh\necho second\n' > p2/tool; chmod 755 p2/tool

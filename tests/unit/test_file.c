@@ -424,7 +424,7 @@ static void without_a_private_runtime_folder_there_is_no_agent(void **state)
     if (lstat(folder, &facts) == 0)
         skip();
     assert_int_equal(file_socket_path("/x", &failure, path), STATUS_NO_AGENT);
-    assert_non_null(strstr(failure.sentence, "XDG_RUNTIME_DIR is not set"));
+    assert_non_null(strstr(failure.sentence, "XDG_RUNTIME_DIR is not set to an absolute path"));
 }
 
 static void the_key_at_hand_is_the_nearest_one_named(void **state)

@@ -411,7 +411,8 @@ enum status file_socket_path(const char *vault, struct failure *failure, char de
         length = snprintf(path, sizeof(path), "%s", named);
     } else if (!file_runtime_folder(folder)) {
         return failure_set(failure, STATUS_NO_AGENT,
-                           "XDG_RUNTIME_DIR is not set, and /run/user/%u is not a private folder of ours",
+                           "XDG_RUNTIME_DIR is not set to an absolute path, and /run/user/%u is not a "
+                           "private folder of ours",
                            (unsigned)geteuid());
     } else if (vault_is_default(vault)) {
         length = snprintf(path, sizeof(path), "%s/stepvault/agent.sock", folder);
