@@ -120,10 +120,22 @@ static enum status missing_everywhere(struct vault *vault, const char *path, con
 enum status variable_missing(struct vault *vault, const char *path, const char *name, struct failure *failure)
 {
     CLEANUP(records_reset) struct records named = {0};
+    CLEANUP(record_reset) struct record past = {0};
+    struct past_owner owner;
+    uint64_t number;
     char places[FAILURE_SENTENCE_MAX];
     size_t at = 0;
 
-    enum status status = record_list_linked(vault, RECORD_LINK_NAMED, name, failure, &named);
+    past_of_variable(&owner, path, name);
+    enum status status = past_find(vault, &owner, failure, &past);
+    if (status != STATUS_OK)
+        return status;
+    if (past_choose(&past, &owner, 0, failure, &number) == STATUS_OK)
+        return failure_set(failure, STATUS_NOT_FOUND,
+                           "no variable %s is placed at %s any more (stepvault env restore %s --at %s sets "
+                           "its last value again)",
+                           name, path, name, path);
+    status = record_list_linked(vault, RECORD_LINK_NAMED, name, failure, &named);
     if (status != STATUS_OK)
         return status;
     if (named.count == 0)

@@ -57,7 +57,7 @@ enum status variable_check(const struct variable_change *change, struct failure 
 void variable_draft(struct vault *vault, const struct variable_change *change, const struct record *previous,
                     struct record_draft *ret_draft);
 
-/* STATUS_NOT_FOUND with where else the name is placed. */
+/* STATUS_NOT_FOUND with how its last value comes back, or where else the name is placed. */
 enum status variable_missing(struct vault *vault, const char *path, const char *name,
                              struct failure *failure);
 

@@ -22,6 +22,7 @@ has "... and logged" "$(stepvault audit log --json | grep restore-variable)" '"r
 succeeds "a restore is undone by another" stepvault env restore TOKEN --at billing
 is "... so that the later value is in force again" "$(stepvault run billing -- printenv TOKEN)" "$CANARY-2"
 succeeds "a value is unset by accident" stepvault env unset TOKEN --at billing
+fails "... which who looks for it is told" 4 "no variable TOKEN is placed at billing any more (stepvault env restore TOKEN --at billing sets its last value again)" stepvault env get TOKEN --at billing
 has "... is listed as such" "$(stepvault env history --at billing | tail -1)" "unset"
 succeeds "... and comes back" stepvault env restore TOKEN --at billing
 is "... as it was" "$(stepvault env get TOKEN --at billing)" "$CANARY-2"
