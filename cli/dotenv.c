@@ -4,6 +4,7 @@
 
 #include "base/cleanup.h"
 #include "base/name.h"
+#include "base/nameset.h"
 #include "base/text.h"
 #include "dotenv_reader.h"
 
@@ -324,54 +325,42 @@ static enum status check_bytes(struct parser *parser)
 
 /* ---- names that are set twice ---- */
 
-static int by_name(const void *a, const void *b)
-{
-    const struct dotenv_entry *first = a;
-    const struct dotenv_entry *second = b;
-    int order = strcmp(first->name, second->name);
-
-    return order != 0 ? order : (first->line > second->line) - (first->line < second->line);
-}
-
-static int by_line(const void *a, const void *b)
-{
-    const struct dotenv_entry *first = a;
-    const struct dotenv_entry *second = b;
-
-    return (first->line > second->line) - (first->line < second->line);
-}
-
 /* All readers let the last one win, without a word. A vault holds one value of a name, so one of the two
  * would be lost in an import; which one was meant, only its owner knows. */
 static enum status settle_repeated(struct parser *parser)
 {
+    CLEANUP(nameset_reset) struct nameset names = {0};
     struct dotenv *dotenv = &parser->dotenv;
-    bool refuses = parser->dialect == DOTENV_STRICT;
-    bool before = false;
+    const bool refuses = parser->dialect == DOTENV_STRICT;
     size_t kept = 0;
 
-    if (dotenv->count < 2)
-        return STATUS_OK;
-    qsort(dotenv->entries, dotenv->count, sizeof(*dotenv->entries), by_name);
     for (size_t i = 0; i < dotenv->count; i++) {
-        const struct dotenv_entry *entry = &dotenv->entries[i];
-        bool again = i + 1 < dotenv->count && strcmp(entry->name, entry[1].name) == 0;
+        const struct dotenv_entry entry = dotenv->entries[i];
+        const size_t before = names.count;
+        struct dotenv_entry *first;
+        size_t number;
 
-        if (again && refuses) {
-            enum status status = refuse(parser, STATUS_INVALID, entry[1].line, "",
-                                        "%s is set again, after line %zu; with --dialect the last one counts",
-                                        entry->name, entry->line);
-
-            if (parser->refusals == NULL)
-                return status;
+        if (!nameset_add(&names, entry.name, strlen(entry.name), &number))
+            return failure_set_no_memory(parser->failure);
+        first = &dotenv->entries[number];
+        if (names.count > before || !refuses) {
+            *first = entry;
+            continue;
         }
-        if (!again && !(before && refuses))
-            dotenv->entries[kept++] = *entry;
-        before = again;
+        enum status status = refuse(parser, STATUS_INVALID, entry.line, "",
+                                    "%s is set again, after line %zu; with --dialect the last one counts",
+                                    entry.name, first->line);
+        if (parser->refusals == NULL)
+            return status;
+        first->value = NULL; /* nor is the first one meant for sure */
     }
-    dotenv->repeated = dotenv->count - kept;
+    if (!refuses)
+        dotenv->repeated = dotenv->count - names.count;
+    for (size_t i = 0; i < names.count; i++) {
+        if (dotenv->entries[i].value != NULL)
+            dotenv->entries[kept++] = dotenv->entries[i];
+    }
     dotenv->count = kept;
-    qsort(dotenv->entries, kept, sizeof(*dotenv->entries), by_line);
     return STATUS_OK;
 }
 

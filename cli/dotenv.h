@@ -38,7 +38,7 @@ struct dotenv_entry {
 
 /* All zero is the valid empty value. */
 struct dotenv {
-    struct dotenv_entry *entries; /* in the order of the file; each name once, with its last value */
+    struct dotenv_entry *entries; /* each name once, where it comes first, with its last value and line */
     size_t count;
     size_t repeated;    /* entries that a later one of the same name took the place of; 0 in strict */
     size_t quoted_line; /* strict: the first line with a quoted value, whose quotes docker would keep; or 0 */

@@ -2,7 +2,6 @@
 #include "staging.h"
 
 #include "base/cleanup.h"
-#include "base/text.h"
 #include "exchange.h"
 #include "output.h"
 
@@ -11,8 +10,8 @@
 
 /* What a frame has room for beside the vault's path, a key and the flags. */
 #define ROWS_MAX (CLIENT_REQUEST_MAX - 40960u)
-/* Text over this goes as base64, because as text it could grow sixfold. */
-#define TEXT_MAX 16384u
+/* Bytes of entries in one call: more are no faster, and the agent keeps room for the largest frame it saw. */
+#define ENTRIES_FULL 24576u
 
 struct staging {
     const struct invocation *invocation;
@@ -20,10 +19,10 @@ struct staging {
     const char *path;
     struct failure *failure;
     struct exchange exchange;
-    struct answer answer; /* of the last call */
-    struct secret rows;   /* of the call that is being filled: array elements with commas between them */
-    enum plan_kind kind;  /* of all of them */
-    bool asked;           /* there is a connection */
+    struct answer answer;  /* of the last call */
+    struct secret entries; /* of the call that is being filled: variables, NAME=value and a NUL each */
+    struct secret rows;    /* and accounts: array elements with commas between them */
+    bool asked;            /* there is a connection */
     size_t staged;
     struct output_progress progress;
 };
@@ -32,21 +31,9 @@ static void staging_reset(struct staging *staging)
 {
     exchange_reset(&staging->exchange);
     exchange_answer_reset(&staging->answer);
+    secret_reset(&staging->entries);
     secret_reset(&staging->rows);
     output_progress_end(&staging->progress);
-}
-
-static void write_variable(const struct staging *staging, const struct plan_row *row,
-                           struct json_writer *writer)
-{
-    const struct plan_value *value = &row->value;
-
-    json_add_text(writer, "path", staging->path);
-    json_add_text(writer, "name", row->name);
-    if (value->size <= TEXT_MAX && text_is_utf8(value->bytes, value->size))
-        json_add_bytes(writer, "value", value->bytes, value->size);
-    else
-        json_add_base64(writer, "value_base64", value->bytes, value->size);
 }
 
 static void write_account(const struct plan_row *row, struct json_writer *writer)
@@ -70,22 +57,41 @@ static enum status send_rows(struct staging *staging, bool commit)
     status = exchange_add_members(&question, staging->invocation, staging->failure);
     if (status != STATUS_OK)
         return status;
+    if (staging->entries.size > 0) {
+        json_add_text(&question.writer, "path", staging->path);
+        json_add_base64(&question.writer, "environment", staging->entries.bytes, staging->entries.size);
+    }
     if (staging->rows.size > 0) {
         if (!secret_append_byte(&staging->rows, ']'))
             return failure_set_no_memory(staging->failure);
-        json_add_raw(&question.writer, staging->kind == PLAN_VARIABLE ? "variables" : "accounts",
-                     staging->rows.bytes, staging->rows.size);
+        json_add_raw(&question.writer, "accounts", staging->rows.bytes, staging->rows.size);
     }
     if (commit)
         json_add_boolean(&question.writer, "commit", true);
     status = staging->asked ? exchange_ask_again(exchange, &question, staging->failure, &staging->answer)
                             : exchange_ask(exchange, &question, staging->failure, &staging->answer);
     staging->asked = true;
+    secret_clear(&staging->entries);
     secret_clear(&staging->rows);
     return status;
 }
 
-static enum status add_row(struct staging *staging, const struct plan_row *row)
+static enum status add_variable(struct staging *staging, const struct plan_row *row)
+{
+    struct secret *entries = &staging->entries;
+    enum status status = STATUS_OK;
+
+    if (entries->size > 0 && entries->size + strlen(row->name) + row->value.size + 2 > ENTRIES_FULL)
+        status = send_rows(staging, false);
+    if (status != STATUS_OK)
+        return status;
+    if (!secret_append_text(entries, row->name) || !secret_append_byte(entries, '=') ||
+        !secret_append(entries, row->value.bytes, row->value.size) || !secret_append_byte(entries, '\0'))
+        return failure_set_no_memory(staging->failure);
+    return STATUS_OK;
+}
+
+static enum status add_account(struct staging *staging, const struct plan_row *row)
 {
     CLEANUP(secret_reset) struct secret text = {0};
     struct json_writer writer;
@@ -93,10 +99,7 @@ static enum status add_row(struct staging *staging, const struct plan_row *row)
 
     json_writer_start(&writer, &text);
     json_open_object(&writer, NULL);
-    if (row->kind == PLAN_VARIABLE)
-        write_variable(staging, row, &writer);
-    else
-        write_account(row, &writer);
+    write_account(row, &writer);
     json_close_object(&writer);
     if (writer.failed)
         return failure_set(staging->failure, STATUS_INVALID,
@@ -104,15 +107,14 @@ static enum status add_row(struct staging *staging, const struct plan_row *row)
     if (text.size > ROWS_MAX)
         return failure_set(staging->failure, STATUS_TOO_LARGE,
                            "the properties of %s are larger than one call to the agent", row->name);
-    if (staging->rows.size > 0 && (row->kind != staging->kind || staging->rows.size + text.size > ROWS_MAX))
+    /* What the last call of variables had room for is not known to have room for an account. */
+    if (staging->entries.size > 0 || (staging->rows.size > 0 && staging->rows.size + text.size > ROWS_MAX))
         status = send_rows(staging, false);
     if (status != STATUS_OK)
         return status;
-    staging->kind = row->kind;
     if (!secret_append_byte(&staging->rows, staging->rows.size > 0 ? ',' : '[') ||
         !secret_append(&staging->rows, text.bytes, text.size))
         return failure_set_no_memory(staging->failure);
-    staging->staged++;
     return STATUS_OK;
 }
 
@@ -123,8 +125,9 @@ static enum status add_rows(struct staging *staging, enum plan_kind kind, size_t
     for (size_t i = 0; status == STATUS_OK && i < staging->plan->count; i++) {
         if (staging->plan->rows[i].kind != kind)
             continue;
-        status = add_row(staging, &staging->plan->rows[i]);
-        if (staging->staged % 256 == 0)
+        status = kind == PLAN_VARIABLE ? add_variable(staging, &staging->plan->rows[i])
+                                       : add_account(staging, &staging->plan->rows[i]);
+        if (++staging->staged % 256 == 0)
             output_progress_show(&staging->progress, staging->staged, total);
     }
     return status;

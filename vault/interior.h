@@ -2,6 +2,7 @@
 #ifndef STEPVAULT_INTERIOR_H
 #define STEPVAULT_INTERIOR_H
 
+#include "base/name.h"
 #include "borrow.h"
 #include "crypto/merkle.h"
 #include "crypto/note.h"
@@ -50,6 +51,13 @@ struct log {
     uint64_t kept_day; /* days since 1970 of the newest kept checkpoint */
 };
 
+/* The last look-up of a place. */
+struct vault_place {
+    const char *word; /* NULL: none yet */
+    char first[NAME_PATH_MAX + 1];
+    uint8_t hash[STORE_LOOKUP_SIZE];
+};
+
 struct vault {
     struct store *store;
     char path[PATH_MAX];
@@ -63,6 +71,7 @@ struct vault {
     size_t borrowed_lists;
     size_t borrowed_bytes;
     bool borrow_expired;
+    struct vault_place last_place;
     bool in_turn;
     bool broken;
     bool rolled_back; /* the log's edge must be read again before the next turn */

@@ -59,10 +59,19 @@ static void look_up_name(const struct vault *vault, enum record_kind kind, const
     look_up(vault, kinds[kind].word, where, name, destination);
 }
 
-static void look_up_place(const struct vault *vault, enum record_kind kind, const char *where,
+/* An import asks for one path thousands of times. */
+static void look_up_place(struct vault *vault, enum record_kind kind, const char *where,
                           uint8_t destination[STORE_LOOKUP_SIZE])
 {
-    look_up(vault, kinds[kind].place, kinds[kind].by_path ? where : "", "", destination);
+    struct vault_place *last = &vault->last_place;
+    const char *first = kinds[kind].by_path ? where : "";
+
+    if (last->word != kinds[kind].place || strcmp(last->first, first) != 0) {
+        look_up(vault, kinds[kind].place, first, "", last->hash);
+        last->word = kinds[kind].place;
+        snprintf(last->first, sizeof last->first, "%s", first);
+    }
+    memcpy(destination, last->hash, STORE_LOOKUP_SIZE);
 }
 
 void record_hash_final(const struct vault *vault, const char *name, uint8_t ret_hash[STORE_LOOKUP_SIZE])

@@ -1,7 +1,9 @@
 /* Rows and the memory they lie in, and the names that two rows would share. */
 #include "import/plan.h"
 
+#include "base/cleanup.h"
 #include "base/name.h"
+#include "base/nameset.h"
 
 #include <stdarg.h>
 #include <stdint.h>
@@ -184,6 +186,12 @@ static void check_row(struct plan *plan, struct plan_row *row, bool allow_danger
             status = failure_set(&failure, STATUS_REFUSED,
                                  "the name steers the loader, a shell or an interpreter, and wants "
                                  "--allow-dangerous-name");
+        if (status == STATUS_OK && row->value.size > NAME_VALUE_MAX)
+            status =
+                failure_set(&failure, STATUS_TOO_LARGE, "the value is larger than %u bytes", NAME_VALUE_MAX);
+        if (status == STATUS_OK && memchr(row->value.bytes, '\0', row->value.size) != NULL)
+            status =
+                failure_set(&failure, STATUS_INVALID, "the value has a NUL byte, which no variable can hold");
     } else if (row->kind == PLAN_ACCOUNT) {
         status = name_check_app(row->app, &failure);
         if (status == STATUS_OK)
@@ -203,37 +211,31 @@ static bool is_named(const struct plan_row *row)
 }
 
 /* No account has the name of a variable: it has a colon. */
-static int by_name(const void *a, const void *b)
-{
-    const struct plan_row *first = *(struct plan_row *const *)a;
-    const struct plan_row *second = *(struct plan_row *const *)b;
-    int order = strcmp(first->name, second->name);
-
-    return order != 0 ? order : (first > second) - (first < second);
-}
-
 static enum status check_shared(struct plan *plan, struct failure *failure)
 {
-    struct plan_row **order = calloc(plan->count + 1, sizeof(struct plan_row *));
-    size_t count = 0;
+    CLEANUP(nameset_reset) struct nameset names = {0};
+    CLEANUP(cleanup_free) struct plan_row **firsts = calloc(plan->count + 1, sizeof(struct plan_row *));
+    size_t number;
 
-    if (order == NULL)
+    if (firsts == NULL)
         return failure_set_no_memory(failure);
     for (size_t i = 0; i < plan->count; i++) {
-        if (is_named(&plan->rows[i]))
-            order[count++] = &plan->rows[i];
-    }
-    qsort(order, count, sizeof(struct plan_row *), by_name);
-    for (size_t i = 0, first = 0; i < count; i++) {
-        if (strcmp(order[i]->name, order[first]->name) != 0)
-            first = i;
-        if (i == first)
+        struct plan_row *row = &plan->rows[i];
+        struct plan_row *first;
+
+        if (!is_named(row))
             continue;
-        order[i]->kind = order[first]->kind = PLAN_REFUSED;
-        order[i]->reason = plan_format(plan, "%s is the same", order[first]->origin);
-        order[first]->reason = plan_format(plan, "%s is the same", order[i]->origin);
+        if (!nameset_add(&names, row->name, strlen(row->name), &number))
+            return failure_set_no_memory(failure);
+        first = firsts[number];
+        if (first == NULL) {
+            firsts[number] = row;
+            continue;
+        }
+        row->kind = first->kind = PLAN_REFUSED;
+        row->reason = plan_format(plan, "%s is the same", first->origin);
+        first->reason = plan_format(plan, "%s is the same", row->origin);
     }
-    free(order);
     return STATUS_OK;
 }
 

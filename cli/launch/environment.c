@@ -59,7 +59,7 @@ bool environment_read_outer(struct environment_plan *plan)
     while (name != NULL && *name != '\0') {
         size_t size = strcspn(name, ",");
 
-        if (size > 0 && !nameset_add(&plan->outer, name, size))
+        if (size > 0 && !nameset_add(&plan->outer, name, size, NULL))
             return false;
         name += size + (name[size] == ',');
     }
@@ -161,7 +161,7 @@ static size_t count_environ(void)
 static bool given_collect(struct environment *environment, struct nameset *given)
 {
     for (size_t i = 0; i < environment->count; i++) {
-        if (!nameset_add(given, environment->entries[i], name_size(environment->entries[i])))
+        if (!nameset_add(given, environment->entries[i], name_size(environment->entries[i]), NULL))
             return false;
     }
     return true;

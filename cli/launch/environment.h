@@ -6,7 +6,7 @@
 #include "base/status.h"
 #include "client/received.h"
 #include "launch/envfile.h"
-#include "launch/nameset.h"
+#include "base/nameset.h"
 
 #include <stdbool.h>
 #include <stddef.h>

@@ -61,7 +61,7 @@ static enum status plan_prepare(struct run *run, struct failure *failure)
 
     run->plan.pristine = arguments->pristine;
     for (size_t i = 0; done && i < arguments->keep_count; i++)
-        done = nameset_add(&run->plan.keep, arguments->keep[i], strlen(arguments->keep[i]));
+        done = nameset_add(&run->plan.keep, arguments->keep[i], strlen(arguments->keep[i]), NULL);
     return done ? STATUS_OK : failure_set_no_memory(failure);
 }
 
@@ -212,7 +212,7 @@ static enum status drop_read(struct run *run, struct wire_value parameters, stru
     for (size_t at = 0; at < run->drop.size;) {
         const char *name = (const char *)run->drop.bytes + at;
 
-        if (!nameset_add(&run->plan.drop, name, strlen(name)))
+        if (!nameset_add(&run->plan.drop, name, strlen(name), NULL))
             return failure_set(failure, STATUS_NO_MEMORY, "out of memory for the environment");
         at += strlen(name) + 1;
     }

@@ -33,7 +33,7 @@ CALLS = {
     "GetVariable": {"path": "/", "name": "TOKEN"}, "ListVariables": {}, "UnsetVariable": {"path": "/", "name": "TOKEN"},
     "ListVariableRevisions": {"path": "/"}, "RestoreVariable": {"path": "/", "name": "TOKEN"}, "ForgetVariable": {"path": "/", "name": "TOKEN"},
     "BlockVariable": {"path": "billing", "name": "TOKEN"},
-    "StageImport": {"variables": [{"path": "billing", "name": "IMPORTED", "value": "1"}], "replace": True, "commit": True},
+    "StageImport": {"path": "billing", "environment": "SU1QT1JURUQ9MQA=", "replace": True, "commit": True},
     "AddStep": {"path": "billing/notify"}, "ListSteps": {}, "ShowStep": {"path": "billing/notify"}, "ListNames": {"kind": "path"},
     "Project": {"step": "billing/notify"},
     "AnnotateStep": {"path": "billing/notify", "note": "a note"}, "MoveStep": {"path": "billing/notify", "to": "moved", "dry_run": True},
@@ -561,8 +561,12 @@ def test_kill_at_any_moment_leaves_the_state_before_or_after():
 
 # ---- imports ----
 
+def entries(path, *lines):
+    return {"path": path, "environment": base64.b64encode(b"".join(line + b"\0" for line in lines)).decode()}
+
+
 def variables(first, count, path="imported", value="v"):
-    return [{"path": path, "name": f"N{number}", "value": value} for number in range(first, first + count)]
+    return entries(path, *(f"N{number}={value}".encode() for number in range(first, first + count)))
 
 
 def names_at(client, path):
@@ -574,11 +578,11 @@ def test_an_import_is_staged_in_many_calls_and_comes_with_one_commit():
         importer = agent.connect()
         size = client.call("Status")["parameters"]["log_size"]
         for first in range(0, 3000, 1000):
-            is_(importer.call("StageImport", variables=variables(first, 1000))["parameters"],
+            is_(importer.call("StageImport", **variables(first, 1000))["parameters"],
                 {"staged": first + 1000, "added": 0, "replaced": 0, "unchanged": 0})
             is_((names_at(client, "imported"), client.call("Status")["parameters"]["log_size"]), ([], size))
         account = {"app": "slack", "label": "work", "properties": {"token": "xoxb"}}
-        is_(importer.call("StageImport", accounts=[account], variables=[{"path": "/", "name": "BYTES", "value_base64": "/w=="}],
+        is_(importer.call("StageImport", accounts=[account], **entries("/", b"BYTES=\xff"),
                           commit=True)["parameters"], {"staged": 3002, "added": 3002, "replaced": 0, "unchanged": 0})
         is_(len(names_at(client, "imported")), 3000)
         is_(client.call("GetVariable", path="/", name="BYTES")["parameters"], {"value_base64": "/w=="})
@@ -589,14 +593,14 @@ def test_an_import_is_staged_in_many_calls_and_comes_with_one_commit():
         is_([len(client.leaves(**filters)) for filters in ({"variable": "N2999"}, {"account": "slack:work"}, {"variable": "N3000"})],
             [1, 1, 0])
         is_(error(client.many("VerifyLog")[-1]), None)
-        is_(importer.call("StageImport", variables=variables(0, 3), commit=True)["parameters"]["unchanged"], 3)
+        is_(importer.call("StageImport", **variables(0, 3), commit=True)["parameters"]["unchanged"], 3)
 
 
 def test_a_connection_that_ends_before_the_commit_leaves_nothing():
     with furnished() as (agent, client):
         importer = agent.connect()
-        is_(error(importer.call("StageImport", variables=variables(0, 1000))), None)
-        importer.send(importer.request("StageImport", variables=variables(1000, 1000)))
+        is_(error(importer.call("StageImport", **variables(0, 1000))), None)
+        importer.send(importer.request("StageImport", **variables(1000, 1000)))
         importer.close()
         importer = agent.connect()
         is_(importer.call("StageImport", commit=True)["parameters"], {"staged": 0, "added": 0, "replaced": 0, "unchanged": 0})
@@ -604,22 +608,23 @@ def test_a_connection_that_ends_before_the_commit_leaves_nothing():
 
 
 def test_an_import_of_which_one_call_failed_is_not_committed_by_the_next():
-    failing = ({"variables": [{"path": "/", "name": "1", "value": ""}]}, {"variables": [{"path": "/", "name": "LD_PRELOAD", "value": ""}]},
-               {"variables": [{"path": "/", "name": "A"}]}, {"variables": [{"name": "A", "value": ""}]}, {"variables": variables(5, 1)},
+    failing = (entries("/", b"1="), entries("/", b"LD_PRELOAD="), entries("/", b"A"), entries("/", b"=A"), entries("/", b""),
+               {"environment": base64.b64encode(b"A=unended").decode()}, {"environment": "QT0A===="}, entries("no//path", b"A="),
+               variables(5, 1), entries("/", b"TWICE=1", b"TWICE=2"),
                {"vault": "/elsewhere"}, {"accounts": [{"app": "a", "label": "b", "properties": {"c": 1}}]})
     with furnished() as (agent, client):
         for parameters in failing:
             importer = agent.connect()
             # The calls after the one that fails are under way already.
-            for call in ({"variables": variables(0, 10)}, parameters, {"variables": variables(10, 10)}, {"commit": True}):
+            for call in (variables(0, 10), parameters, variables(10, 10), {"commit": True}):
                 importer.send(importer.request("StageImport", **call))
             replies = [importer.receive() for _ in range(4)]
             check(error(replies[0]) is None and "error" in replies[1], (parameters, replies))
             is_([error(reply) for reply in replies[2:]], ["Failed", "Failed"])
             is_((parameters, names_at(client, "imported")), (parameters, []))
         importer = agent.connect()
-        is_(error(importer.call("StageImport", variables=[{"path": "/", "name": "STRIPE_KEY", "value": "other"}], commit=True)), "Exists")
-        is_(error(importer.call("StageImport", variables=variables(0, 1), commit=True)), "Failed")
+        is_(error(importer.call("StageImport", **entries("/", b"STRIPE_KEY=other"), commit=True)), "Exists")
+        is_(error(importer.call("StageImport", **variables(0, 1), commit=True)), "Failed")
         refused = [leaf for leaf in client.leaves(outcome="refused") if leaf["action"] == "import"]
         is_(refused[-2]["why"], "Exists")
         check("other" not in json.dumps(refused), refused)
@@ -632,11 +637,10 @@ def test_imports_are_bounded_all_together():
         counts = [0, 0]
         while True:
             for which, importer in enumerate(importers):
-                batch = [{"path": f"i{which}", "name": f"N{counts[which] + number}", "value": value} for number in range(3)]
-                reply = importer.call("StageImport", variables=batch)
+                reply = importer.call("StageImport", **variables(counts[which], 2, f"i{which}", value))
                 if "error" in reply:
                     break
-                counts[which] += 3
+                counts[which] += 2
             else:
                 continue
             break
@@ -648,30 +652,30 @@ def test_imports_are_bounded_all_together():
         is_(len(names_at(client, f"i{1 - which}")), counts[1 - which])
         importer = agent.connect()
         for first in range(0, 200000, 4000):
-            is_(error(importer.call("StageImport", variables=variables(first, 4000, "c", ""))), None)
-        is_(error(importer.call("StageImport", variables=variables(200000, 1, "c", ""))), "TooLarge")
+            is_(error(importer.call("StageImport", **variables(first, 4000, "c", ""))), None)
+        is_(error(importer.call("StageImport", **variables(200000, 1, "c", ""))), "TooLarge")
 
 
 def test_a_locked_vault_is_open_for_an_import_with_a_key_and_to_nobody_else():
     with furnished() as (agent, client):
         agent, client = lock(agent, client)
         importer = agent.connect()
-        is_(error(importer.call("StageImport", variables=variables(0, 1))), "Locked")
+        is_(error(importer.call("StageImport", **variables(0, 1))), "Locked")
         importer = agent.connect()
         for first in (0, 10):
-            is_(error(importer.call("StageImport", slot_key=slot_key(KEY), variables=variables(first, 10))), None)
+            is_(error(importer.call("StageImport", slot_key=slot_key(KEY), **variables(first, 10))), None)
             is_(error(client.call("ListVariables")), "Locked")
         is_(importer.call("StageImport", slot_key=slot_key(KEY), commit=True)["parameters"]["added"], 20)
         is_(error(importer.call("ListVariables")), "Locked")
-        importer.call("StageImport", slot_key=slot_key(KEY), variables=variables(100, 10))
+        importer.call("StageImport", slot_key=slot_key(KEY), **variables(100, 10))
         importer.close()
         importer = agent.connect()
-        is_(error(importer.call("StageImport", slot_key=slot_key(OTHER_KEY), variables=variables(20, 10))), "WrongKey")
-        is_(error(importer.call("StageImport", slot_key=slot_key(KEY), variables=variables(20, 10), commit=True)), "Failed")
+        is_(error(importer.call("StageImport", slot_key=slot_key(OTHER_KEY), **variables(20, 10))), "WrongKey")
+        is_(error(importer.call("StageImport", slot_key=slot_key(KEY), **variables(20, 10), commit=True)), "Failed")
         client.call("Unlock", slot_key=slot_key(KEY))
         is_(len(names_at(client, "imported")), 20)
         importer = agent.connect()
-        importer.call("StageImport", variables=variables(30, 10))
+        importer.call("StageImport", **variables(30, 10))
         client.call("Lock")
         is_(agent.wait(), 0)
 

@@ -403,8 +403,9 @@ from agent_client import connected
 key = {"key": base64.b64encode(open(os.environ["STEPVAULT_KEY_FILE"], "rb").read()).decode()}
 process, client = connected(os.environ["STEPVAULT_VAULT"])
 for path in ("in/a", "in/b"):
-    names = [{"path": path, "name": f"N{number}", "value": "v"} for number in range(int(sys.argv[2]))]
-    reply = client.call("StageImport", slot_key=key, variables=names, commit=path == "in/b")
+    entries = "".join(f"N{number}=v\\0" for number in range(int(sys.argv[2])))
+    reply = client.call("StageImport", slot_key=key, path=path, environment=base64.b64encode(entries.encode()).decode(),
+                        commit=path == "in/b")
     if "error" in reply:
         sys.exit("stepvault: " + reply["parameters"]["message"])
 client.close()

@@ -80,6 +80,8 @@ static void a_refusal_names_line_and_reason_and_who_takes_it(void **state)
         {"A=1\n9hunter\n", DOTENV_STRICT, ".env, line 2: it does not begin with the name of a variable"},
         {"A=1\nB=2\nA=1\n", DOTENV_STRICT,
          ".env, line 3: A is set again, after line 1; with --dialect the last one counts"},
+        {"A=1\nA=1\n", DOTENV_STRICT,
+         ".env, line 2: A is set again, after line 1; with --dialect the last one counts"},
         {"A=1\nhunter2\n", DOTENV_DOCKER,
          ".env, line 2: no = follows its name, and docker takes the value from its own environment"},
         {"A=$(id)\n", DOTENV_SHELL, ".env, line 1: a shell expands $"},
@@ -120,10 +122,10 @@ static void in_a_dialect_the_last_of_a_name_counts(void **state)
     assert_int_equal(parse("A=1\nB=2\nA=3\nA=4\nC=5\n", DOTENV_NODE, &failure, &dotenv), STATUS_OK);
     assert_int_equal(dotenv.count, 3);
     assert_int_equal(dotenv.repeated, 2);
-    assert_string_equal(dotenv.entries[0].name, "B");
-    assert_string_equal(dotenv.entries[1].name, "A");
-    assert_string_equal(dotenv.entries[1].value, "4");
-    assert_int_equal(dotenv.entries[1].line, 4);
+    assert_string_equal(dotenv.entries[0].name, "A");
+    assert_string_equal(dotenv.entries[0].value, "4");
+    assert_int_equal(dotenv.entries[0].line, 4);
+    assert_string_equal(dotenv.entries[1].name, "B");
     assert_string_equal(dotenv.entries[2].name, "C");
 }
 

@@ -240,7 +240,7 @@ static void a_locked_vault_stays_open_to_the_end_of_the_turn(void **state)
     (void)state;
     session.unlocked = false;
     vault_freep(&session.vault);
-    serve(0, "StageImport", KEY ",\"variables\":[{\"path\":\"/\",\"name\":\"A\",\"value\":\"v\"}]", false);
+    serve(0, "StageImport", KEY ",\"environment\":\"QT12AA==\"", false);
     turn_finish(&turn);
     expect_reply(0, "{\"parameters\":{\"staged\":1,");
     assert_non_null(session.vault);

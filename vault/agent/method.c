@@ -113,7 +113,8 @@ static const struct method methods[] = {
     {"StageImport",
      serve_stage_import,                            "import",
      METHOD_OPEN,                                                                       METHOD_ALONE | METHOD_STAGES,
-     {{"variables", PARAMETER_IMPORT_VARIABLES, OPTIONAL},
+     {{"path", TEXT, OPTIONAL},
+      {"environment", TEXT, OPTIONAL},
       {"accounts", PARAMETER_IMPORT_ACCOUNTS, OPTIONAL},
       {"replace", BOOLEAN, OPTIONAL},
       {"allow_dangerous_name", BOOLEAN, OPTIONAL},
@@ -235,14 +236,6 @@ static const struct parameter new_slot_members[] = {
     {NULL,         0,      false   }
 };
 
-static const struct parameter import_variable_members[] = {
-    {"path",         TEXT, REQUIRED},
-    {"name",         TEXT, REQUIRED},
-    {"value",        TEXT, OPTIONAL},
-    {"value_base64", TEXT, OPTIONAL},
-    {"note",         TEXT, OPTIONAL},
-    {NULL,           0,    false   }
-};
 static const struct parameter import_account_members[] = {
     {"app",        TEXT,   REQUIRED},
     {"label",      TEXT,   REQUIRED},
@@ -330,8 +323,6 @@ static bool value_fits(const struct json *value, enum parameter_kind kind)
         return members_fit(value, new_slot_members);
     case PARAMETER_NEW_SLOTS:
         return list_fits(value, new_slot_members);
-    case PARAMETER_IMPORT_VARIABLES:
-        return list_fits(value, import_variable_members);
     case PARAMETER_IMPORT_ACCOUNTS:
         return list_fits(value, import_account_members);
     }

@@ -6,24 +6,52 @@
 #include "base/text.h"
 #include "import.h"
 
+#include <string.h>
+
 static bool flag(const struct request *request, const char *name)
 {
     return json_member_boolean(request->parameters, name, false);
 }
 
-static enum status stage_variable(struct session *session, struct request *request,
-                                  const struct json *variable, struct secret *decoded)
+/* NAME=value entries, each ended by a NUL: the `=` of each becomes the end of its name. */
+static enum status stage_entries(struct session *session, struct request *request, struct secret *entries)
 {
-    struct variable_change change = {.path = json_member_text(variable, "path"),
-                                     .name = json_member_text(variable, "name"),
+    struct variable_change change = {.path = json_member_text(request->parameters, "path"),
                                      .allow_dangerous_name = flag(request, "allow_dangerous_name")};
-    enum status status = serve_read_value(variable, decoded, &change, &request->failure);
+    char *at = (char *)entries->bytes;
+    const char *end = at + entries->size;
+    enum status status = STATUS_OK;
 
-    if (status == STATUS_OK)
-        status = remark_read(json_member_text(variable, "note"), NULL, &request->failure, &change.remark);
-    if (status != STATUS_OK)
-        return status;
-    return import_stage_variable(stage_import(*request->stage), session->vault, &change, &request->failure);
+    if (change.path == NULL)
+        change.path = "/";
+    while (status == STATUS_OK && at < end) {
+        char *stop = memchr(at, '\0', (size_t)(end - at));
+        char *equals = stop == NULL ? NULL : memchr(at, '=', (size_t)(stop - at));
+        if (equals == NULL)
+            return failure_set(&request->failure, STATUS_INVALID,
+                               "environment is not NAME=value entries each ended by a NUL");
+        *equals = '\0';
+        change.name = at;
+        change.value = equals + 1;
+        change.size = (size_t)(stop - equals - 1);
+        status =
+            import_stage_variable(stage_import(*request->stage), session->vault, &change, &request->failure);
+        at = stop + 1;
+    }
+    return status;
+}
+
+static enum status stage_variables(struct session *session, struct request *request)
+{
+    CLEANUP(secret_reset) struct secret entries = {0};
+    size_t size;
+    const char *base64 = json_text(json_member(request->parameters, "environment"), &size);
+
+    if (base64 == NULL)
+        return STATUS_OK;
+    if (!text_append_from_base64(&entries, base64, size))
+        return failure_set(&request->failure, STATUS_INVALID, "environment is not canonical base64");
+    return stage_entries(session, request, &entries);
 }
 
 static enum status stage_account(struct session *session, struct request *request, const struct json *account)
@@ -40,13 +68,9 @@ static enum status stage_account(struct session *session, struct request *reques
 
 static enum status stage_all(struct session *session, struct request *request)
 {
-    CLEANUP(secret_reset) struct secret decoded = {0};
-    const struct json *variables = json_member(request->parameters, "variables");
     const struct json *accounts = json_member(request->parameters, "accounts");
-    enum status status = STATUS_OK;
+    enum status status = stage_variables(session, request);
 
-    for (size_t at = 0; status == STATUS_OK && at < json_count(variables); at++)
-        status = stage_variable(session, request, json_at(variables, at), &decoded);
     for (size_t at = 0; status == STATUS_OK && at < json_count(accounts); at++)
         status = stage_account(session, request, json_at(accounts, at));
     import_rest(stage_import(*request->stage));
