@@ -230,15 +230,11 @@ enum status exchange_ask(struct exchange *exchange, struct question *question, s
     return status == STATUS_OK ? read_reply(&text, failure, ret_answer) : status;
 }
 
-enum status exchange_ask_again(struct exchange *exchange, struct question *question, struct failure *failure,
-                               struct answer *ret_answer)
+enum status exchange_ask_ahead(struct exchange *exchange, struct question *question, struct failure *failure)
 {
-    CLEANUP(secret_reset) struct secret text = {0};
     enum status status = finish_question(question, exchange, failure);
 
-    if (status == STATUS_OK)
-        status = ask_again(&question->ask, exchange->client, failure, &text);
-    return status == STATUS_OK ? read_reply(&text, failure, ret_answer) : status;
+    return status == STATUS_OK ? ask_ahead(&question->ask, exchange->client, failure) : status;
 }
 
 enum status exchange_next(struct exchange *exchange, struct failure *failure, struct answer *ret_answer)

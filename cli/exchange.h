@@ -72,9 +72,8 @@ enum status exchange_send(struct exchange *exchange, struct question *question, 
 enum status exchange_ask(struct exchange *exchange, struct question *question, struct failure *failure,
                          struct answer *ret_answer);
 
-/* Calls once more on the connection of an exchange_ask that succeeded. */
-enum status exchange_ask_again(struct exchange *exchange, struct question *question, struct failure *failure,
-                               struct answer *ret_answer);
+/* Asks once more on the connection that exchange_ask left; the reply is left to exchange_next, in order. */
+enum status exchange_ask_ahead(struct exchange *exchange, struct question *question, struct failure *failure);
 
 /* The next reply of a call with `more`. */
 enum status exchange_next(struct exchange *exchange, struct failure *failure, struct answer *ret_answer);

@@ -23,6 +23,7 @@ struct staging {
     struct secret entries; /* of the call that is being filled: variables, NAME=value and a NUL each */
     struct secret rows;    /* and accounts: array elements with commas between them */
     bool asked;            /* there is a connection */
+    bool ahead;            /* a reply is still to be read */
     size_t staged;
     struct output_progress progress;
 };
@@ -46,7 +47,8 @@ static void write_account(const struct plan_row *row, struct json_writer *writer
     json_close_object(writer);
 }
 
-/* Makes the call of the rows so far. */
+/* Makes the call of the rows so far. While the agent seals them the next ones are got ready: the reply is
+ * read after the next call, and only that of the commit is waited for. */
 static enum status send_rows(struct staging *staging, bool commit)
 {
     CLEANUP(exchange_question_reset) struct question question = {0};
@@ -68,9 +70,16 @@ static enum status send_rows(struct staging *staging, bool commit)
     }
     if (commit)
         json_add_boolean(&question.writer, "commit", true);
-    status = staging->asked ? exchange_ask_again(exchange, &question, staging->failure, &staging->answer)
-                            : exchange_ask(exchange, &question, staging->failure, &staging->answer);
+    if (!staging->asked)
+        status = exchange_ask(exchange, &question, staging->failure, &staging->answer);
+    else
+        status = exchange_ask_ahead(exchange, &question, staging->failure);
+    if (status == STATUS_OK && staging->ahead)
+        status = exchange_next(exchange, staging->failure, &staging->answer);
+    staging->ahead = staging->asked;
     staging->asked = true;
+    if (status == STATUS_OK && commit && staging->ahead)
+        status = exchange_next(exchange, staging->failure, &staging->answer);
     secret_clear(&staging->entries);
     secret_clear(&staging->rows);
     return status;

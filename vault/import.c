@@ -453,6 +453,8 @@ static enum status put_all(struct import *import, struct vault *vault, struct fa
         if (import->named[i].item->outcome == IMPORT_REPLACED)
             status = replace(vault, import->named[i].item, failure);
     bool load = many && import->counts.added > vault->state.count;
+    if (status == STATUS_OK && !state_make_room(&vault->state, import->counts.added))
+        status = failure_set_no_memory(failure);
     if (status == STATUS_OK && load)
         status = store_load_begin(vault->store, failure);
     if (status == STATUS_OK)

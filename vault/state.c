@@ -124,13 +124,22 @@ static bool row_is_free(const struct state_row *row)
     return memcmp(row->key, free_key, STATE_KEY_SIZE) == 0;
 }
 
-static bool rows_make_room(struct state *state)
+/* The capacity that keeps a quarter of the places free with so many of them taken. */
+static size_t capacity_for(size_t capacity, uint64_t taken)
 {
-    struct state larger = {0};
+    if (capacity == 0)
+        capacity = 64;
+    while (taken >= capacity / 4 * 3)
+        capacity *= 2;
+    return capacity;
+}
 
-    if (state->row_capacity != 0 && state->count + 1 < state->row_capacity / 4 * 3)
+static bool rows_make_room(struct state *state, size_t more)
+{
+    struct state larger = {.row_capacity = capacity_for(state->row_capacity, state->count + more)};
+
+    if (larger.row_capacity == state->row_capacity)
         return true;
-    larger.row_capacity = state->row_capacity == 0 ? 64 : state->row_capacity * 2;
     larger.rows = calloc(larger.row_capacity, sizeof *larger.rows);
     if (larger.rows == NULL)
         return false;
@@ -211,7 +220,7 @@ bool state_change(struct state *state, const uint8_t key[STATE_KEY_SIZE], const 
 {
     struct state_undo entry = {.kind = UNDO_ROW};
 
-    if (!rows_make_room(state))
+    if (!rows_make_room(state, 1))
         return false;
     const struct state_row *row = row_find(state, key);
     entry.existed = !row_is_free(row);
@@ -247,13 +256,12 @@ static struct state_name *name_find(const struct state *state, const uint8_t has
     return &state->names[place];
 }
 
-static bool names_make_room(struct state *state)
+static bool names_make_room(struct state *state, size_t more)
 {
-    struct state larger = {0};
+    struct state larger = {.name_capacity = capacity_for(state->name_capacity, state->name_count + more)};
 
-    if (state->name_capacity != 0 && state->name_count + 1 < state->name_capacity / 4 * 3)
+    if (larger.name_capacity == state->name_capacity)
         return true;
-    larger.name_capacity = state->name_capacity == 0 ? 64 : state->name_capacity * 2;
     larger.names = calloc(larger.name_capacity, sizeof *larger.names);
     if (larger.names == NULL)
         return false;
@@ -264,6 +272,11 @@ static bool names_make_room(struct state *state)
     state->names = larger.names;
     state->name_capacity = larger.name_capacity;
     return true;
+}
+
+bool state_make_room(struct state *state, size_t more)
+{
+    return rows_make_room(state, more) && names_make_room(state, more);
 }
 
 static void name_erase(struct state *state, struct state_name *name)
@@ -308,7 +321,7 @@ static bool names_change(struct state *state, const uint8_t *hashes, size_t size
         if (delta < 0 && !state_knows_name(state, hashes + at))
             continue;
         memcpy(entry.key, hashes + at, STORE_LOOKUP_SIZE);
-        if (!names_make_room(state) || !undo_push(state, &entry))
+        if (!names_make_room(state, 1) || !undo_push(state, &entry))
             return false;
         name_count(state, hashes + at, delta);
     }

@@ -64,6 +64,9 @@ void state_term_blob(const uint8_t key[SEAL_KEY_SIZE], enum store_table table, u
 /* The key under which a numbered row is remembered; records and slots use their id. */
 void state_blob_key(enum store_table table, uint64_t number, uint8_t ret_key[STATE_KEY_SIZE]);
 
+/* Room for so many more rows, with a name each, so that the tables grow once. False when memory is out. */
+bool state_make_room(struct state *state, size_t more);
+
 /* The row now has `term` (NULL: is gone). Undone by state_rollback. False when memory is out; nothing changed
  * then. */
 bool state_change(struct state *state, const uint8_t key[STATE_KEY_SIZE], const uint8_t *term);

@@ -2,11 +2,11 @@
 #ifndef STEPVAULT_LAUNCH_ENVIRONMENT_H
 #define STEPVAULT_LAUNCH_ENVIRONMENT_H
 
+#include "base/nameset.h"
 #include "base/secret.h"
 #include "base/status.h"
 #include "client/received.h"
 #include "launch/envfile.h"
-#include "base/nameset.h"
 
 #include <stdbool.h>
 #include <stddef.h>

@@ -85,11 +85,10 @@ static enum status explain_error(const struct secret *reply, struct failure *fai
                        secret_text(&name));
 }
 
-enum status ask_client(const struct ask *ask, struct client *client, const struct ask_key *key,
-                       struct failure *failure, struct secret *ret_reply)
+static enum status ask_send(const struct ask *ask, struct client *client, const struct ask_key *key,
+                            struct failure *failure)
 {
     CLEANUP(secret_reset) struct secret request = {0};
-    enum status status;
 
     if (!text_is_utf8(ask->method, strlen(ask->method)))
         return failure_set(failure, STATUS_INVALID, "the name of the method is not UTF-8 text");
@@ -97,7 +96,16 @@ enum status ask_client(const struct ask *ask, struct client *client, const struc
         return failure_set(failure, STATUS_NO_MEMORY, "out of memory for the request");
     client->undumpable = ask->undumpable;
     client->hidden = client->hidden || ask->hidden;
-    status = client_call(client, &request, failure, ret_reply);
+    return client_send(client, &request, failure);
+}
+
+enum status ask_client(const struct ask *ask, struct client *client, const struct ask_key *key,
+                       struct failure *failure, struct secret *ret_reply)
+{
+    enum status status = ask_send(ask, client, key, failure);
+
+    if (status == STATUS_OK)
+        status = client_next_reply(client, failure, ret_reply);
     if (status != STATUS_OK)
         return status;
     status = client_reply_status(ret_reply, failure);
@@ -155,32 +163,44 @@ enum status ask_connect(const struct ask *ask, struct failure *failure, struct c
     return status == STATUS_OK && ask->key_file == NULL ? refuse(ask, failure) : status;
 }
 
-/* With the key file's key: of `*client`, or of an agent that is started now. */
-static enum status ask_with_key_file(const struct ask *ask, struct client **client, struct failure *failure,
-                                     struct secret *ret_reply)
+static enum status read_key(const struct ask *ask, struct failure *failure, uint8_t **ret_bytes)
 {
     CLEANUP(key_freep) uint8_t *bytes = secret_allocate(FILE_KEY_SIZE);
-    const struct ask_key key = {.slot = "", .bytes = bytes};
-    const struct client_agent agent = {.vault = ask->vault};
     enum status status;
 
     if (bytes == NULL)
         return failure_set(failure, STATUS_NO_MEMORY, "out of memory for the key");
     status = file_read_key(ask->key_file, failure, bytes);
+    if (status == STATUS_OK)
+        *ret_bytes = TAKE(bytes);
+    return status;
+}
+
+/* With the key file's key: of `*client`, or of an agent that is started now. */
+static enum status ask_with_key_file(const struct ask *ask, struct client **client, struct failure *failure,
+                                     struct secret *ret_reply)
+{
+    CLEANUP(key_freep) uint8_t *bytes = NULL;
+    const struct client_agent agent = {.vault = ask->vault};
+    enum status status = read_key(ask, failure, &bytes);
+
     if (status == STATUS_OK && *client == NULL)
         status = client_start_agent(&agent, failure, client);
     if (status == STATUS_OK)
-        status = ask_client(ask, *client, &key, failure, ret_reply);
+        status =
+            ask_client(ask, *client, &(const struct ask_key){.slot = "", .bytes = bytes}, failure, ret_reply);
     if (status == STATUS_OK)
         (*client)->keyed = true;
     return status;
 }
 
-enum status ask_again(const struct ask *ask, struct client *client, struct failure *failure,
-                      struct secret *ret_reply)
+enum status ask_ahead(const struct ask *ask, struct client *client, struct failure *failure)
 {
-    return client->keyed ? ask_with_key_file(ask, &client, failure, ret_reply)
-                         : ask_client(ask, client, NULL, failure, ret_reply);
+    CLEANUP(key_freep) uint8_t *bytes = NULL;
+    enum status status = client->keyed ? read_key(ask, failure, &bytes) : STATUS_OK;
+    const struct ask_key key = {.slot = "", .bytes = bytes};
+
+    return status == STATUS_OK ? ask_send(ask, client, client->keyed ? &key : NULL, failure) : status;
 }
 
 /* Asks the agent that listens. `*ret_client` stays NULL where none does and a key file is at hand. */

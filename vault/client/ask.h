@@ -43,9 +43,9 @@ enum status ask_agent(const struct ask *ask, struct failure *failure, struct sec
 enum status ask_agent_on(const struct ask *ask, struct failure *failure, struct client **ret_client,
                          struct secret *ret_reply);
 
-/* Asks once more, on the connection that ask_agent_on left, with the key file's key if that needed it. */
-enum status ask_again(const struct ask *ask, struct client *client, struct failure *failure,
-                      struct secret *ret_reply);
+/* Asks once more, on the connection that ask_agent_on left, with the key file's key if that needed it; the
+ * reply is left to client_next_reply. */
+enum status ask_ahead(const struct ask *ask, struct client *client, struct failure *failure);
 
 /* The question alone, on a connection, with `key` unless it is NULL. */
 enum status ask_client(const struct ask *ask, struct client *client, const struct ask_key *key,

@@ -318,8 +318,7 @@ enum status client_next_reply(struct client *client, struct failure *failure, st
     return STATUS_OK;
 }
 
-enum status client_call(struct client *client, const struct secret *request, struct failure *failure,
-                        struct secret *ret_reply)
+enum status client_send(struct client *client, const struct secret *request, struct failure *failure)
 {
     enum status status;
 
@@ -331,9 +330,15 @@ enum status client_call(struct client *client, const struct secret *request, str
                            request->size + 1 - CLIENT_REQUEST_MAX, CLIENT_REQUEST_MAX);
     process_show(client);
     status = request_send(client, request, clock_monotonic_ms() + (uint64_t)client->timeout_ms, failure);
-    if (status != STATUS_OK)
-        return call_failed(client, status);
-    return client_next_reply(client, failure, ret_reply);
+    return status == STATUS_OK ? STATUS_OK : call_failed(client, status);
+}
+
+enum status client_call(struct client *client, const struct secret *request, struct failure *failure,
+                        struct secret *ret_reply)
+{
+    enum status status = client_send(client, request, failure);
+
+    return status == STATUS_OK ? client_next_reply(client, failure, ret_reply) : status;
 }
 
 /* ---- replies ---- */

@@ -64,7 +64,9 @@ enum status client_find_program(const char *name, struct failure *failure, char 
  * is no JSON object; STATUS_TIMEOUT; STATUS_TOO_LARGE. After a failure the connection is closed. */
 enum status client_call(struct client *client, const struct secret *request, struct failure *failure,
                         struct secret *ret_reply);
-/* The next reply of a `more` call. */
+/* The two halves of client_call. Several frames may be sent ahead of their replies, which come in order, as
+ * those of a `more` call do; an agent that does not get rid of its replies takes no more frames. */
+enum status client_send(struct client *client, const struct secret *request, struct failure *failure);
 enum status client_next_reply(struct client *client, struct failure *failure, struct secret *ret_reply);
 
 /* STATUS_OK for a reply without `error`; else the status of its name with its message as the sentence. Errors
