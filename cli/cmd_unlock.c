@@ -1,5 +1,6 @@
 /* unlock and lock. */
 #include "base/cleanup.h"
+#include "base/clock.h"
 #include "base/file.h"
 #include "base/text.h"
 #include "command.h"
@@ -9,8 +10,11 @@
 #include "prompt.h"
 
 #include <string.h>
+#include <time.h>
 
-#define TRIES 3 /* at a prompt */
+#define TRIES 3       /* at a prompt */
+#define AGAIN_MS 5000 /* for an agent that another unlock is starting */
+#define PAUSE_MS 20
 
 /* How the vault is to be unlocked. */
 struct opening {
@@ -124,9 +128,21 @@ static enum status read_key(const struct exchange *exchange, const struct openin
     return status == STATUS_OK ? key_from_passphrase(&secret, header, failure, ret_key) : status;
 }
 
+/* Two who unlock at once each start an agent, of which one stays. Who lost finds the other's a moment later:
+ * true after a pause, until the deadline. */
+static bool may_try_again(enum status status, uint64_t deadline)
+{
+    const struct timespec pause = {.tv_nsec = PAUSE_MS * 1000000L};
+
+    if ((status != STATUS_BUSY && status != STATUS_NO_AGENT) || clock_monotonic_ms() >= deadline)
+        return false;
+    nanosleep(&pause, NULL);
+    return true;
+}
+
 /* Sends the key to the agent that listens, else to one that is started now and ends again if it was the wrong
  * one. */
-static enum status open_with(struct exchange *exchange, const struct opening *opening, const struct key *key,
+static enum status open_once(struct exchange *exchange, const struct opening *opening, const struct key *key,
                              struct failure *failure)
 {
     struct failure ignored;
@@ -139,6 +155,18 @@ static enum status open_with(struct exchange *exchange, const struct opening *op
     if (status != STATUS_OK && exchange->started)
         (void)exchange_lock(exchange, &ignored, NULL);
     exchange_reset(exchange);
+    return status;
+}
+
+static enum status open_with(struct exchange *exchange, const struct opening *opening, const struct key *key,
+                             struct failure *failure)
+{
+    const uint64_t deadline = clock_monotonic_ms() + AGAIN_MS;
+    enum status status;
+
+    do
+        status = open_once(exchange, opening, key, failure);
+    while (may_try_again(status, deadline));
     return status;
 }
 
@@ -155,19 +183,16 @@ static enum status say_wrong(const struct opening *opening, const struct exchang
 
 /* While a person types there is neither a connection that waits nor an agent that nobody has use for. */
 static enum status unlock_locked(struct exchange *exchange, const struct opening *opening,
-                                 struct failure *failure)
+                                 const struct key_headers *headers, struct failure *failure)
 {
     bool prompts = opening->kind != SLOT_MACHINE && opening->descriptor == -1;
-    struct key_headers headers = {.count = 0};
-    enum status status = exchange_list_slots(exchange, failure, &headers);
+    enum status status = STATUS_OK;
 
     exchange_reset(exchange);
-    if (status != STATUS_OK)
-        return status;
     for (int left = prompts ? TRIES : 1; left > 0; left--) {
         CLEANUP(key_reset) struct key key = {0};
 
-        status = read_key(exchange, opening, &headers, failure, &key);
+        status = read_key(exchange, opening, headers, failure, &key);
         if (status == STATUS_OK)
             status = open_with(exchange, opening, &key, failure);
         if (status == STATUS_WRONG_KEY)
@@ -179,37 +204,49 @@ static enum status unlock_locked(struct exchange *exchange, const struct opening
     return status;
 }
 
-/* For the slots of a vault that no agent holds: there must be a place for the agent that is to stay. */
-static enum status start_for_slots(struct exchange *exchange, struct failure *failure)
+/* Whether the vault is open, and what opens it if it is not: of the agent that listens, else of one that is
+ * started to look. */
+static enum status look(struct exchange *exchange, struct failure *failure, bool *ret_open,
+                        struct key_headers *ret_headers)
 {
-    char path[PATH_MAX];
-    enum status status = file_socket_path(exchange->vault, failure, path);
+    enum status status = exchange_connect(exchange, failure);
 
-    if (status == STATUS_OK)
+    if (status == STATUS_NO_AGENT) {
         status = ask_check_vault(exchange->vault, failure);
-    return status == STATUS_OK ? exchange_start_agent(exchange, false, failure) : status;
+        if (status == STATUS_OK)
+            status = exchange_start_agent(exchange, false, failure);
+    } else if (status == STATUS_OK) {
+        status = ask_state(exchange, failure, ret_open);
+    }
+    return status == STATUS_OK && !*ret_open ? exchange_list_slots(exchange, failure, ret_headers) : status;
 }
 
 static enum status cmd_unlock(struct invocation *invocation, struct failure *failure)
 {
     CLEANUP(exchange_reset) struct exchange exchange = {0};
     struct opening opening = {0};
+    struct key_headers headers = {.count = 0};
+    const uint64_t deadline = clock_monotonic_ms() + AGAIN_MS;
+    char path[PATH_MAX];
     bool open = false;
     enum status status =
         exchange_start(invocation, option_text(&invocation->options, "key-file"), failure, &exchange);
 
     if (status == STATUS_OK)
         status = read_opening(invocation, &exchange, failure, &opening);
+    /* There must be a place for the agent that is to stay. */
     if (status == STATUS_OK)
-        status = exchange_connect(&exchange, failure);
-    if (status == STATUS_NO_AGENT)
-        status = start_for_slots(&exchange, failure);
-    else if (status == STATUS_OK)
-        status = ask_state(&exchange, failure, &open);
+        status = file_socket_path(exchange.vault, failure, path);
+    if (status != STATUS_OK)
+        return status;
+    do {
+        exchange_reset(&exchange);
+        status = look(&exchange, failure, &open, &headers);
+    } while (may_try_again(status, deadline));
     if (status != STATUS_OK)
         return status;
     if (!open)
-        return unlock_locked(&exchange, &opening, failure);
+        return unlock_locked(&exchange, &opening, &headers, failure);
     return opening.has_lifetime || opening.has_idle ? send_unlock(&exchange, &opening, NULL, failure)
                                                     : STATUS_OK;
 }

@@ -56,4 +56,19 @@ is "... but is an entry that says of what step, and names nothing as handed out"
     '["project","refused","TooLarge","wide/step",false]'
 holds "the log and the rows verify"
 stepvault lock
+
+# ---- who unlocks at the same time as another finds it done ----
+new_vault together --key-file "$scratch/together.key"
+stepvault lock
+: > codes
+for _ in 1 2 3 4 5 6; do
+    unlocking=()
+    for _ in 1 2 3; do
+        { stepvault unlock --key-file "$scratch/together.key" 2>> codes; echo $? >> codes; } &
+        unlocking+=($!)
+    done
+    wait "${unlocking[@]}"
+    stepvault lock
+done
+is "three who unlock at once all succeed" "$(sort codes | uniq -c | tr -s ' ')" " 18 0"
 finish
