@@ -1,5 +1,6 @@
 /* Where imports come from: each source reads one format into a plan. Of a fault in the whole of it (it is not
- * JSON, a quote is not closed) a status and a sentence say so; of a fault in one entry a refused row. */
+ * JSON, a CSV's quote is not closed) a status and a sentence say so; of a fault in one entry, or in one line
+ * of a .env file, a refused row. */
 #ifndef STEPVAULT_IMPORT_SOURCE_H
 #define STEPVAULT_IMPORT_SOURCE_H
 
