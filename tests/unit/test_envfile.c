@@ -33,6 +33,7 @@ static enum status read_two(const char *first, const char *second, struct failur
     const char *const list[] = {paths[0], paths[1]};
     const struct envfile_request request = {.paths = list, .count = 2};
 
+    assert_true(one >= 0 && two >= 0);
     return envfile_read(&request, failure, envfile);
 }
 
@@ -156,6 +157,7 @@ static void dangerous_names_pass_where_they_are_allowed_and_reserved_ones_never(
     struct failure failure;
 
     (void)state;
+    assert_true(file >= 0 && reserved >= 0);
     assert_int_equal(envfile_read(&request, &failure, &good), STATUS_OK);
     assert_int_equal(good.count, 1);
     request.count = 2;
