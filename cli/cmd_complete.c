@@ -294,9 +294,22 @@ static bool is_of_catalog(const struct typed *typed)
 
 static const char *variable_sort(const struct typed *typed)
 {
+    static const struct {
+        const char *method;
+        const char *sort;
+    } others[] = {
+        {"BlockVariable",         "inherited"},
+        {"ListVariableRevisions", "past"     },
+        {"RestoreVariable",       "past"     },
+        {"ForgetVariable",        "past"     },
+    };
     const char *method = typed->invocation.command->method;
 
-    return method != NULL && strcmp(method, "BlockVariable") == 0 ? "inherited" : "variable";
+    for (size_t i = 0; method != NULL && i < sizeof(others) / sizeof(others[0]); i++) {
+        if (strcmp(method, others[i].method) == 0)
+            return others[i].sort;
+    }
+    return "variable";
 }
 
 static void offer_value(struct typed *typed, const char *front, const char *value)

@@ -573,10 +573,8 @@ enum status account_list(struct vault *vault, const char *app, const struct rema
 {
     CLEANUP(records_reset) struct records accounts = {0};
 
-    enum status status = app == NULL ? STATUS_OK : name_check_app(app, failure);
-    if (status == STATUS_OK)
-        status = app == NULL ? record_list_accounts(vault, failure, &accounts)
-                             : record_list_linked(vault, RECORD_LINK_APP, app, failure, &accounts);
+    enum status status = app == NULL ? record_list_accounts(vault, failure, &accounts)
+                                     : account_find_all(vault, app, failure, &accounts);
     if (status != STATUS_OK)
         return status;
     if (accounts.count > 1)

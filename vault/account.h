@@ -41,9 +41,14 @@ enum status account_rename(struct vault *vault, const char *account, const char 
                            struct failure *failure, struct json_writer *writer);
 enum status account_remove(struct vault *vault, const char *account, struct leaf *leaf,
                            struct failure *failure);
-/* Writes an array member `accounts`; `app` NULL: all. */
+/* Writes an array member `accounts`; `app` NULL: all. An app that is written with `_` is found with `-`, too.
+ */
 enum status account_list(struct vault *vault, const char *app, const struct remark_filter *filter,
                          struct failure *failure, struct json_writer *writer);
+
+/* The accounts of an app, as account_list has it. */
+enum status account_find_all(struct vault *vault, const char *app, struct failure *failure,
+                             struct records *ret_accounts);
 
 /* For the other nouns. Finds the account that `account` means: `app`, `app:label` or the id. STATUS_AMBIGUOUS
  * lists the choices. */

@@ -131,6 +131,19 @@ static bool underscore_app(const char *account, char *destination, size_t size)
     return differs;
 }
 
+enum status account_find_all(struct vault *vault, const char *app, struct failure *failure,
+                             struct records *ret_accounts)
+{
+    char written[NAME_APP_MAX + 1];
+    enum status status = name_check_app(app, failure);
+
+    if (status == STATUS_OK)
+        status = record_list_linked(vault, RECORD_LINK_APP, app, failure, ret_accounts);
+    if (status != STATUS_OK || ret_accounts->count > 0 || !underscore_app(app, written, sizeof written))
+        return status;
+    return record_list_linked(vault, RECORD_LINK_APP, written, failure, ret_accounts);
+}
+
 static enum status resolve(struct vault *vault, const char *account, struct failure *failure,
                            struct record *ret_record)
 {

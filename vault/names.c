@@ -128,6 +128,14 @@ static enum status list_inherited(struct vault *vault, const struct names_reques
     return status;
 }
 
+/* Those that have old values, whether they are there now or not. */
+static enum status list_past(struct vault *vault, const struct names_request *request,
+                             struct collection *collection, struct failure *failure)
+{
+    collection->kind = RECORD_PAST_VARIABLE;
+    return record_visit_past(vault, request->path, collect_placed, collection, failure);
+}
+
 static enum status list_alias(struct vault *vault, const struct names_request *request,
                               struct collection *collection, struct failure *failure)
 {
@@ -203,6 +211,7 @@ static const struct {
     {"path",      false, false, list_path     },
     {"variable",  true,  false, list_variable },
     {"inherited", true,  false, list_inherited},
+    {"past",      true,  false, list_past     },
     {"account",   false, false, list_account  },
     {"app",       false, false, list_app      },
     {"alias",     true,  false, list_alias    },
@@ -243,7 +252,7 @@ enum status names_list(struct vault *vault, const struct names_request *request,
         return status;
     if (kind == sizeof kinds / sizeof kinds[0])
         return failure_set(failure, STATUS_INVALID,
-                           "kind is path, variable, inherited, account, app, alias or property");
+                           "kind is path, variable, inherited, past, account, app, alias or property");
     if ((kinds[kind].needs_path && request->path == NULL) ||
         (kinds[kind].needs_account && request->account == NULL))
         return failure_set(failure, STATUS_INVALID, "names of the kind %s need %s", kinds[kind].name,

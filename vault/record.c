@@ -430,22 +430,31 @@ static enum status visit_rows(struct vault *vault, const struct visited *visited
     return STATUS_OK;
 }
 
-enum status record_visit_placed(struct vault *vault, const char *path, record_visit *visit, void *context,
-                                struct failure *failure)
+static enum status visit_place(struct vault *vault, enum record_kind kind, const char *where,
+                               record_visit *visit, void *context, struct failure *failure)
 {
     struct visited visited = {store_page_by_place, offsetof(struct store_record, place), {0}};
 
-    look_up_place(vault, RECORD_PATH, path, visited.hash);
+    look_up_place(vault, kind, where, visited.hash);
     return visit_rows(vault, &visited, visit, context, failure);
+}
+
+enum status record_visit_placed(struct vault *vault, const char *path, record_visit *visit, void *context,
+                                struct failure *failure)
+{
+    return visit_place(vault, RECORD_PATH, path, visit, context, failure);
+}
+
+enum status record_visit_past(struct vault *vault, const char *path, record_visit *visit, void *context,
+                              struct failure *failure)
+{
+    return visit_place(vault, RECORD_PAST_VARIABLE, path, visit, context, failure);
 }
 
 enum status record_visit_accounts(struct vault *vault, record_visit *visit, void *context,
                                   struct failure *failure)
 {
-    struct visited visited = {store_page_by_place, offsetof(struct store_record, place), {0}};
-
-    look_up_place(vault, RECORD_ACCOUNT, "", visited.hash);
-    return visit_rows(vault, &visited, visit, context, failure);
+    return visit_place(vault, RECORD_ACCOUNT, "", visit, context, failure);
 }
 
 enum status record_visit_linked(struct vault *vault, enum record_link link, const char *target,

@@ -90,6 +90,8 @@ enum status record_list_linked(struct vault *vault, enum record_link link, const
 typedef bool record_visit(const struct record *record, void *context);
 enum status record_visit_placed(struct vault *vault, const char *path, record_visit *visit, void *context,
                                 struct failure *failure);
+enum status record_visit_past(struct vault *vault, const char *path, record_visit *visit, void *context,
+                              struct failure *failure);
 enum status record_visit_accounts(struct vault *vault, record_visit *visit, void *context,
                                   struct failure *failure);
 enum status record_visit_linked(struct vault *vault, enum record_link link, const char *target,

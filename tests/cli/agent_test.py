@@ -524,6 +524,20 @@ def test_idle_time_locks_it_and_use_puts_that_off():
     is_(ends_and_locks(rest)["cause"], "idle")
 
 
+def test_completing_a_name_is_no_use_that_puts_locking_off():
+    def press(agent, client):
+        client.call("Unlock", idle=1)
+        started = time.monotonic()
+        try:
+            while time.monotonic() - started < 10:
+                is_(error(client.call("ListNames", kind="path")), None)
+                time.sleep(0.2)
+        except (OSError, Closed):
+            pass
+        check(time.monotonic() - started < 8, "it is still open")
+    is_(ends_and_locks(press)["cause"], "idle")
+
+
 def test_times_can_be_removed_again():
     with furnished() as (agent, client):
         client.call("Unlock", lifetime=2, idle=2)

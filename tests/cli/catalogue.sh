@@ -71,6 +71,9 @@ fails "... but it has no methods" 4 "the catalogue has no app in_house" stepvaul
 is "a - is written as _" "$(printf '{"oauth_access_token":"%s"}' "$CANARY" | stepvault account add google-drive)" google_drive:default
 is "... and found by either" "$(stepvault account show google-drive --json | jq -r .account.app) $(stepvault account show google-drive:default --json | jq -r .account.app)" \
     "google_drive google_drive"
+is "... by a list of the app's accounts, too" "$(stepvault account list google-drive --json | jq -rc '[.accounts[].app]') $(stepvault account list google-drive | wc -l)" \
+    '["google_drive"] 1'
+is "... and by the log's filter" "$(stepvault audit log --account google-drive --json | jq -r .action | sort -u)" add-account
 succeeds "... also to bind it" stepvault bind jobs google-drive
 is "... under the alias that code reads" "$(stepvault run jobs -- sh -c 'echo "$GOOGLE_DRIVE_OAUTH_ACCESS_TOKEN"')" "$CANARY"
 fails "what is not there by either is named as it was typed" 4 "there is no account of no-such-app" stepvault account show no-such-app

@@ -20,6 +20,11 @@ account slack me@example.com "{\"bot_token\":\"$CANARY\",\"token\":\"$CANARY\"}"
 account slack a+b_c-d.1 "{\"token\":\"$CANARY\"}"
 account acme-2 only "{\"key\":\"$CANARY\"}"
 stepvault bind billing slack:default --as chat
+place STAYS "$CANARY" past
+place CHANGED "$CANARY" past
+place CHANGED "new $CANARY" past
+place GONE "$CANARY" past
+stepvault env unset GONE --at past
 
 # ---- the engine ----
 
@@ -36,6 +41,8 @@ is "variables are those of the path that was named" "$(words env get --at billin
 is "named behind an equals sign, or after it" "$(words env get --at=billing '')" "STRIPE_KEY"
 is "without one those of the root" "$(words env unset '')" "ROOT"
 is "what can be blocked is what is inherited" "$(words env block --at billing/notify '')" "ROOT STRIPE_KEY"
+is "what is restored is what was, unset or not" "$(words env restore --at past '')" "CHANGED GONE"
+is "... so is what is forgotten, and what has a history" "$(words env forget --at past C) $(words env history --at past G)" "CHANGED GONE"
 is "accounts have their labels" "$(words account show '')" "acme-2:only slack:a+b_c-d.1 slack:default slack:me@example.com"
 is "apps stand once" "$(words account list '')" "acme-2 slack"
 is "aliases are those of the path" "$(words unbind billing '')" "chat"

@@ -74,6 +74,15 @@ static void names_are_those_of_the_place_or_account(void **state)
     assert_string_equal(list("variable", "T", "billing", NULL), "");
     assert_string_equal(list("inherited", "", "billing/notify", NULL), "ROOT, STRIPE_KEY");
     assert_string_equal(list("inherited", "", "/", NULL), "");
+    assert_string_equal(list("past", "", "billing", NULL), "");
+    assert_int_equal(world_set("billing", "STRIPE_KEY", "y"), STATUS_OK);
+    assert_int_equal(world_set("billing", "GONE", "x"), STATUS_OK);
+    world_begin("unset-variable");
+    assert_int_equal(world_end(variable_unset(world.vault, "billing", "GONE", &world.failure)), STATUS_OK);
+    assert_string_equal(list("past", "", "billing", NULL), "GONE, STRIPE_KEY");
+    assert_string_equal(list("past", "S", "billing", NULL), "STRIPE_KEY");
+    assert_string_equal(list("past", "", "billing/notify", NULL), "");
+    assert_string_equal(list("variable", "", "billing", NULL), "STRIPE_KEY");
     assert_string_equal(list("alias", "", "billing", NULL), "chat");
     assert_string_equal(list("account", "sl", NULL, NULL), "slack:default");
     assert_string_equal(list("app", "", NULL, NULL), "slack");
@@ -87,7 +96,7 @@ static void a_question_that_lacks_something_is_refused(void **state)
     (void)state;
     furnish();
     assert_string_equal(list("values", "", NULL, NULL),
-                        "kind is path, variable, inherited, account, app, alias or property");
+                        "kind is path, variable, inherited, past, account, app, alias or property");
     assert_string_equal(list("variable", "", NULL, NULL), "names of the kind variable need a path");
     assert_string_equal(list("property", "", NULL, NULL), "names of the kind property need an account");
     assert_int_equal(world.failure.status, STATUS_INVALID);

@@ -338,7 +338,8 @@ static void filters_of_the_log_hold_one_by_one(void **state)
     static const char line[] = "{\"time\":\"2026-05-01T12:00:00.000Z\",\"outcome\":\"granted\",\"step\":"
                                "\"billing/notify\",\"who\":{\"uid\":7},"
                                "\"variables\":[\"A\",\"B\"],\"accounts\":[{\"id\":\"0f\",\"app\":\"slack\","
-                               "\"label\":\"work\",\"names\":[\"SLACK_TOKEN\"]}],"
+                               "\"label\":\"work\",\"names\":[\"SLACK_TOKEN\"]},{\"id\":\"2f\",\"app\":"
+                               "\"google_drive\",\"label\":\"a-b\"}],"
                                "\"references\":{\"variables\":[\"R\"],\"accounts\":[{\"id\":\"1f\",\"app\":"
                                "\"stripe\",\"label\":\"live\"}]}}";
     const struct {
@@ -357,6 +358,10 @@ static void filters_of_the_log_hold_one_by_one(void **state)
         {{.account = "slack:work"},                        true },
         {{.account = "slack:home"},                        false},
         {{.account = "slac:work"},                         false},
+        {{.account = "google-drive"},                      true },
+        {{.account = "google_drive:a-b"},                  true },
+        {{.account = "google-drive:a_b"},                  false},
+        {{.account = "google-driv"},                       false},
         {{.account = "0f"},                                true },
         {{.outcome = "granted"},                           true },
         {{.outcome = "refused"},                           false},

@@ -173,7 +173,7 @@ static const struct method methods[] = {
      {{"path", TEXT, REQUIRED}, {"force", BOOLEAN, OPTIONAL}}                                                                                                              },
     {"ListNames",
      serve_list_names,                              NULL,
-     METHOD_OPEN,                                                                       0,
+     METHOD_OPEN,                                                                       METHOD_NO_USE,
      {{"kind", TEXT, REQUIRED},
       {"prefix", TEXT, OPTIONAL},
       {"path", TEXT, OPTIONAL},

@@ -48,7 +48,8 @@ enum method_state { METHOD_ANY, METHOD_VAULT, METHOD_OPEN };
 #define METHOD_CALL_KEY                                                                                      \
     32u /* a slot key opens a locked vault for it, although it does not need an open one */
 
-#define METHOD_STAGES 64u /* a call that fails spoils the import of its connection */
+#define METHOD_STAGES 64u  /* a call that fails spoils the import of its connection */
+#define METHOD_NO_USE 128u /* a key press, no use of the vault: does not put off the idle lock */
 
 #define METHOD_PARAMETERS_MAX 12
 

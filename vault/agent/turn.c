@@ -124,7 +124,8 @@ static enum status admit(struct session *session, struct request *request)
         return STATUS_OK;
     if (!session->unlocked)
         return failure_set(failure, STATUS_LOCKED, "the vault %s is locked", session->path);
-    session->used_at_ms = clock_boot_ms();
+    if (!(method->flags & METHOD_NO_USE))
+        session->used_at_ms = clock_boot_ms();
     if (!(method->flags & METHOD_FRESH_KEY))
         return STATUS_OK;
     if (!request->has_key)
