@@ -7,7 +7,7 @@
 #   make fuzz                               build/fuzz        (clang, libFuzzer and address)
 # Within one, host/ holds what the ordinary compiler made and musl/ what musl-gcc made for the static launcher.
 
-VERSION = 0.1.0
+VERSION = 0.2.0
 PREFIX ?= /usr/local
 DESTDIR ?=
 BUILD ?= build
@@ -246,7 +246,7 @@ lint: all
 
 # ---- install ---------------------------------------------------------------------------------------------
 
-INSTALLED_DOCS = $(wildcard README.md docs/*.md)
+INSTALLED_DOCS = $(wildcard README.md docs/*.md vault/catalog/NOTICE)
 MANUALS = $(wildcard docs/man/*.[1-8])
 UNITS = $(patsubst vault/agent/systemd/%,%,$(wildcard vault/agent/systemd/user/* vault/agent/systemd/system/*))
 to = $(DESTDIR)$(1)

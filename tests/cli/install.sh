@@ -44,7 +44,7 @@ installed() {
     local file
     for file in bin/stepvault libexec/stepvault/stepvault-manage libexec/stepvault/stepvault-agent \
         lib/libstepvault.so.0 lib/libstepvault.so lib/libstepvault.a lib/pkgconfig/stepvault.pc include/stepvault.h \
-        share/man/man1/stepvault.1 share/doc/stepvault/README.md \
+        share/man/man1/stepvault.1 share/doc/stepvault/README.md share/doc/stepvault/NOTICE \
         share/bash-completion/completions/stepvault share/zsh/site-functions/_stepvault \
         share/fish/vendor_completions.d/stepvault.fish; do
         [ -e "$1/$file" ] || echo "$file is missing"

@@ -409,6 +409,33 @@ else
     skip "after a projection no value and no passphrase remains in the agent's memory" "needs root"
 fi
 
+# ---- what the file shows ----
+
+# Everything that people name or set is said here once, and looked for in the bytes of the file.
+said=(quietpath QUIET_NAME quietvalue quietold quietapp quietlabel quiet_property quietsecret quiet_alias QUIET_RENAMED quietnote
+    quietreason quietmoved QUIET_IMPORTED quietimported)
+printf quietold | stepvault env set QUIET_NAME --at quietpath
+printf quietvalue | stepvault env set QUIET_NAME --at quietpath --note quietnote --expires 2030-01-02 2>> "$scratch/notes"
+account quietapp quietlabel '{"quiet_property":"quietsecret"}'
+stepvault bind quietpath quietapp --as quiet_alias --env QUIET_RENAMED=quiet_property
+printf 'QUIET_IMPORTED=quietimported\n' | stepvault env import - --at quietpath 2>> "$scratch/notes"
+is "what is looked for was there" "$(stepvault run quietpath --reason quietreason -- sh -c 'echo "$QUIET_NAME $QUIET_RENAMED $QUIET_IMPORTED"')" \
+    "quietvalue quietsecret quietimported"
+stepvault step move quietpath quietmoved > /dev/null
+stepvault audit checkpoint > /dev/null
+shown() {
+    local word
+    for word in "${said[@]}" 2030-01-02 /bin/stepvault 'set-variable' granted; do
+        grep -qaiF -e "$word" "$STEPVAULT_VAULT"* && echo "$word"
+    done
+    grep -qaF 'CREATE TABLE records' "$STEPVAULT_VAULT" || echo "no table either"
+}
+is "none of it is in the file of an open vault, nor in its log" "$(shown)" ""
+stepvault lock
+is "nor in that of a locked one" "$(shown)" ""
+is "while a file that had it would be noticed" "$(cp "$STEPVAULT_VAULT" "$scratch/copy" && printf quietlabel >> "$scratch/copy" && STEPVAULT_VAULT=$scratch/copy shown)" quietlabel
+unlock
+
 # ---- refusals while locked ----
 # The journal is a socket of ours, at /dev/log of a mount namespace of our own.
 cat > "$scratch/journal.py" << 'PY'
