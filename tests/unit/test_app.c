@@ -323,6 +323,28 @@ static void patterns_are_small(void **state)
     assert_false(pattern_fits("AC[0-9a-f]{3}", "AC0af0"));
 }
 
+/* Each letter of such a value is a state of its own to the C library: 64 KiB took 19 s, or 2 GB. */
+static void a_long_value_fits_no_pattern(void **state)
+{
+    struct failure failure = {.sentence = ""};
+    CLEANUP(app_freep) struct app *app = NULL;
+    const struct app_field *field;
+    char text[PATTERN_TEXT_MAX + 2];
+
+    (void)state;
+    memset(text, 'a', sizeof(text));
+    text[PATTERN_TEXT_MAX + 1] = '\0';
+    assert_false(pattern_fits("a*", text));
+    assert_int_equal(parse(FIELD("\"pattern\":\".*a.{64}\""), &failure, &app), STATUS_OK);
+    field = app_find_field(&app->methods[0], "host");
+    assert_int_equal(app_check_value(field, text, &failure), STATUS_TOO_LARGE);
+    assert_string_equal(failure.sentence,
+                        "the value of host is longer than the 4096 bytes that are held to a pattern");
+    text[PATTERN_TEXT_MAX] = '\0';
+    assert_true(pattern_fits("a*", text));
+    assert_int_equal(app_check_value(field, text, &failure), STATUS_OK);
+}
+
 /* ---- the catalogue ---- */
 
 /* A folder of settings of the test's own, and in it the folder of own apps. */
@@ -560,6 +582,7 @@ int main(void)
         cmocka_unit_test(an_entry_is_bounded),
         cmocka_unit_test(a_value_is_held_to_its_field_and_never_quoted),
         cmocka_unit_test(patterns_are_small),
+        cmocka_unit_test(a_long_value_fits_no_pattern),
         OWN_TEST(every_entry_is_sorted_and_found),
         OWN_TEST(what_people_type_becomes_a_slug),
         OWN_TEST(an_unknown_app_is_met_with_the_nearest),

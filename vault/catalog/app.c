@@ -105,6 +105,10 @@ enum status app_check_value(const struct app_field *field, const char *text, str
         return STATUS_OK;
     if (field->values != NULL)
         return say_values(field, failure);
+    if (strlen(text) > PATTERN_TEXT_MAX)
+        return failure_set(failure, STATUS_TOO_LARGE,
+                           "the value of %s is longer than the %d bytes that are held to a pattern",
+                           field->name, PATTERN_TEXT_MAX);
     return failure_set(failure, STATUS_INVALID, "the value of %s does not fit the pattern %s%s%s",
                        field->name, field->pattern, field->example != NULL ? ", as does " : "",
                        field->example != NULL ? field->example : "");
