@@ -47,12 +47,38 @@ static void write_account(const struct plan_row *row, struct json_writer *writer
     json_close_object(writer);
 }
 
-/* Makes the call of the rows so far. While the agent seals them the next ones are got ready: the reply is
- * read after the next call, and only that of the commit is waited for. */
+/* What it means that the connection is no more. Only the commit puts anything into the vault. */
+static enum status explain_end(const struct staging *staging, enum status status, bool commit)
+{
+    if ((status != STATUS_NO_AGENT && status != STATUS_PROTOCOL) || staging->exchange.client->descriptor >= 0)
+        return status;
+    if (commit && !option_flag(&staging->invocation->options, "dry-run"))
+        return failure_set(staging->failure, STATUS_FAILED,
+                           "the connection to the agent ended before it said whether the import is in the "
+                           "vault");
+    return failure_set(staging->failure, STATUS_FAILED,
+                       "the connection to the agent ended during the import, so nothing of it is imported");
+}
+
+/* While the agent seals what was sent the next rows are got ready: the reply is read after the next call, and
+ * only that of the commit is waited for. */
+static enum status send_ahead(struct staging *staging, struct question *question, bool commit)
+{
+    struct exchange *exchange = &staging->exchange;
+    enum status status = exchange_ask_ahead(exchange, question, staging->failure);
+
+    if (status == STATUS_OK && staging->ahead)
+        status = exchange_next(exchange, staging->failure, &staging->answer);
+    staging->ahead = true;
+    if (status == STATUS_OK && commit)
+        status = exchange_next(exchange, staging->failure, &staging->answer);
+    return explain_end(staging, status, commit);
+}
+
+/* Makes the call of the rows so far. */
 static enum status send_rows(struct staging *staging, bool commit)
 {
     CLEANUP(exchange_question_reset) struct question question = {0};
-    struct exchange *exchange = &staging->exchange;
     enum status status;
 
     exchange_question(&question, "StageImport");
@@ -70,16 +96,9 @@ static enum status send_rows(struct staging *staging, bool commit)
     }
     if (commit)
         json_add_boolean(&question.writer, "commit", true);
-    if (!staging->asked)
-        status = exchange_ask(exchange, &question, staging->failure, &staging->answer);
-    else
-        status = exchange_ask_ahead(exchange, &question, staging->failure);
-    if (status == STATUS_OK && staging->ahead)
-        status = exchange_next(exchange, staging->failure, &staging->answer);
-    staging->ahead = staging->asked;
+    status = staging->asked ? send_ahead(staging, &question, commit)
+                            : exchange_ask(&staging->exchange, &question, staging->failure, &staging->answer);
     staging->asked = true;
-    if (status == STATUS_OK && commit && staging->ahead)
-        status = exchange_next(exchange, staging->failure, &staging->answer);
     secret_clear(&staging->entries);
     secret_clear(&staging->rows);
     return status;

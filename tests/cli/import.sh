@@ -372,6 +372,37 @@ succeeds "after kill -9 of the agent the vault opens again" stepvault unlock --k
 left=$(stepvault env list --at agent | wc -l)
 case $left in 0 | 3000) report 0 "kill -9 of the agent leaves all or nothing" ;; *) report 1 "kill -9 of the agent leaves $left" ;; esac
 holds "the vault holds after that"
+# An agent that answers so many calls and is gone.
+gone() {
+    [ -d "$scratch/run/gone" ] || mkdir -m 700 "$scratch/run/gone"
+    rm -f "$scratch/run/gone/socket"
+    python3 -c '
+import os, socket, sys
+listener = socket.socket(socket.AF_UNIX)
+listener.bind(sys.argv[1] + ".new"); os.chmod(sys.argv[1] + ".new", 0o600); listener.listen(); os.rename(sys.argv[1] + ".new", sys.argv[1])
+connection, left, seen = listener.accept()[0], int(sys.argv[2]), b""
+while left > 0:
+    part = connection.recv(65536)
+    if not part: break
+    seen += part
+    while left > 0 and b"\0" in seen:
+        seen = seen.split(b"\0", 1)[1]
+        connection.sendall(b"{\"parameters\":{\"staged\":1,\"added\":0,\"replaced\":0,\"unchanged\":0}}\0")
+        left -= 1
+if sys.argv[3:]: # the last call is read, and not answered
+    while b"\0" not in seen: seen += connection.recv(65536)
+' "$scratch/run/gone/socket" "$@" &
+    while [ ! -S "$scratch/run/gone/socket" ]; do sleep 0.02; done
+}
+over() { env STEPVAULT_SOCKET="$scratch/run/gone/socket" stepvault env import - "$@" < three.env; }
+python3 -c "for i in range(3): print(f'VAR_{i}=' + 'x' * 20000)" > three.env
+gone 1
+fails "an agent that ends in the middle" 1 "the connection to the agent ended during the import, so nothing of it is imported" over
+lacks "... is no reason to change folders" "$err" XDG_RUNTIME_DIR
+gone 2 last
+fails "one that ends over the commit may have done it" 1 "the connection to the agent ended before it said whether the import is in the vault" over
+gone 2 last
+fails "a dry run has done nothing" 1 "the connection to the agent ended during the import, so nothing of it is imported" over --dry-run
 before=$(names | md5sum)
 exec 7> >(exec stepvault env import - --at half 2> "$scratch/half")
 half=$!

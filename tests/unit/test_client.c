@@ -159,6 +159,41 @@ static void several_replies_in_one_packet_come_one_by_one(void **state)
     secret_reset(&reply);
 }
 
+/* Refuses the first of what was sent ahead, and is gone. */
+static void serve_refusal(int connection)
+{
+    char frame[256];
+
+    if (fake_get_frame(connection, frame, sizeof(frame)) == 0)
+        return;
+    fake_put_frame(connection, "{\"error\":\"why\"}");
+}
+
+static void why_the_agent_ended_is_read_by_who_sends_ahead(void **state)
+{
+    static const char text[] = "{}";
+    struct secret request = {0};
+    struct secret reply = {0};
+    struct failure failure;
+    struct client *client;
+    struct pollfd ended;
+
+    (void)state;
+    fake_start(serve_refusal);
+    client = fake_client();
+    assert_true(secret_append_text(&request, text));
+    assert_int_equal(client_send(client, &request, &failure), STATUS_OK);
+    ended = (struct pollfd){.fd = client->descriptor, .events = POLLRDHUP};
+    assert_int_equal(poll(&ended, 1, 5000), 1);
+    assert_int_equal(client_send(client, &request, &failure), STATUS_OK);
+    assert_int_equal(client_next_reply(client, &failure, &reply), STATUS_OK);
+    assert_string_equal(secret_text(&reply), "{\"error\":\"why\"}");
+    assert_int_not_equal(client_next_reply(client, &failure, &reply), STATUS_OK);
+    client_freep(&client);
+    secret_reset(&request);
+    secret_reset(&reply);
+}
+
 static void serve_close(int connection)
 {
     char frame[256];
@@ -369,6 +404,7 @@ int main(void)
         FAKE_TEST(a_request_of_the_largest_size_goes_through_and_one_byte_more_does_not),
         FAKE_TEST(a_reply_in_pieces_arrives_whole),
         FAKE_TEST(several_replies_in_one_packet_come_one_by_one),
+        FAKE_TEST(why_the_agent_ended_is_read_by_who_sends_ahead),
         FAKE_TEST(a_peer_that_closes_or_breaks_the_framing_breaks_the_protocol),
         FAKE_TEST(silence_and_a_trickle_end_at_the_deadline),
         FAKE_TEST(a_reply_without_end_is_too_large),

@@ -18,6 +18,7 @@ struct client {
     int descriptor;
     pid_t agent;           /* the one-command agent we started and must reap, or 0 */
     struct secret pending; /* bytes read past the last reply */
+    size_t unanswered;     /* requests of which no reply was read */
     int timeout_ms; /* for each reply: 65 000 by default (an agent waits up to 60 s for the vault's lock) */
     /* Makes this process undumpable (PR_SET_DUMPABLE) from the moment a reply is there to be read until the
      * next request is sent: the agent looks at /proc/<pid>/exe of its peer while it handles a request. For
@@ -65,7 +66,8 @@ enum status client_find_program(const char *name, struct failure *failure, char 
 enum status client_call(struct client *client, const struct secret *request, struct failure *failure,
                         struct secret *ret_reply);
 /* The two halves of client_call. Several frames may be sent ahead of their replies, which come in order, as
- * those of a `more` call do; an agent that does not get rid of its replies takes no more frames. */
+ * those of a `more` call do; an agent that does not get rid of its replies takes no more frames. Sending to
+ * one that has ended fails only where no reply is to be read that may say why. */
 enum status client_send(struct client *client, const struct secret *request, struct failure *failure);
 enum status client_next_reply(struct client *client, struct failure *failure, struct secret *ret_reply);
 
