@@ -42,7 +42,7 @@ static enum status missing(const struct search *search)
 
 static bool is_meant(const struct delivery_account *account, const struct reference *reference)
 {
-    return strcmp(account->account->where, reference->app) == 0 &&
+    return name_app_is(account->account->where, reference->app, strlen(reference->app)) &&
            (reference->label[0] == '\0' || strcmp(account->account->name, reference->label) == 0);
 }
 

@@ -159,6 +159,18 @@ static void derived_names_are_upper_case_with_underscores(void **state)
     assert_int_equal(name_check_variable(name, &failure), STATUS_OK);
 }
 
+static void an_app_is_known_by_dashes_for_underscores_and_not_the_other_way_round(void **state)
+{
+    (void)state;
+    assert_true(name_app_is("google_drive", "google-drive", 12));
+    assert_true(name_app_is("google_drive", "google_drive:team", 12));
+    assert_true(name_app_is("google-drive", "google-drive", 12));
+    assert_false(name_app_is("google-drive", "google_drive", 12));
+    assert_false(name_app_is("google_drive", "google-drives", 13));
+    assert_false(name_app_is("google_drives", "google-drive", 12));
+    assert_false(name_app_is("a", "", 0));
+}
+
 static void default_aliases_are_always_valid(void **state)
 {
     char alias[NAME_ALIAS_MAX + 2];
@@ -208,6 +220,7 @@ int main(void)
         cmocka_unit_test(names_that_steer_loaders_shells_and_interpreters_are_dangerous),
         cmocka_unit_test(a_derived_name_that_steers_the_loader_is_found),
         cmocka_unit_test(derived_names_are_upper_case_with_underscores),
+        cmocka_unit_test(an_app_is_known_by_dashes_for_underscores_and_not_the_other_way_round),
         cmocka_unit_test(default_aliases_are_always_valid),
         cmocka_unit_test(paths_have_parents_depths_and_ancestors),
     };

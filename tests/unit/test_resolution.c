@@ -120,6 +120,20 @@ static void a_property_is_found_whatever_the_alias_is(void **state)
     refuse("a", "stepvault://slack:other/token", STATUS_NOT_FOUND);
 }
 
+static void an_app_is_found_however_it_is_written(void **state)
+{
+    (void)state;
+    add("google_drive", "team", "{\"token\":\"t\"}");
+    add("google_drives", "team", "{\"token\":\"other\"}");
+    bind_only("a", "google_drive", NULL, NULL, NULL);
+    bind_only("a", "google_drives", NULL, NULL, NULL);
+    assert_string_equal(resolve("a", "stepvault://google_drive/token"), "t");
+    assert_string_equal(resolve("a", "stepvault://google-drive/token"), "t");
+    assert_string_equal(resolve("a", "stepvault://google-drive:team/token"), "t");
+    refuse("a", "stepvault://google-driv/token", STATUS_NOT_FOUND);
+    refuse("a", "stepvault://google-drive:t-eam/token", STATUS_NOT_FOUND);
+}
+
 static void what_a_step_does_not_get_is_refused_in_the_same_words_as_what_does_not_exist(void **state)
 {
     char sentence[FAILURE_SENTENCE_MAX];
@@ -401,6 +415,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         TEST(the_nearest_variable_is_what_env_means),
         TEST(a_property_is_found_whatever_the_alias_is),
+        TEST(an_app_is_found_however_it_is_written),
         TEST(what_a_step_does_not_get_is_refused_in_the_same_words_as_what_does_not_exist),
         TEST(a_block_and_a_boundary_hide_what_is_above_them),
         TEST(env_also_means_the_names_that_accounts_give),

@@ -5,6 +5,7 @@
 #include "agent/session.h"
 #include "base/cleanup.h"
 #include "base/clock.h"
+#include "base/name.h"
 #include "base/text.h"
 #include "log.h"
 #include "json/json.h"
@@ -150,24 +151,14 @@ static bool list_has(const struct json *list, const char *wanted)
     return false;
 }
 
-/* Its app is the one that is written in `size` bytes; `-` is taken for `_`, as in every other call. */
-static bool app_is(const struct json *object, const char *wanted, size_t size)
-{
-    const char *app = json_member_text(object, "app");
-    size_t at = 0;
-
-    while (app != NULL && at < size && (app[at] == wanted[at] || (app[at] == '_' && wanted[at] == '-')))
-        at++;
-    return app != NULL && at == size && app[at] == '\0';
-}
-
 /* `object` is a leaf or one of its accounts: both name id, app and label; the id is `account` in the one and
  * `id` in the other. */
 static bool account_is(const struct json *object, const char *wanted)
 {
     const char *colon = strchr(wanted, ':');
+    const char *app = json_member_text(object, "app");
 
-    if (!app_is(object, wanted, colon != NULL ? (size_t)(colon - wanted) : strlen(wanted)))
+    if (app == NULL || !name_app_is(app, wanted, colon != NULL ? (size_t)(colon - wanted) : strlen(wanted)))
         return colon == NULL && (text_is(object, "account", wanted) || text_is(object, "id", wanted));
     return colon == NULL || text_is(object, "label", colon + 1);
 }

@@ -83,15 +83,22 @@ enum status serve_set_variable(struct session *session, struct request *request)
     return status;
 }
 
+/* The same of one of its values: 0 where no revision was named. */
+static enum status read_revision(struct request *request, const char **ret_path, const char **ret_name,
+                                 uint64_t *ret_revision)
+{
+    enum status status = read_place(request, ret_path, ret_name);
+
+    return status == STATUS_OK ? serve_read_revision(request, ret_revision) : status;
+}
+
 enum status serve_get_variable(struct session *session, struct request *request)
 {
     const char *path;
     const char *name;
     uint64_t revision;
-    enum status status = read_place(request, &path, &name);
+    enum status status = read_revision(request, &path, &name, &revision);
 
-    if (status == STATUS_OK)
-        status = serve_read_revision(request, &revision);
     if (status == STATUS_OK)
         status = serve_describe_revision(request, revision);
     if (status != STATUS_OK)
@@ -150,10 +157,8 @@ enum status serve_restore_variable(struct session *session, struct request *requ
     const char *path;
     const char *name;
     uint64_t revision;
-    enum status status = read_place(request, &path, &name);
+    enum status status = read_revision(request, &path, &name, &revision);
 
-    if (status == STATUS_OK)
-        status = serve_read_revision(request, &revision);
     if (status == STATUS_OK)
         status = variable_restore(session->vault, path, name, revision, flag(request, "allow_dangerous_name"),
                                   &request->failure, &revision);
@@ -169,10 +174,8 @@ enum status serve_forget_variable(struct session *session, struct request *reque
     const char *path;
     const char *name;
     uint64_t revision, count;
-    enum status status = read_place(request, &path, &name);
+    enum status status = read_revision(request, &path, &name, &revision);
 
-    if (status == STATUS_OK)
-        status = serve_read_revision(request, &revision);
     if (status == STATUS_OK)
         status = serve_describe_revision(request, revision);
     if (status == STATUS_OK)

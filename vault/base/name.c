@@ -206,6 +206,15 @@ bool name_is_reserved(const char *name)
     return strncmp(name, prefix, sizeof(prefix) - 1) == 0;
 }
 
+bool name_app_is(const char *app, const char *written, size_t size)
+{
+    size_t at = 0;
+
+    while (at < size && (app[at] == written[at] || (app[at] == '_' && written[at] == '-')))
+        at++;
+    return at == size && app[at] == '\0';
+}
+
 void name_default_alias(char *destination, const char *app)
 {
     size_t length = 0;

@@ -41,6 +41,10 @@ bool name_is_dangerous(const char *name);
 /* True for the names of stepvault itself: `STEPVAULT_` and what follows. */
 bool name_is_reserved(const char *name);
 
+/* True if `app` is the one that somebody wrote in the first `size` bytes of `written`: apps are written with
+ * `_`, and `-` is taken for it. */
+bool name_app_is(const char *app, const char *written, size_t size);
+
 /* The alias an app's accounts have unless the binding says otherwise: the slug with `-` as `_`, and a leading
  * `_` where it would begin with a digit. `destination` has NAME_ALIAS_MAX + 2 bytes. */
 void name_default_alias(char *destination, const char *app);
