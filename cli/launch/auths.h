@@ -7,13 +7,11 @@
 #include "launch/sealed.h"
 
 #define AUTHS_VARIABLE "STEPVAULT_AUTHS"
+#define AUTHS_MEMFD "stepvault-auths"
 
 /* Puts the document where this process, and what it becomes, has it open; `ret_path` is /proc/<pid>/fd/<n>.
  */
 enum status auths_deliver(const struct secret *document, struct failure *failure,
                           char ret_path[SEALED_PATH_SIZE]);
-
-/* Closes what an outer run left open for us: the descriptor that `path` ends in, if it is such a memfd. */
-void auths_close_outer(const char *path);
 
 #endif

@@ -21,7 +21,6 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-#define CREDENTIAL_NAME "stepvault-credential"
 #define OWNER_SIZE 72    /* three numbers of up to 20 digits */
 #define SWEPT_MAX 65536u /* entries looked at; more than processes at once */
 
@@ -164,20 +163,14 @@ void credentials_remove(struct credentials *credentials)
     credentials->made = false;
 }
 
-void credentials_close_outer(const char *path)
+void credentials_remove_outer(const char *path)
 {
-    CLEANUP(closedirp) DIR *stream = folder_open(AT_FDCWD, "/proc/self/fd");
     const char *name = strrchr(path, '/');
     struct owner self;
     struct owner owner;
-    uint64_t number;
 
     if (name == NULL || !owner_parse(name + 1, &owner))
         return;
-    while (stream != NULL && (name = folder_next(stream)) != NULL) {
-        if (text_to_number(name, INT_MAX, &number))
-            sealed_close((int)number, CREDENTIAL_NAME);
-    }
     if (owner.pid == (uint64_t)getpid() && owner_is_self(&self) && memcmp(&owner, &self, sizeof(self)) == 0)
         folder_remove(AT_FDCWD, path);
 }
@@ -256,7 +249,7 @@ static int file_add(int folder, const char *entry)
     const char *value = strchr(entry, '=') + 1;
     char name[RECEIVED_CREDENTIAL_MAX + 1];
     char path[SEALED_PATH_SIZE];
-    int descriptor = sealed_keep(CREDENTIAL_NAME, value, strlen(value));
+    int descriptor = sealed_keep(CREDENTIALS_MEMFD, value, strlen(value));
 
     if (descriptor < 0)
         return errno;

@@ -11,6 +11,7 @@
 #include <stdbool.h>
 
 #define CREDENTIALS_VARIABLE "CREDENTIALS_DIRECTORY"
+#define CREDENTIALS_MEMFD "stepvault-credential"
 
 /* All zero is valid: no folder. */
 struct credentials {
@@ -30,9 +31,7 @@ enum status credentials_deliver(const struct received *received, struct failure 
 /* Removes the folder, if it was made: for a process that becomes no command. */
 void credentials_remove(struct credentials *credentials);
 
-/* Closes what an outer run left open for us, and removes its folder `path` if the outer run was this very
- * process.
- */
-void credentials_close_outer(const char *path);
+/* Removes the folder `path` of an outer run if that was this very process. */
+void credentials_remove_outer(const char *path);
 
 #endif

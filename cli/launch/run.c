@@ -65,21 +65,26 @@ static enum status plan_prepare(struct run *run, struct failure *failure)
     return done ? STATUS_OK : failure_set_no_memory(failure);
 }
 
-/* The value of the caller's variable `name`, unless it is to be kept. */
-static const char *outer_value(struct run *run, const char *name)
+static bool is_kept(const struct run *run, const char *name)
 {
-    return nameset_has(&run->plan.keep, name, strlen(name)) ? NULL : getenv(name);
+    return nameset_has(&run->plan.keep, name, strlen(name));
 }
 
-static void outer_close(struct run *run)
+/* Closes what an outer run left open for its own step. The descriptors are looked for, as the variables that
+ * tell of them may be lost on the way here (env -i), and they are not. */
+static void outer_close(const struct run *run)
 {
-    const char *document = outer_value(run, AUTHS_VARIABLE);
-    const char *folder = outer_value(run, CREDENTIALS_VARIABLE);
+    const char *folder = getenv(CREDENTIALS_VARIABLE);
+    const char *names[2];
+    size_t count = 0;
 
-    if (document != NULL)
-        auths_close_outer(document);
-    if (folder != NULL)
-        credentials_close_outer(folder);
+    if (!is_kept(run, AUTHS_VARIABLE))
+        names[count++] = AUTHS_MEMFD;
+    if (!is_kept(run, CREDENTIALS_VARIABLE))
+        names[count++] = CREDENTIALS_MEMFD;
+    sealed_close_all(names, count);
+    if (folder != NULL && !is_kept(run, CREDENTIALS_VARIABLE))
+        credentials_remove_outer(folder);
 }
 
 static bool element_is(struct wire_value element, const char *key, const char *expected)

@@ -3,9 +3,13 @@
 
 #include "base/cleanup.h"
 #include "base/file.h"
+#include "base/text.h"
 
+#include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
+#include <limits.h>
+#include <stdbool.h>
 #include <stdio.h>
 #include <string.h>
 #include <sys/mman.h>
@@ -52,16 +56,42 @@ void sealed_path(int descriptor, char ret_path[SEALED_PATH_SIZE])
     snprintf(ret_path, SEALED_PATH_SIZE, "/proc/%ld/fd/%d", (long)getpid(), descriptor);
 }
 
-void sealed_close(int descriptor, const char *name)
+static bool is_named(const char *target, const char *name)
 {
-    char own[SEALED_PATH_SIZE];
     char expected[SEALED_PATH_SIZE];
+
+    snprintf(expected, sizeof(expected), "/memfd:%s (deleted)", name);
+    return strcmp(target, expected) == 0;
+}
+
+static void close_named(DIR *folder, const char *entry, const char *const names[], size_t count)
+{
     char target[SEALED_PATH_SIZE];
+    uint64_t number;
     ssize_t size;
 
-    snprintf(own, sizeof(own), "/proc/self/fd/%d", descriptor);
-    snprintf(expected, sizeof(expected), "/memfd:%s (deleted)", name);
-    size = readlink(own, target, sizeof(target));
-    if (size == (ssize_t)strlen(expected) && memcmp(target, expected, (size_t)size) == 0)
-        close(descriptor);
+    if (!text_to_number(entry, INT_MAX, &number) || number < LOWEST_DESCRIPTOR)
+        return;
+    size = readlinkat(dirfd(folder), entry, target, sizeof(target) - 1);
+    if (size <= 0)
+        return;
+    target[size] = '\0';
+    for (size_t i = 0; i < count; i++) {
+        if (is_named(target, names[i])) {
+            close((int)number);
+            return;
+        }
+    }
+}
+
+void sealed_close_all(const char *const names[], size_t count)
+{
+    DIR *folder = opendir("/proc/self/fd");
+    const struct dirent *entry;
+
+    if (folder == NULL)
+        return;
+    while ((entry = readdir(folder)) != NULL)
+        close_named(folder, entry->d_name, names, count);
+    closedir(folder);
 }

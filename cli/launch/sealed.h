@@ -13,7 +13,8 @@ int sealed_keep(const char *name, const void *bytes, size_t size);
 /* Where others find it: /proc/<pid>/fd/<descriptor>. Holds as long as this process and the descriptor do. */
 void sealed_path(int descriptor, char ret_path[SEALED_PATH_SIZE]);
 
-/* Closes `descriptor` if it is a memfd `name`; what is something else stays open. */
-void sealed_close(int descriptor, const char *name);
+/* Closes all that sealed_keep kept under one of the `count` names, in this process or in one that became it
+ * or is above it; what is something else stays open. */
+void sealed_close_all(const char *const names[], size_t count);
 
 #endif
