@@ -87,7 +87,8 @@ static void check(struct vault *vault)
     }
     if (size < first_size)
         return;
-    expect(vault_record_count(vault) == records);
+    /* The first commit made a record of the value that it replaced. */
+    expect(vault_record_count(vault) == records + (size > first_size));
     enum status status = record_find(vault, RECORD_VARIABLE, "x", "A", &failure, &record, &found);
     if (status == STATUS_OK) {
         value[6] = (char)('0' + (size - first_size));
