@@ -394,14 +394,14 @@ if sys.argv[3:]: # the last call is read, and not answered
 ' "$scratch/run/gone/socket" "$@" &
     while [ ! -S "$scratch/run/gone/socket" ]; do sleep 0.02; done
 }
-over() { env STEPVAULT_SOCKET="$scratch/run/gone/socket" stepvault env import - "$@" < three.env; }
-python3 -c "for i in range(3): print(f'VAR_{i}=' + 'x' * 20000)" > three.env
+over() { env STEPVAULT_SOCKET="$scratch/run/gone/socket" stepvault env import - "$@" < five.env; }
+python3 -c "for i in range(5): print(f'VAR_{i}=' + 'x' * 20000)" > five.env
 gone 1
 fails "an agent that ends in the middle" 1 "the connection to the agent ended during the import, so nothing of it is imported" over
 lacks "... is no reason to change folders" "$err" XDG_RUNTIME_DIR
-gone 2 last
+gone 4 last
 fails "one that ends over the commit may have done it" 1 "the connection to the agent ended before it said whether the import is in the vault" over
-gone 2 last
+gone 4 last
 fails "a dry run has done nothing" 1 "the connection to the agent ended during the import, so nothing of it is imported" over --dry-run
 before=$(names | md5sum)
 exec 7> >(exec stepvault env import - --at half 2> "$scratch/half")
