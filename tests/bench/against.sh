@@ -13,15 +13,14 @@ set -euo pipefail
 top=$(cd "$(dirname "$0")/../.." && pwd)
 commit=${1:-74e9a52}
 pairs=${BENCH_PAIRS:-1000}
-new=${BUILD:-$top/build}/bin
 folder=$(mktemp -d "${BENCH_FOLDER:-${BUILD:-$top/build}}/against.XXXXXX")
-old=$folder/tree/build/bin
+declare -A side_bin=([old]=$folder/tree/build/bin [new]=${BUILD:-$top/build}/bin)
 export XDG_RUNTIME_DIR=$folder/run HOME=$folder PATH=/usr/local/bin:/usr/bin:/bin
 unset STEPVAULT_VAULT STEPVAULT_SOCKET STEPVAULT_STEP STEPVAULT_KEY_FILE CREDENTIALS_DIRECTORY XDG_DATA_HOME
 missed=0
 
 finish() {
-    for side in old new; do "${!side}/stepvault" --vault "$folder/$side/vault.db" lock > /dev/null 2>&1 || true; done
+    for side in old new; do "${side_bin[$side]}/stepvault" --vault "$folder/$side/vault.db" lock > /dev/null 2>&1 || true; done
     rm -rf "$folder"
 }
 trap finish EXIT
@@ -46,23 +45,22 @@ bar() {
     fi
     printf '%-62s %10s   (%s %s)   %s\n' "$1" "$2" "$4" "$3" "$verdict"
 }
-agent_of() { "${!1}/stepvault" --vault "$folder/$1/vault.db" status --json | jq .pid; }
-socket_of() { find /proc/"$(agent_of "$1")"/fd -lname 'socket:*' > /dev/null; tr '\0' '\n' < "/proc/$(agent_of "$1")/cmdline" | grep -A 1 -x -- --socket | tail -n 1; }
+agent_of() { "${side_bin[$1]}/stepvault" --vault "$folder/$1/vault.db" status --json | jq .pid; }
+socket_of() { tr '\0' '\n' < "/proc/$(agent_of "$1")/cmdline" | grep -A 1 -x -- --socket | tail -n 1; }
 quotient() { awk -v a="$1" -v b="$2" 'BEGIN { printf "%.3f", a / b }'; }
 
 for side in old new; do
     mkdir -m 700 "$folder/$side"
-    stepvault=("${!side}/stepvault" --vault "$folder/$side/vault.db")
-    "${!side}/stepvault" init --vault "$folder/$side/vault.db" --key-file "$folder/$side.key" --no-recovery 2> /dev/null
+    "${side_bin[$side]}/stepvault" init --vault "$folder/$side/vault.db" --key-file "$folder/$side.key" --no-recovery 2> /dev/null
     for i in 1 2 3 4 5 6 7 8 9 10; do
-        printf 'the value of secret number %s' "$i" | "${!side}/stepvault" env set --vault "$folder/$side/vault.db" "SECRET_$i" --at launch/step
+        printf 'the value of secret number %s' "$i" | "${side_bin[$side]}/stepvault" env set --vault "$folder/$side/vault.db" "SECRET_$i" --at launch/step
     done
 done
 
 for order in "new old" "old new"; do
     read -r first second <<< "$order"
-    "$folder/pair" "$pairs" "${!first}/stepvault" run --vault "$folder/$first/vault.db" launch/step -- true :: \
-        "${!second}/stepvault" run --vault "$folder/$second/vault.db" launch/step -- true > "$folder/$first.ratio"
+    "$folder/pair" "$pairs" "${side_bin[$first]}/stepvault" run --vault "$folder/$first/vault.db" launch/step -- true :: \
+        "${side_bin[$second]}/stepvault" run --vault "$folder/$second/vault.db" launch/step -- true > "$folder/$first.ratio"
     echo "launch, $first / $second: $(cat "$folder/$first.ratio")"
 done
 # The second of a pair finds warmer caches than the first: the mean of both orders has no such side.
