@@ -229,10 +229,7 @@ enum status import_stage_variable(struct import *import, struct vault *vault,
     if (status != STATUS_OK)
         return status;
     variable_draft(vault, change, NULL, &draft);
-    return stage(import, vault, &draft,
-                 strlen(change->path) + strlen(change->name) + change->size +
-                     (change->remark.note == NULL ? 0 : strlen(change->remark.note)),
-                 failure);
+    return stage(import, vault, &draft, strlen(change->path) + strlen(change->name) + change->size, failure);
 }
 
 enum status import_stage_account(struct import *import, struct vault *vault, const char *app,
@@ -289,11 +286,11 @@ static enum status rank_all(struct import *import, struct failure *failure)
     return import->named != NULL && import->identified != NULL ? STATUS_OK : failure_set_no_memory(failure);
 }
 
-static bool field_is_same(const struct record *a, const struct record *b, const char *field)
+static bool value_is_same(const struct record *a, const struct record *b)
 {
     size_t a_size, b_size;
-    const char *left = record_field(a, field, &a_size);
-    const char *right = record_field(b, field, &b_size);
+    const char *left = record_field(a, "value", &a_size);
+    const char *right = record_field(b, "value", &b_size);
 
     if (left == NULL || right == NULL)
         return left == right;
@@ -303,19 +300,11 @@ static bool field_is_same(const struct record *a, const struct record *b, const 
 /* What the staged variable would be in place of `previous`. */
 static struct variable_change change_of(const struct record *staged)
 {
-    struct variable_change change = {.path = staged->where,
-                                     .name = staged->name,
-                                     .remark = {.note = record_field(staged, REMARK_FIELD_NOTE, NULL)},
-                                     .allow_dangerous_name = record_has(staged, "allowed")};
+    struct variable_change change = {
+        .path = staged->where, .name = staged->name, .allow_dangerous_name = record_has(staged, "allowed")};
 
     change.value = record_field(staged, "value", &change.size);
     return change;
-}
-
-static bool variable_differs(const struct record *previous, const struct record *staged)
-{
-    return !field_is_same(previous, staged, "value") ||
-           (record_has(staged, REMARK_FIELD_NOTE) && !field_is_same(previous, staged, REMARK_FIELD_NOTE));
 }
 
 /* The record that the item meets, and the item opened; `*ret_found` false if it meets none. */
@@ -344,7 +333,7 @@ static enum status decide(struct vault *vault, struct import_item *item, struct 
     if (status != STATUS_OK || !found)
         return status;
     if (item->kind == RECORD_VARIABLE)
-        differs = variable_differs(&previous, &staged);
+        differs = !value_is_same(&previous, &staged);
     else
         status = account_merge(vault, &previous, &staged, failure, &draft, &differs);
     if (status != STATUS_OK)

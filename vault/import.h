@@ -28,9 +28,9 @@ struct import_counts {
 enum status import_start(struct failure *failure, struct import **ret_import);
 void import_freep(struct import **import);
 
-/* Each checks what can be checked without a look at the vault, and seals. No turn is needed. Of an account
- * all strings and properties are as account_add has them, and so are the remarks. STATUS_TOO_LARGE for more
- * than IMPORT_PATHS_MAX paths. */
+/* Each checks what can be checked without a look at the vault, and seals. No turn is needed. A variable comes
+ * without remarks, and keeps those it has; an account's strings, properties and remarks are as account_add
+ * has them. STATUS_TOO_LARGE for more than IMPORT_PATHS_MAX paths. */
 enum status import_stage_variable(struct import *import, struct vault *vault,
                                   const struct variable_change *change, struct failure *failure);
 enum status import_stage_account(struct import *import, struct vault *vault, const char *app,

@@ -111,12 +111,12 @@ static enum status choose(struct vault *vault, const struct projection_request *
     static const struct delivery_levels nothing = {0};
 
     enum status status = collect(vault, request->step, request->own, failure, levels);
-    if (status == STATUS_OK && request->references != NULL)
-        status =
-            resolution_make(vault, request->step, levels, request->references, leaf, failure, ret_resolution);
     if (status == STATUS_OK)
         status = delivery_choose(vault, request->references_only ? &nothing : levels, request->deliver_env,
                                  NULL, NULL, failure, ret_delivery);
+    if (status == STATUS_OK && request->references != NULL)
+        status = resolution_make(vault, request->step, levels, request->deliver_env ? *ret_delivery : NULL,
+                                 request->references, leaf, failure, ret_resolution);
     return status;
 }
 

@@ -471,10 +471,7 @@ enum status record_seal(struct vault *vault, const struct record_draft *draft, s
 {
     CLEANUP(secret_reset) struct secret plain = {0};
     CLEANUP(secret_reset) struct secret associated = {0};
-    struct record_sealed sealed = {
-        .row = {.version = draft->version + 1, .epoch = vault->epoch},
-          .exists = draft->exists
-    };
+    struct record_sealed sealed = {.exists = draft->exists};
     struct store_record *row = &sealed.row;
     size_t size = draft->fields.size;
     size_t padded = seal_padded_size(RECORD_HEAD_SIZE + size);
@@ -483,6 +480,8 @@ enum status record_seal(struct vault *vault, const struct record_draft *draft, s
     if (padded + SEAL_OVERHEAD > RECORD_BODY_MAX)
         return failure_set(failure, STATUS_TOO_LARGE, "the record is over %u bytes", RECORD_BODY_MAX);
     seal_store_u32(head, (uint32_t)size);
+    row->version = draft->version + 1;
+    row->epoch = vault->epoch;
     memcpy(row->id, draft->id, sizeof row->id);
     look_up_place(vault, draft->kind, draft->where, row->place);
     look_up_name(vault, draft->kind, draft->where, draft->name, row->name);

@@ -12,7 +12,7 @@
 
 void resolution_reset(struct resolution *resolution)
 {
-    delivery_freep(&resolution->delivery);
+    delivery_freep(&resolution->own);
     free(resolution->items);
     *resolution = (struct resolution){0};
 }
@@ -166,22 +166,22 @@ static enum status resolve(struct search *search, const struct json *references,
 }
 
 enum status resolution_make(struct vault *vault, const char *step, const struct delivery_levels *levels,
-                            const struct json *references, struct leaf *leaf, struct failure *failure,
-                            struct resolution *ret_resolution)
+                            const struct delivery *delivery, const struct json *references, struct leaf *leaf,
+                            struct failure *failure, struct resolution *ret_resolution)
 {
     CLEANUP(resolution_reset) struct resolution resolution = {0};
     struct search search = {.step = step, .leaf = leaf, .failure = failure};
     bool variables;
 
     enum status status = check_references(references, failure, &variables);
-    if (status == STATUS_OK)
-        status = delivery_choose(vault, levels, variables, NULL, NULL, failure, &resolution.delivery);
+    if (status == STATUS_OK && delivery == NULL)
+        status = delivery_choose(vault, levels, variables, NULL, NULL, failure, &resolution.own);
     if (status != STATUS_OK)
         return status;
     resolution.items = calloc(json_count(references) + 1, sizeof *resolution.items);
     if (resolution.items == NULL)
         return failure_set_no_memory(failure);
-    search.delivery = resolution.delivery;
+    search.delivery = delivery != NULL ? delivery : resolution.own;
     status = resolve(&search, references, &resolution);
     if (status != STATUS_OK)
         return status;

@@ -22,21 +22,22 @@ struct resolved {
 
 /* All zero is the valid empty value. */
 struct resolution {
-    struct delivery *delivery; /* what the step gets, derived names included */
-    struct resolved *items;    /* in order of alias and name, variables first */
+    struct delivery *own;   /* what was chosen for the references alone; NULL */
+    struct resolved *items; /* in order of alias and name, variables first */
     size_t count;
 };
 void resolution_reset(struct resolution *resolution);
 
-/* Resolves an object of key to reference, all or nothing, with what is placed at `levels`, which must outlive
- * the result. A variable is what the delivery `env` would put into the environment under that name; a
- * property is what the delivery `auths` would put into the document, of the account bound under whatever
- * alias. STATUS_NOT_FOUND says that the step gets no such thing, in the same words whether there is one
- * elsewhere in the vault or not, and leaves what was asked for in `leaf`; STATUS_AMBIGUOUS names two accounts
- * of the app. */
+/* Resolves an object of key to reference, all or nothing, out of `delivery`: what delivery_choose gave for
+ * `levels`, derived names included. Where that is NULL, because the step is not delivered so, it is chosen
+ * here. Both must outlive the result. A variable is what the delivery `env` would put into the environment
+ * under that name; a property is what the delivery `auths` would put into the document, of the account bound
+ * under whatever alias. STATUS_NOT_FOUND says that the step gets no such thing, in the same words whether
+ * there is one elsewhere in the vault or not, and leaves what was asked for in `leaf`; STATUS_AMBIGUOUS names
+ * two accounts of the app. */
 enum status resolution_make(struct vault *vault, const char *step, const struct delivery_levels *levels,
-                            const struct json *references, struct leaf *leaf, struct failure *failure,
-                            struct resolution *ret_resolution);
+                            const struct delivery *delivery, const struct json *references, struct leaf *leaf,
+                            struct failure *failure, struct resolution *ret_resolution);
 
 /* Bytes of all keys and values, for the bound on a projection. */
 size_t resolution_size(const struct resolution *resolution);

@@ -158,13 +158,14 @@ static void replacing_keeps_the_record_and_its_note(void **state)
 {
     CLEANUP(record_reset) struct record before = {0};
     CLEANUP(record_reset) struct record after = {0};
-    struct variable_change change = {
-        .path = "a", .name = "A", .value = "1", .size = 1, .remark = {.note = "from Ann"}};
+    const struct remark remark = {.note = "from Ann"};
     bool found;
 
     (void)state;
-    assert_int_equal(import_stage_variable(import, world.vault, &change, &world.failure), STATUS_OK);
+    expect_staged("a", "A", "1");
     expect_commit(false, 1, 0, 0);
+    world_begin("annotate-variable");
+    assert_int_equal(world_end(variable_annotate(world.vault, "a", "A", &remark, &world.failure)), STATUS_OK);
     record_find(world.vault, RECORD_VARIABLE, "a", "A", &world.failure, &before, &found);
     expect_staged("a", "A", "2");
     expect_commit(true, 0, 1, 0);

@@ -65,11 +65,6 @@ enum status serve_remove_step(struct session *session, struct request *request);
 enum status serve_list_names(struct session *session, struct request *request);
 enum status serve_project(struct session *session, struct request *request);
 
-/* The value of `object`: exactly one of value and value_base64, whose bytes are decoded into `decoded`, which
- * is cleared first. For serve_import.c, too. */
-enum status serve_read_value(const struct json *object, struct secret *decoded,
-                             struct variable_change *change, struct failure *failure);
-
 /* serve_import.c */
 enum status serve_stage_import(struct session *session, struct request *request);
 

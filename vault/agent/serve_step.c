@@ -42,24 +42,24 @@ static enum status read_place(struct request *request, const char **ret_path, co
     return STATUS_OK;
 }
 
-enum status serve_read_value(const struct json *object, struct secret *decoded,
-                             struct variable_change *change, struct failure *failure)
+/* Exactly one of value and value_base64; the bytes of the latter are decoded into `decoded`. */
+static enum status read_value(struct request *request, struct secret *decoded, struct variable_change *change)
 {
-    const struct json *value = json_member(object, "value");
-    const struct json *encoded = json_member(object, "value_base64");
+    const struct json *value = json_member(request->parameters, "value");
+    const struct json *encoded = json_member(request->parameters, "value_base64");
     const char *base64;
     size_t size;
 
     if ((value == NULL) == (encoded == NULL))
-        return failure_set(failure, STATUS_INVALID, "a variable is set with either value or value_base64");
+        return failure_set(&request->failure, STATUS_INVALID,
+                           "a variable is set with either value or value_base64");
     if (value != NULL) {
         change->value = json_text(value, &change->size);
         return STATUS_OK;
     }
     base64 = json_text(encoded, &size);
-    secret_clear(decoded);
     if (!text_append_from_base64(decoded, base64, size))
-        return failure_set(failure, STATUS_INVALID, "value_base64 is not canonical base64");
+        return failure_set(&request->failure, STATUS_INVALID, "value_base64 is not canonical base64");
     change->value = secret_text(decoded);
     change->size = decoded->size;
     return STATUS_OK;
@@ -73,7 +73,7 @@ enum status serve_set_variable(struct session *session, struct request *request)
     enum status status = read_place(request, &change.path, &change.name);
 
     if (status == STATUS_OK)
-        status = serve_read_value(request->parameters, &decoded, &change, &request->failure);
+        status = read_value(request, &decoded, &change);
     if (status == STATUS_OK)
         status = serve_read_remark(request, &change.remark);
     if (status == STATUS_OK)
