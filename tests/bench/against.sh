@@ -15,7 +15,7 @@ commit=${1:-74e9a52}
 pairs=${BENCH_PAIRS:-1000}
 folder=$(mktemp -d "${BENCH_FOLDER:-${BUILD:-$top/build}}/against.XXXXXX")
 declare -A side_bin=([old]=$folder/tree/build/bin [new]=${BUILD:-$top/build}/bin)
-export XDG_RUNTIME_DIR=$folder/run HOME=$folder PATH=/usr/local/bin:/usr/bin:/bin
+export XDG_RUNTIME_DIR=$folder/run XDG_STATE_HOME=$folder/state HOME=$folder PATH=/usr/local/bin:/usr/bin:/bin
 unset STEPVAULT_VAULT STEPVAULT_SOCKET STEPVAULT_STEP STEPVAULT_KEY_FILE CREDENTIALS_DIRECTORY XDG_DATA_HOME
 missed=0
 

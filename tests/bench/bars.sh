@@ -16,7 +16,7 @@ build=${BUILD:-$top/build}
 bin=$build/bin
 pairs=${BENCH_PAIRS:-1000}
 folder=$(mktemp -d "${BENCH_FOLDER:-$build}/bench.XXXXXX")
-export XDG_RUNTIME_DIR=$folder/run XDG_DATA_HOME=$folder/data HOME=$folder PATH=/usr/local/bin:/usr/bin:/bin
+export XDG_RUNTIME_DIR=$folder/run XDG_DATA_HOME=$folder/data XDG_STATE_HOME=$folder/state HOME=$folder PATH=/usr/local/bin:/usr/bin:/bin
 unset STEPVAULT_VAULT STEPVAULT_SOCKET STEPVAULT_STEP STEPVAULT_KEY_FILE CREDENTIALS_DIRECTORY
 socket=$XDG_RUNTIME_DIR/stepvault/agent.sock
 vault=$XDG_DATA_HOME/stepvault/vault.db

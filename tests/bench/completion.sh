@@ -11,7 +11,7 @@ bin=$build/bin
 presses=${BENCH_PRESSES:-60}
 limit=50
 folder=$(mktemp -d "${BENCH_FOLDER:-$build}/completion.XXXXXX")
-export XDG_RUNTIME_DIR=$folder/run XDG_DATA_HOME=$folder/data HOME=$folder PATH=$bin:/usr/local/bin:/usr/bin:/bin
+export XDG_RUNTIME_DIR=$folder/run XDG_DATA_HOME=$folder/data XDG_STATE_HOME=$folder/state HOME=$folder PATH=$bin:/usr/local/bin:/usr/bin:/bin
 unset STEPVAULT_VAULT STEPVAULT_SOCKET STEPVAULT_STEP STEPVAULT_KEY_FILE CREDENTIALS_DIRECTORY
 socket=$XDG_RUNTIME_DIR/stepvault/agent.sock
 vault=$XDG_DATA_HOME/stepvault/vault.db

@@ -12,7 +12,7 @@ bin=$build/bin
 runs=${BENCH_IMPORTS:-5}
 lines=100000
 folder=$(mktemp -d "${BENCH_FOLDER:-$build}/import.XXXXXX")
-export XDG_RUNTIME_DIR=$folder/run HOME=$folder PATH=$bin:/usr/local/bin:/usr/bin:/bin
+export XDG_RUNTIME_DIR=$folder/run XDG_STATE_HOME=$folder/state HOME=$folder PATH=$bin:/usr/local/bin:/usr/bin:/bin
 unset STEPVAULT_VAULT STEPVAULT_SOCKET STEPVAULT_STEP STEPVAULT_KEY_FILE CREDENTIALS_DIRECTORY XDG_DATA_HOME
 
 finish() {

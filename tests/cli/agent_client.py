@@ -1,14 +1,22 @@
 """A Varlink client of the agent for the tests: plain sockets, so that it can also break the rules."""
 
+import atexit
 import base64
 import json
 import os
+import shutil
 import socket
 import subprocess
+import tempfile
 import time
 
 INTERFACE = "io.stepvault.Agent."
 SERVICE = "org.varlink.service."
+
+# Agents keep their pins in the state folder, which for root would be the machine's.
+if "XDG_STATE_HOME" not in os.environ:
+    os.environ["XDG_STATE_HOME"] = tempfile.mkdtemp(prefix="stepvault-state-")
+    atexit.register(shutil.rmtree, os.environ["XDG_STATE_HOME"], ignore_errors=True)
 
 
 def program():

@@ -110,7 +110,7 @@ is "... and the outer's folder is gone with the process that it was of" "$(with 
 is "an inner run in a child leaves the outer's to the outer" \
     "$(with -- sh -c ''"${inner[*]}"' --deliver credentials -- sh -c "ls -l /proc/\$\$/fd | grep -c stepvault-cred"; cat "$CREDENTIALS_DIRECTORY/slack.oauth_uid"')" "1
 U1"
-lost=(env -i PATH="$PATH" HOME="$HOME" XDG_RUNTIME_DIR="$XDG_RUNTIME_DIR" STEPVAULT_VAULT="$STEPVAULT_VAULT")
+lost=(env -i PATH="$PATH" HOME="$HOME" XDG_RUNTIME_DIR="$XDG_RUNTIME_DIR" XDG_STATE_HOME="$XDG_STATE_HOME" STEPVAULT_VAULT="$STEPVAULT_VAULT")
 is "what was lost of the outer's environment leaves none of its descriptors to an inner run" \
     "$(with --deliver auths -- "${lost[@]}" stepvault run plain -- sh -c 'ls -l /proc/$$/fd | grep -c memfd')" 0
 is "... but what is no run's is passed on" \

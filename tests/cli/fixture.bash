@@ -10,7 +10,7 @@ CANARY=c4n4ry
 pass="correct horse $CANARY"
 
 mkdir -m 700 "$scratch/run" "$scratch/data" "$scratch/home" "$scratch/work"
-export HOME="$scratch/home" XDG_RUNTIME_DIR="$scratch/run" XDG_DATA_HOME="$scratch/data" PATH="$bin:/usr/local/bin:/usr/bin:/bin:/usr/sbin:/sbin"
+export HOME="$scratch/home" XDG_RUNTIME_DIR="$scratch/run" XDG_DATA_HOME="$scratch/data" XDG_STATE_HOME="$scratch/state" PATH="$bin:/usr/local/bin:/usr/bin:/bin:/usr/sbin:/sbin"
 unset STEPVAULT_VAULT STEPVAULT_SOCKET STEPVAULT_STEP STEPVAULT_KEY_FILE CREDENTIALS_DIRECTORY STEPVAULT_AUTHS STEPVAULT_DELIVERED
 printf '%s\n' "$pass" > "$scratch/pass"
 cd "$scratch/work" || exit 1

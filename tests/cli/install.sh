@@ -6,7 +6,7 @@ set -u
 root=$(cd "$(dirname "$0")/../.." && pwd)
 scratch=$(mktemp -d "${TMPDIR:-/tmp}/install-XXXXXX")
 prefix=$scratch/prefix
-export HOME=$scratch/home XDG_RUNTIME_DIR=$scratch/run PKG_CONFIG_PATH=$prefix/lib/pkgconfig
+export HOME=$scratch/home XDG_RUNTIME_DIR=$scratch/run XDG_STATE_HOME=$scratch/state PKG_CONFIG_PATH=$prefix/lib/pkgconfig
 mkdir -m 700 "$HOME" "$XDG_RUNTIME_DIR"
 unset STEPVAULT_VAULT STEPVAULT_SOCKET STEPVAULT_STEP STEPVAULT_KEY_FILE CREDENTIALS_DIRECTORY XDG_DATA_HOME
 number=0

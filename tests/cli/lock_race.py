@@ -18,7 +18,7 @@ class Vault:
         os.mkdir(folder + "/run", 0o700)
         self.path = folder + "/vault.db"
         self.environment = {name: value for name, value in os.environ.items() if not name.startswith("STEPVAULT_")}
-        self.environment.update(XDG_RUNTIME_DIR=folder + "/run", STEPVAULT_VAULT=self.path, HOME=folder)
+        self.environment.update(XDG_RUNTIME_DIR=folder + "/run", XDG_STATE_HOME=folder + "/state", STEPVAULT_VAULT=self.path, HOME=folder)
         self.run("init", "--key-file", folder + "/key", "--no-recovery")
         self.run("env", "set", "CANARY", "--at", "a", text="canary-value")
 

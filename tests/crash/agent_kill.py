@@ -53,7 +53,7 @@ def environment(folder):
             if not name.startswith(("STEPVAULT_", "XDG_")) and name != "CREDENTIALS_DIRECTORY"}
     os.makedirs(folder + "/run", mode=0o700, exist_ok=True)
     os.makedirs(folder + "/data", mode=0o700, exist_ok=True)
-    return {**kept, "HOME": folder, "XDG_RUNTIME_DIR": folder + "/run", "XDG_DATA_HOME": folder + "/data",
+    return {**kept, "HOME": folder, "XDG_RUNTIME_DIR": folder + "/run", "XDG_DATA_HOME": folder + "/data", "XDG_STATE_HOME": folder + "/state",
             "STEPVAULT_VAULT": folder + "/data/vault.db", "PATH": BIN + ":" + os.environ["PATH"], "LC_ALL": "C.UTF-8"}
 
 

@@ -193,7 +193,7 @@ class Ours:
         self.agent = subprocess.Popen(["/usr/bin/python3", os.path.join(HERE, "../cli/fake_agent.py"), scratch, self.socket])
         while not os.path.exists(self.socket):
             time.sleep(0.02)
-        self.environment = {"PATH": "/usr/bin:/bin", "HOME": scratch, "XDG_RUNTIME_DIR": scratch + "/run",
+        self.environment = {"PATH": "/usr/bin:/bin", "HOME": scratch, "XDG_RUNTIME_DIR": scratch + "/run", "XDG_STATE_HOME": scratch + "/state",
                             "STEPVAULT_VAULT": scratch + "/vault.db", "STEPVAULT_SOCKET": self.socket}
 
     def answer(self, pairs):

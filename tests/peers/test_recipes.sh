@@ -27,7 +27,7 @@ stepvault lock
 
 line=$(block RECIPES.md cron | sed 's/^\([^ ]* \)\{5\}//' | here_is)
 # What Debian's cron gives a job.
-as_cron() { (cd "$HOME" && env -i HOME="$HOME" LOGNAME=ann SHELL=/bin/sh PATH=/usr/bin:/bin /bin/sh -c "$1" < /dev/null); }
+as_cron() { (cd "$HOME" && env -i HOME="$HOME" XDG_STATE_HOME="$XDG_STATE_HOME" LOGNAME=ann SHELL=/bin/sh PATH=/usr/bin:/bin /bin/sh -c "$1" < /dev/null); }
 try as_cron "$line"
 is "cron's line gives the step its own" "$out$err" "notified with sk_1"
 mv "$key" "$key.away"
@@ -68,7 +68,7 @@ checked_out() {
     rm -f "$scratch/checkout/deployed"
 }
 as_job() {
-    (cd "$scratch/checkout" && env -i HOME="$HOME" PATH="$scratch/bin:/usr/bin:/bin" CI=true RUNNER_TEMP="$scratch/temporary" \
+    (cd "$scratch/checkout" && env -i HOME="$HOME" XDG_STATE_HOME="$XDG_STATE_HOME" PATH="$scratch/bin:/usr/bin:/bin" CI=true RUNNER_TEMP="$scratch/temporary" \
         CI_PROJECT_DIR="$scratch/checkout" STEPVAULT_VAULT="$scratch/checkout/ci/vault.db" "$@" < /dev/null)
 }
 entries() { stepvault audit log --vault "$scratch/checkout/ci/vault.db" --key-file "$key" --step ci/deploy --json | grep -c '"project"'; }
@@ -109,7 +109,7 @@ contained='
     [ -z "$VAULT_IS" ] || { mount --bind "$VAULT_FOLDER" "$VAULT_FOLDER" && mount -o "remount,bind,$VAULT_IS" "$VAULT_FOLDER"; }
     exec env -u VAULT_IS -u VAULT_FOLDER "$@"'
 container() {
-    env -i PATH="$scratch/bin:/usr/bin:/bin" HOME=/nonexistent VAULT_IS="${vault_is:-}" VAULT_FOLDER="$scratch/vault" \
+    env -i PATH="$scratch/bin:/usr/bin:/bin" HOME=/nonexistent XDG_STATE_HOME=/nonexistent VAULT_IS="${vault_is:-}" VAULT_FOLDER="$scratch/vault" \
         unshare --mount --pid --fork --kill-child --mount-proc bash -ec "$contained" - "${environment[@]}" "${entry[@]}" "$@" < /dev/null
 }
 try container sh -c 'echo "$$ $STRIPE_KEY"'

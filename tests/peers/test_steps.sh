@@ -8,7 +8,7 @@ set -u
 root=$(cd "$(dirname "$0")/../.." && pwd)
 build=${BUILD:-$root/build}
 scratch=$(mktemp -d "${TMPDIR:-/tmp}/peers-XXXXXX")
-export HOME=$scratch XDG_RUNTIME_DIR=$scratch/run PATH=$build/bin:$PATH
+export HOME=$scratch XDG_RUNTIME_DIR=$scratch/run XDG_STATE_HOME=$scratch/state PATH=$build/bin:$PATH
 mkdir -m 700 "$XDG_RUNTIME_DIR"
 cd "$root/tests/peers" || exit 1
 
