@@ -1,5 +1,6 @@
 /* slot and passwd: the ways to unlock a vault. Whatever changes them needs a key anew, and works with no
  * agent. */
+#include "authority.h"
 #include "base/cleanup.h"
 #include "base/clock.h"
 #include "base/text.h"
@@ -18,54 +19,25 @@
 #define ID_PREFIX_MIN 4
 #define ID_TEXT_SIZE (2 * SLOT_ID_SIZE + 1)
 
-/* ---- the key that authorises ---- */
-
-/* Reads what authorises, before a connection is opened: a passphrase, or nothing where a key file is at hand.
- */
-static enum status read_authority(const struct exchange *exchange, const struct invocation *invocation,
-                                  struct failure *failure, struct secret *ret_passphrase)
+/* What no change of the slots undoes, said where somebody may believe that it does. */
+static void note_copies(const char *change, const char *opener)
 {
-    int descriptor;
-    enum status status = option_descriptor(&invocation->options, "passphrase-fd", failure, &descriptor);
-
-    if (status != STATUS_OK || (descriptor == -1 && exchange->has_key_file))
-        return status;
-    return prompt_passphrase(descriptor, "Passphrase: ", failure, ret_passphrase);
-}
-
-static enum status derive_authority(const struct exchange *exchange, const struct secret *passphrase,
-                                    const struct key_headers *headers, struct failure *failure,
-                                    struct key *ret_key)
-{
-    const struct slot_header *header = NULL;
-    enum status status;
-
-    if (passphrase->size == 0)
-        return key_read_file(exchange->key_file, failure, ret_key);
-    status = key_find_header(headers, SLOT_PASSPHRASE, failure, &header);
-    return status == STATUS_OK ? key_from_passphrase(passphrase, header, failure, ret_key) : status;
-}
-
-/* Opens the connection and gets the slots and the key that authorises. */
-static enum status authorise(struct exchange *exchange, const struct secret *passphrase,
-                             struct failure *failure, struct key_headers *ret_headers, struct key *ret_key)
-{
-    enum status status = exchange_open(exchange, failure);
-
-    if (status == STATUS_OK)
-        status = exchange_list_slots(exchange, failure, ret_headers);
-    return status == STATUS_OK ? derive_authority(exchange, passphrase, ret_headers, failure, ret_key)
-                               : status;
+    output_note(
+        "%s; copies of the vault file made before still open with %s, and have the key of this vault: "
+        "stepvault rekey gives it a new one",
+        change, opener);
 }
 
 static enum status send_slot(struct exchange *exchange, const char *method, const struct key_slot *slot,
-                             const struct key *key, struct failure *failure)
+                             bool replace, const struct key *key, struct failure *failure)
 {
     CLEANUP(exchange_question_reset) struct question question = {0};
     CLEANUP(exchange_answer_reset) struct answer answer = {0};
 
     exchange_question(&question, method);
     key_slot_write(&question.writer, "new_slot", slot);
+    if (replace)
+        json_add_boolean(&question.writer, "replace", true);
     return exchange_send(exchange, &question, key, failure, &answer);
 }
 
@@ -113,6 +85,7 @@ static enum status cmd_slot_list(struct invocation *invocation, struct failure *
 
 struct addition {
     enum slot_kind kind;
+    bool replace;
     struct recovery recovery;
     int passphrase_fd;
     unsigned kdf_ms;
@@ -136,6 +109,7 @@ static enum status read_addition(const struct option_values *options, struct fai
             failure, STATUS_USAGE,
             "one kind of slot is added at a time: --key-file FILE, --passphrase or --recovery");
     ret_addition->kind = passphrase ? SLOT_PASSPHRASE : recovery ? SLOT_RECOVERY : SLOT_MACHINE;
+    ret_addition->replace = option_flag(options, "replace");
     ret_addition->kdf_ms = (unsigned)kdf_ms;
     return recovery ? recovery_plan(options, failure, &ret_addition->recovery) : STATUS_OK;
 }
@@ -160,7 +134,7 @@ static enum status make_slot(const struct invocation *invocation, const struct a
 static enum status cmd_slot_add(struct invocation *invocation, struct failure *failure)
 {
     CLEANUP(exchange_reset) struct exchange exchange = {0};
-    CLEANUP(secret_reset) struct secret passphrase = {0};
+    CLEANUP(authority_reset) struct authority authority = {0};
     CLEANUP(secret_reset) struct secret new_passphrase = {0};
     CLEANUP(key_reset) struct key key = {0};
     CLEANUP(key_slot_reset) struct key_slot slot = {0};
@@ -175,15 +149,18 @@ static enum status cmd_slot_add(struct invocation *invocation, struct failure *f
                                 addition.kind == SLOT_MACHINE ? NULL : option_text(options, "key-file"),
                                 failure, &exchange);
     if (status == STATUS_OK)
-        status = read_authority(&exchange, invocation, failure, &passphrase);
+        status = authority_read(&exchange, options, false, failure, &authority);
     if (status == STATUS_OK && addition.kind == SLOT_PASSPHRASE)
         status = prompt_new_passphrase(addition.passphrase_fd, failure, &new_passphrase);
     if (status == STATUS_OK)
-        status = authorise(&exchange, &passphrase, failure, &headers, &key);
+        status = authority_open(&exchange, &authority, failure, &headers, &key);
     if (status == STATUS_OK)
         status = make_slot(invocation, &addition, &new_passphrase, failure, &slot);
-    return status == STATUS_OK ? send_slot(&exchange, invocation->command->method, &slot, &key, failure)
-                               : status;
+    if (status == STATUS_OK)
+        status = send_slot(&exchange, invocation->command->method, &slot, addition.replace, &key, failure);
+    if (status == STATUS_OK && addition.replace)
+        note_copies("the slot is replaced", "the old one");
+    return status;
 }
 
 /* ---- slot remove ---- */
@@ -228,7 +205,7 @@ static enum status find_slot(const struct key_headers *headers, const char *word
 static enum status cmd_slot_remove(struct invocation *invocation, struct failure *failure)
 {
     CLEANUP(exchange_reset) struct exchange exchange = {0};
-    CLEANUP(secret_reset) struct secret passphrase = {0};
+    CLEANUP(authority_reset) struct authority authority = {0};
     CLEANUP(key_reset) struct key key = {0};
     CLEANUP(exchange_question_reset) struct question question = {0};
     CLEANUP(exchange_answer_reset) struct answer answer = {0};
@@ -238,16 +215,20 @@ static enum status cmd_slot_remove(struct invocation *invocation, struct failure
         exchange_start(invocation, option_text(&invocation->options, "key-file"), failure, &exchange);
 
     if (status == STATUS_OK)
-        status = read_authority(&exchange, invocation, failure, &passphrase);
+        status = authority_read(&exchange, &invocation->options,
+                                option_flag(&invocation->options, "recovery"), failure, &authority);
     if (status == STATUS_OK)
-        status = authorise(&exchange, &passphrase, failure, &headers, &key);
+        status = authority_open(&exchange, &authority, failure, &headers, &key);
     if (status == STATUS_OK)
         status = find_slot(&headers, command_argument(invocation, 0), failure, id);
     if (status != STATUS_OK)
         return status;
     exchange_question(&question, invocation->command->method);
     json_add_text(&question.writer, "slot", id);
-    return exchange_send(&exchange, &question, &key, failure, &answer);
+    status = exchange_send(&exchange, &question, &key, failure, &answer);
+    if (status == STATUS_OK)
+        note_copies("the slot is removed", "it");
+    return status;
 }
 
 /* ---- passwd ---- */
@@ -255,7 +236,7 @@ static enum status cmd_slot_remove(struct invocation *invocation, struct failure
 static enum status cmd_passwd(struct invocation *invocation, struct failure *failure)
 {
     CLEANUP(exchange_reset) struct exchange exchange = {0};
-    CLEANUP(secret_reset) struct secret passphrase = {0};
+    CLEANUP(authority_reset) struct authority authority = {0};
     CLEANUP(secret_reset) struct secret new_passphrase = {0};
     CLEANUP(key_reset) struct key key = {0};
     CLEANUP(key_slot_reset) struct key_slot slot = {0};
@@ -272,48 +253,53 @@ static enum status cmd_passwd(struct invocation *invocation, struct failure *fai
     if (status == STATUS_OK)
         status = ask_check_vault(exchange.vault, failure);
     if (status == STATUS_OK)
-        status = read_authority(&exchange, invocation, failure, &passphrase);
+        status = authority_read(&exchange, options, option_flag(options, "recovery"), failure, &authority);
     if (status == STATUS_OK)
         status = prompt_new_passphrase(descriptor, failure, &new_passphrase);
     if (status == STATUS_OK)
-        status = authorise(&exchange, &passphrase, failure, &headers, &key);
+        status = authority_open(&exchange, &authority, failure, &headers, &key);
     if (status == STATUS_OK)
         status = key_new_passphrase(&new_passphrase, (unsigned)kdf_ms, failure, &slot);
     if (status == STATUS_OK)
-        status = send_slot(&exchange, invocation->command->method, &slot, &key, failure);
+        status = send_slot(&exchange, invocation->command->method, &slot, false, &key, failure);
     if (status == STATUS_OK)
-        output_note(
-            "the passphrase is changed; copies of the vault file made before still open with the old one");
+        note_copies("the passphrase is changed", "the old one");
     return status;
 }
 
 /* ---- the commands ---- */
 
 static const struct option_rule passwd_options[] = {
-    OPTION_PASSPHRASE_FD,
-    OPTION_NEW_PASSPHRASE_FD,
-    OPTION_KDF_TIME,
-    {0},
+    OPTION_PASSPHRASE_FD,     OPTION_RECOVERY, OPTION_RECOVERY_CODE_FD,
+    OPTION_NEW_PASSPHRASE_FD, OPTION_KDF_TIME, {0},
 };
 static const struct option_rule slot_add_options[] = {
     {"passphrase", NULL, false, "Adds the passphrase slot, where the vault has none."},
     {"recovery",       NULL, false, "Adds the recovery slot, where the vault has none."},
+    {"replace",            NULL, false, "Replaces the one slot of that kind."},
     OPTION_PASSPHRASE_FD,
+    OPTION_RECOVERY_CODE_FD,
     OPTION_NEW_PASSPHRASE_FD,
     OPTION_RECOVERY_FD,
     OPTION_KDF_TIME,
-    {0           },
+    {0 },
 };
-static const struct option_rule slot_remove_options[] = {OPTION_PASSPHRASE_FD, {0}};
+static const struct option_rule slot_remove_options[] = {
+    OPTION_PASSPHRASE_FD,
+    OPTION_RECOVERY,
+    OPTION_RECOVERY_CODE_FD,
+    {0},
+};
 
 /* clang-format off */
 const struct command cmd_slot_commands[] = {
     {
         .name = "passwd", .run = cmd_passwd, .method = "ReplacePassphrase", .options = passwd_options,
-        .usage = "[--passphrase-fd N | --key-file FILE] [--new-passphrase-fd N]",
+        .usage = "[--passphrase-fd N | --key-file FILE | --recovery] [--new-passphrase-fd N]",
         .summary = "replace the passphrase",
-        .help = "Asks for the passphrase (or takes the key file), then for the new one, twice. Works on a locked vault "
-                "too. Copies of the vault file made before still open with the old passphrase.",
+        .help = "Asks for the passphrase (or the recovery code, or takes the key file), then for the new one, twice. "
+                "Works on a locked vault too. Copies of the vault file made before still open with the old passphrase; "
+                "`stepvault rekey` gives the vault a new key, which they do not have.",
     },
     {
         .name = "slot", .subcommand = "list", .run = cmd_slot_list, .method = "ListSlots", .options = command_json_options,
@@ -324,24 +310,26 @@ const struct command cmd_slot_commands[] = {
     },
     {
         .name = "slot", .subcommand = "add", .run = cmd_slot_add, .method = "AddSlot", .options = slot_add_options,
-        .usage = "--key-file FILE | --passphrase [--new-passphrase-fd N] | --recovery [--recovery-fd N]",
+        .usage = "--key-file FILE | --passphrase | --recovery [--replace]",
         .summary = "add a way to unlock the vault",
-        .help = "Adds a slot: for a key file, which is made with 32 random bytes (mode 0600) if there is none; for a "
-                "passphrase; or for a recovery code, which goes where that of `stepvault init` goes.\n"
+        .help = "Adds a slot: for a key file, which is made (mode 0600) if there is none; for a passphrase; or for a "
+                "recovery code, which goes where that of `stepvault init` goes. `slot add --recovery --replace` renews "
+                "it.\n"
                 "\n"
-                "This needs the passphrase anew: it is asked for, or read by --passphrase-fd. A key file does too: with "
-                "--passphrase or --recovery the one that --key-file names; else, since --key-file names the new one, "
-                "that of $STEPVAULT_KEY_FILE or $CREDENTIALS_DIRECTORY. Works on a locked vault too.",
+                "Needs the passphrase anew, or the recovery code, or a key file: with --passphrase or --recovery the one "
+                "that --key-file names; else that of $STEPVAULT_KEY_FILE or $CREDENTIALS_DIRECTORY, since --key-file names "
+                "the new one. Works on a locked vault too.",
     },
     {
         .name = "slot", .subcommand = "remove", .run = cmd_slot_remove, .method = "RemoveSlot",
         .options = slot_remove_options, .least = 1, .most = 1,
         .arguments = {"ID|KIND"},
-        .usage = "ID|KIND [--passphrase-fd N | --key-file FILE]",
+        .usage = "ID|KIND [--passphrase-fd N | --key-file FILE | --recovery]",
         .summary = "remove one",
         .help = "Removes the slot whose id begins with ID (4 digits at least), or the only one of KIND. Needs the "
-                "passphrase or a key file anew. The last slot stays. Works on a locked vault too. Copies of the vault "
-                "file made before still open with what the slot was for.",
+                "passphrase, a key file or the recovery code anew. The last slot stays. Works on a locked vault too. "
+                "Copies of the vault file made before still open with what the slot was for; `stepvault rekey` gives the "
+                "vault a new key, which they do not have.",
     },
     {0},
 };

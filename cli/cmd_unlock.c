@@ -100,15 +100,6 @@ static enum status send_unlock(struct exchange *exchange, const struct opening *
     return exchange_send(exchange, &question, key, failure, &answer);
 }
 
-static enum status read_code(const struct opening *opening, struct failure *failure, struct secret *ret_code)
-{
-    static const char what[] = "the recovery code";
-
-    if (opening->descriptor == -1)
-        return prompt_line("Recovery code: ", true, PROMPT_PASSPHRASE_MAX, what, failure, ret_code);
-    return file_read_line(opening->descriptor, PROMPT_PASSPHRASE_MAX, what, failure, ret_code);
-}
-
 static enum status read_key(const struct exchange *exchange, const struct opening *opening,
                             const struct key_headers *headers, struct failure *failure, struct key *ret_key)
 {
@@ -121,7 +112,7 @@ static enum status read_key(const struct exchange *exchange, const struct openin
     if (opening->kind == SLOT_MACHINE)
         return key_read_file(exchange->key_file, failure, ret_key);
     if (opening->kind == SLOT_RECOVERY) {
-        status = read_code(opening, failure, &secret);
+        status = prompt_code(opening->descriptor, failure, &secret);
         return status == STATUS_OK ? key_from_code(&secret, header, failure, ret_key) : status;
     }
     status = prompt_passphrase(opening->descriptor, "Passphrase: ", failure, &secret);
@@ -267,11 +258,11 @@ static enum status cmd_lock(struct invocation *invocation, struct failure *failu
 
 static const struct option_rule unlock_options[] = {
     OPTION_PASSPHRASE_FD,
-    {"recovery",                                              NULL, false, "Asks for the recovery code instead of the passphrase."},
-    {"recovery-code-fd",                                                  "N", false, "Reads the recovery code as one line of descriptor N."},
-    {"for",                                                       "DURATION", false, "Locks the vault after 90s, 15m, 8h, 2d; 0 removes what was set."},
-    {"idle",   "DURATION", false, "Locks the vault when it was not used for so long; 0 removes it."},
-    {0},
+    OPTION_RECOVERY,
+    OPTION_RECOVERY_CODE_FD,
+    {"for",  "DURATION", false, "Locks the vault after 90s, 15m, 8h, 2d; 0 removes what was set."},
+    {"idle", "DURATION", false, "Locks the vault when it was not used for so long; 0 removes it."},
+    {0     },
 };
 
 /* clang-format off */

@@ -91,6 +91,14 @@ const struct command *command_next(struct command_walk *walk);
     {                                                                                                        \
         "recovery-fd", "N", false, "Writes the recovery code to descriptor N, instead of the terminal."      \
     }
+#define OPTION_RECOVERY                                                                                      \
+    {                                                                                                        \
+        "recovery", NULL, false, "Asks for the recovery code instead of the passphrase."                     \
+    }
+#define OPTION_RECOVERY_CODE_FD                                                                              \
+    {                                                                                                        \
+        "recovery-code-fd", "N", false, "Reads the recovery code as one line of descriptor N."               \
+    }
 #define OPTION_KDF_TIME                                                                                      \
     {                                                                                                        \
         "kdf-time", "MS", false,                                                                             \

@@ -202,6 +202,16 @@ enum status prompt_new_passphrase(int descriptor, struct failure *failure, struc
     return STATUS_OK;
 }
 
+enum status prompt_code(int descriptor, struct failure *failure, struct secret *ret_code)
+{
+    static const char what[] = "the recovery code";
+
+    if (descriptor == -1)
+        return prompt_line("Recovery code: ", true, PROMPT_PASSPHRASE_MAX, what, failure, ret_code);
+    secret_clear(ret_code);
+    return file_read_line(descriptor, PROMPT_PASSPHRASE_MAX, what, failure, ret_code);
+}
+
 static enum status read_value(const char *name, bool raw, struct failure *failure, struct secret *value)
 {
     char what[QUESTION_MAX];

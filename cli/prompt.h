@@ -24,6 +24,9 @@ enum status prompt_passphrase(int descriptor, const char *question, struct failu
 /* As prompt_passphrase, asked for twice; STATUS_INVALID when the two differ. */
 enum status prompt_new_passphrase(int descriptor, struct failure *failure, struct secret *ret_passphrase);
 
+/* As prompt_passphrase, for the recovery code. */
+enum status prompt_code(int descriptor, struct failure *failure, struct secret *ret_code);
+
 /* A value for `name`: typed hidden where stdin is a terminal, else stdin to its end, without one trailing
  * newline unless `raw`. STATUS_TOO_LARGE over 64 KiB, STATUS_INVALID with a NUL in it. */
 enum status prompt_value(const char *name, bool raw, struct failure *failure, struct secret *ret_value);

@@ -257,27 +257,41 @@ enum status vault_remove_slot(struct vault *vault, const uint8_t id[SLOT_ID_SIZE
     return drop_slot(vault, id, failure);
 }
 
-enum status vault_replace_passphrase(struct vault *vault, const struct vault_new_slot *slot,
-                                     struct failure *failure)
+enum status vault_replace_slot(struct vault *vault, const struct vault_new_slot *slot,
+                               struct failure *failure, uint8_t ret_replaced[SLOT_ID_SIZE])
 {
     CLEANUP(cleanup_free) struct store_slot *rows = NULL;
-    const struct store_slot *old = NULL;
-    size_t count;
+    const char *kind = slot_kind_name(slot->header.kind);
+    size_t count, at = 0, same = 0;
+    uint8_t old[SLOT_ID_SIZE];
 
     enum status status = list_slots(vault, failure, &rows, &count);
     if (status != STATUS_OK)
         return status;
-    for (size_t i = 0; i < count; i++)
-        if (rows[i].kind == SLOT_PASSPHRASE)
-            old = &rows[i];
-    if (old == NULL)
-        return failure_set(failure, STATUS_NOT_FOUND, "the vault has no passphrase slot to replace");
-    if (slot->header.kind != SLOT_PASSPHRASE || !id_is_random(slot->header.id))
-        return failure_set(failure, STATUS_INVALID, "the new slot is not a new passphrase slot");
+    for (size_t i = 0; i < count; i++) {
+        if (rows[i].kind != (uint32_t)slot->header.kind)
+            continue;
+        at = i;
+        same++;
+    }
+    if (same == 0)
+        return failure_set(failure, STATUS_NOT_FOUND, "the vault has no %s slot to replace",
+                           kind != NULL ? kind : "such");
+    if (same > 1)
+        return failure_set(failure, STATUS_AMBIGUOUS, "the vault has %zu %s slots, and only one is replaced",
+                           same, kind);
     status = check_id_is_free(vault, slot, failure);
+    memcpy(old, rows[at].id, sizeof old);
+    rows[at] = rows[count - 1];
     if (status == STATUS_OK)
-        status = drop_slot(vault, old->id, failure);
-    return status == STATUS_OK ? keyslot_put(vault, slot, failure) : status;
+        status = check_new_slot(rows, count - 1, slot, failure);
+    if (status == STATUS_OK)
+        status = drop_slot(vault, old, failure);
+    if (status == STATUS_OK)
+        status = keyslot_put(vault, slot, failure);
+    if (status == STATUS_OK)
+        memcpy(ret_replaced, old, sizeof old);
+    return status;
 }
 
 enum status keyslot_check(const struct vault_new_slot *slots, size_t count, struct failure *failure)

@@ -83,7 +83,9 @@ enum status vault_check_key(struct vault *vault, const struct vault_key *key, st
  * stays. */
 enum status vault_add_slot(struct vault *vault, const struct vault_new_slot *slot, struct failure *failure);
 enum status vault_remove_slot(struct vault *vault, const uint8_t id[SLOT_ID_SIZE], struct failure *failure);
-enum status vault_replace_passphrase(struct vault *vault, const struct vault_new_slot *slot,
-                                     struct failure *failure);
+/* Puts the slot in the place of the only one of its kind. STATUS_NOT_FOUND where there is none,
+ * STATUS_AMBIGUOUS where there are several. */
+enum status vault_replace_slot(struct vault *vault, const struct vault_new_slot *slot,
+                               struct failure *failure, uint8_t ret_replaced[SLOT_ID_SIZE]);
 
 #endif

@@ -284,7 +284,17 @@ succeeds "slot add --key-file" stepvault slot add --key-file "$scratch/machine.k
 is "makes the key file" "$(stat -c '%a %s' "$scratch/machine.key")" "600 32"
 fails "a second recovery slot" 1 "recovery" \
     stepvault slot add --recovery --recovery-fd 6 --key-file "$scratch/machine.key" 6> "$scratch/code2"
+succeeds "slot add --recovery --replace renews the code" stepvault slot add --recovery --replace --recovery-fd 6 \
+    --recovery-code-fd 5 5< "$scratch/code" 6> "$scratch/code2"
+has "and says what it cannot do" "$err" "still open with the old one"
+fails "the old code authorises nothing more" 1 "does not open" \
+    stepvault passwd --recovery-code-fd 5 --new-passphrase-fd 6 --kdf-time 0 5< "$scratch/code" 6<<< x
+succeeds "the new one does" stepvault passwd --recovery-code-fd 5 --new-passphrase-fd 6 --kdf-time 0 \
+    5< "$scratch/code2" 6<<< "$passphrase"
+is "the log has what was replaced" "$(stepvault audit log --json | jq -r 'select(.action == "add-slot" and .replaces) | .outcome')" granted
+fails "one key at a time" 2 "exclude" stepvault passwd --recovery-code-fd 5 --passphrase-fd 6 5<<< x 6<<< x
 succeeds "slot remove by kind" stepvault slot remove recovery --passphrase-fd 5 5<<< "$passphrase"
+has "says what it cannot do" "$err" "stepvault rekey"
 succeeds "slot add --recovery by the key file" \
     stepvault slot add --recovery --recovery-fd 6 --key-file "$scratch/machine.key" 6> "$scratch/code2"
 fails "slot remove of what is not there" 4 "login" stepvault slot remove login --key-file "$scratch/machine.key"
@@ -293,7 +303,7 @@ fails "passwd with the wrong passphrase" 1 "does not open" \
     stepvault passwd --passphrase-fd 5 --new-passphrase-fd 6 --kdf-time 0 5<<< wrong 6<<< new
 succeeds "passwd" stepvault passwd --passphrase-fd 5 --new-passphrase-fd 5 --kdf-time 0 5<<< "$passphrase
 battery staple"
-has "says what it cannot do" "$err" "still open with the old one"
+has "says what it cannot do" "$err" "still open with the old one, and have the key of this vault: stepvault rekey"
 stepvault lock
 fails "the old passphrase" 1 "does not open" stepvault unlock --passphrase-fd 5 5<<< "$passphrase"
 passphrase='battery staple'

@@ -33,12 +33,19 @@ static enum status remove_slot(uint8_t number)
     return world_end(vault_remove_slot(world.vault, slot.header.id, &world.failure));
 }
 
+static uint8_t replaced[SLOT_ID_SIZE];
+
+static enum status replace_kind(enum slot_kind kind, uint8_t number)
+{
+    struct vault_new_slot slot = slot_of(kind, number);
+
+    world_begin("add-slot");
+    return world_end(vault_replace_slot(world.vault, &slot, &world.failure, replaced));
+}
+
 static enum status replace(uint8_t number)
 {
-    struct vault_new_slot slot = slot_of(SLOT_PASSPHRASE, number);
-
-    world_begin("replace-passphrase");
-    return world_end(vault_replace_passphrase(world.vault, &slot, &world.failure));
+    return replace_kind(SLOT_PASSPHRASE, number);
 }
 
 /* Opens the closed vault by the slot and key that this number stands for. */
@@ -165,15 +172,34 @@ static void a_replaced_passphrase_opens_no_more_and_the_new_one_does(void **stat
     assert_int_equal(open_by(2), STATUS_OK);
 }
 
-static void a_replacement_of_another_kind_is_refused(void **state)
+static void the_only_slot_of_each_kind_can_be_replaced(void **state)
 {
-    struct vault_new_slot slot = slot_of(SLOT_LOGIN, 2);
+    static const enum slot_kind kinds[] = {SLOT_PASSPHRASE, SLOT_LOGIN, SLOT_RECOVERY};
 
     (void)state;
-    assert_int_equal(add(SLOT_PASSPHRASE, 1), STATUS_OK);
-    world_begin("replace-passphrase");
-    assert_int_equal(world_end(vault_replace_passphrase(world.vault, &slot, &world.failure)), STATUS_INVALID);
-    assert_int_equal(open_by(1), STATUS_OK);
+    for (uint8_t i = 0; i < 3; i++) {
+        assert_int_equal(add(kinds[i], (uint8_t)(10 + i)), STATUS_OK);
+        assert_int_equal(replace_kind(kinds[i], (uint8_t)(20 + i)), STATUS_OK);
+        assert_int_equal(replaced[0], 10 + i);
+        assert_int_equal(open_by((uint8_t)(10 + i)), STATUS_NOT_FOUND);
+        assert_int_equal(open_by((uint8_t)(20 + i)), STATUS_OK);
+    }
+    assert_int_equal(replace_kind(SLOT_MACHINE, 30), STATUS_OK);
+    assert_int_equal(replaced[0], world.slot.header.id[0]);
+    assert_int_equal(open_by(30), STATUS_OK);
+    assert_int_equal(count_slots(), 4);
+}
+
+static void of_several_slots_of_a_kind_none_is_replaced(void **state)
+{
+    (void)state;
+    assert_int_equal(add(SLOT_MACHINE, 1), STATUS_OK);
+    assert_int_equal(replace_kind(SLOT_MACHINE, 2), STATUS_AMBIGUOUS);
+    assert_int_equal(add(SLOT_LOGIN, 3), STATUS_OK);
+    assert_int_equal(add(SLOT_LOGIN, 4), STATUS_OK);
+    assert_int_equal(replace_kind(SLOT_LOGIN, 5), STATUS_AMBIGUOUS);
+    assert_int_equal(replace_kind(0, 6), STATUS_NOT_FOUND);
+    assert_int_equal(count_slots(), 4);
 }
 
 static void the_last_slot_for_every_day_stays(void **state)
@@ -344,7 +370,8 @@ int main(void)
         TEST(a_slot_of_no_kind_or_of_a_taken_id_is_refused),
         TEST(a_slot_cannot_take_the_place_of_another_row),
         TEST(a_replaced_passphrase_opens_no_more_and_the_new_one_does),
-        TEST(a_replacement_of_another_kind_is_refused),
+        TEST(the_only_slot_of_each_kind_can_be_replaced),
+        TEST(of_several_slots_of_a_kind_none_is_replaced),
         TEST(the_last_slot_for_every_day_stays),
         TEST(a_rolled_back_slot_change_is_none),
         TEST(a_vault_is_not_made_with_slots_that_break_a_rule),

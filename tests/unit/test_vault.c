@@ -345,6 +345,7 @@ static void slots_keep_their_rules(void **state)
     struct vault_new_slot slot = {
         .header = {.kind = SLOT_PASSPHRASE, .kdf = {65536, 3, 4, {1}}}
     };
+    uint8_t replaced[SLOT_ID_SIZE];
 
     (void)state;
     world_begin("remove-slot");
@@ -357,7 +358,7 @@ static void slots_keep_their_rules(void **state)
     world_begin("add-slot");
     assert_int_equal(world_end(vault_add_slot(world.vault, &slot, &world.failure)), STATUS_EXISTS);
     world_begin("replace-passphrase");
-    assert_int_equal(world_end(vault_replace_passphrase(world.vault, &slot, &world.failure)), STATUS_OK);
+    assert_int_equal(world_end(vault_replace_slot(world.vault, &slot, &world.failure, replaced)), STATUS_OK);
     world_begin("remove-slot");
     assert_int_equal(world_end(vault_remove_slot(world.vault, slot.header.id, &world.failure)), STATUS_OK);
     world_reopen();

@@ -33,7 +33,7 @@ static const struct method methods[] = {
     {"AddSlot",
      serve_add_slot,                                "add-slot",
      METHOD_OPEN,                                                                       METHOD_FRESH_KEY,
-     {{"new_slot", PARAMETER_NEW_SLOT, REQUIRED}}                                                                                                                          },
+     {{"new_slot", PARAMETER_NEW_SLOT, REQUIRED}, {"replace", BOOLEAN, OPTIONAL}}                                                                                          },
     {"RemoveSlot",
      serve_remove_slot,                             "remove-slot",
      METHOD_OPEN,                                                                       METHOD_FRESH_KEY,

@@ -269,41 +269,57 @@ enum status serve_lock(struct session *session, struct request *request)
     return STATUS_OK;
 }
 
-static enum status describe_slot(struct request *request, const uint8_t id[SLOT_ID_SIZE])
+static enum status describe_slot(struct request *request, const char *member, const uint8_t id[SLOT_ID_SIZE])
 {
+    struct secret *details = &request->leaf.details;
     char hex[2 * SLOT_ID_SIZE + 1];
 
     text_to_hex(hex, id, SLOT_ID_SIZE);
-    if (!secret_append_format(&request->leaf.details, "\"slot\":\"%s\"", hex))
+    if (!secret_append_format(details, "%s\"%s\":\"%s\"", details->size > 0 ? "," : "", member, hex))
         return failure_set(&request->failure, STATUS_NO_MEMORY, "not enough memory to log the slot");
     return STATUS_OK;
 }
 
-static enum status with_new_slot(struct session *session, struct request *request,
-                                 enum status (*change)(struct vault *, const struct vault_new_slot *,
-                                                       struct failure *))
+static enum status put_slot(struct session *session, struct request *request,
+                            const struct vault_new_slot *slot, bool replace)
 {
-    CLEANUP(slots_free) struct vault_new_slot *slot = secret_allocate(sizeof(*slot));
-    enum status status;
+    uint8_t replaced[SLOT_ID_SIZE];
+    enum status status = describe_slot(request, "slot", slot->header.id);
 
-    if (slot == NULL)
+    if (status != STATUS_OK)
+        return status;
+    if (!replace)
+        return vault_add_slot(session->vault, slot, &request->failure);
+    status = vault_replace_slot(session->vault, slot, &request->failure, replaced);
+    return status == STATUS_OK ? describe_slot(request, "replaces", replaced) : status;
+}
+
+static enum status read_new_slot(struct request *request, struct vault_new_slot **ret_slot)
+{
+    *ret_slot = secret_allocate(sizeof(**ret_slot));
+    if (*ret_slot == NULL)
         return failure_set(&request->failure, STATUS_NO_MEMORY, "not enough memory for the slot");
-    status = method_read_slot(json_member(request->parameters, "new_slot"), &request->failure, slot);
-    if (status == STATUS_OK)
-        status = describe_slot(request, slot->header.id);
-    if (status == STATUS_OK)
-        status = change(session->vault, slot, &request->failure);
-    return status;
+    return method_read_slot(json_member(request->parameters, "new_slot"), &request->failure, *ret_slot);
 }
 
 enum status serve_add_slot(struct session *session, struct request *request)
 {
-    return with_new_slot(session, request, vault_add_slot);
+    CLEANUP(slots_free) struct vault_new_slot *slot = NULL;
+    enum status status = read_new_slot(request, &slot);
+
+    return status == STATUS_OK
+               ? put_slot(session, request, slot, json_member_boolean(request->parameters, "replace", false))
+               : status;
 }
 
 enum status serve_replace_passphrase(struct session *session, struct request *request)
 {
-    return with_new_slot(session, request, vault_replace_passphrase);
+    CLEANUP(slots_free) struct vault_new_slot *slot = NULL;
+    enum status status = read_new_slot(request, &slot);
+
+    if (status == STATUS_OK && slot->header.kind != SLOT_PASSPHRASE)
+        status = failure_set(&request->failure, STATUS_INVALID, "the new slot is no passphrase slot");
+    return status == STATUS_OK ? put_slot(session, request, slot, true) : status;
 }
 
 enum status serve_remove_slot(struct session *session, struct request *request)
@@ -314,6 +330,6 @@ enum status serve_remove_slot(struct session *session, struct request *request)
     if (!text_from_hex(id, sizeof(id), json_member_text(request->parameters, "slot")))
         return failure_set(&request->failure, STATUS_INVALID,
                            "the slot is not an id of 32 hexadecimal digits");
-    status = describe_slot(request, id);
+    status = describe_slot(request, "slot", id);
     return status == STATUS_OK ? vault_remove_slot(session->vault, id, &request->failure) : status;
 }
