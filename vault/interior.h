@@ -7,6 +7,8 @@
 #include "crypto/merkle.h"
 #include "crypto/note.h"
 #include "crypto/seal.h"
+#include "era.h"
+#include "segment.h"
 #include "state.h"
 #include "store/store.h"
 #include "vault.h"
@@ -31,8 +33,9 @@ struct vault_keys {
 /* Secrets of the log; in secret memory. */
 struct log_keys {
     uint8_t reading[SEAL_KEY_SIZE];
-    uint8_t segment[SEAL_KEY_SIZE];
     struct note_key signer;
+    uint8_t saved_reading[SEAL_KEY_SIZE]; /* these two as the turn found them, while it changes them */
+    struct note_key saved_signer;
 };
 
 /* The log's right edge, the turn included. */
@@ -42,8 +45,17 @@ struct log {
     struct merkle_edge committed; /* the edge as the turn found it */
     uint8_t (*tails)[LOG_TILE_WIDTH]
                     [MERKLE_HASH_SIZE]; /* LOG_LEVELS unfinished tiles; level L holds (size >> 8L) & 255 */
-    uint64_t segment_first;
-    char instance[17];
+    struct segment *segments;           /* in order; in secret memory */
+    size_t segment_count;
+    struct log_era *eras; /* in order */
+    size_t era_count;
+    uint64_t pruned; /* leaves below this one have no body any more */
+    bool succession; /* the turn began an era, */
+    bool renewal;    /* or changed the reading key: what was before is saved */
+    size_t saved_eras;
+    size_t saved_segments;
+    char saved_instance[ERA_INSTANCE_SIZE];
+    char instance[ERA_INSTANCE_SIZE];
     uint64_t sequence; /* of our next leaf */
     uint8_t previous[MERKLE_HASH_SIZE];
     char head[NOTE_MAX]; /* of the last commit */
@@ -80,14 +92,18 @@ struct vault {
 /* Log keys and edge of a vault whose state row said `size` leaves and head note `head`; verifies the root. */
 enum status log_open(struct vault *vault, uint64_t size, const char *head, struct failure *failure);
 
-/* Makes reading key, first segment and signing key of a new vault, within its first turn. */
-enum status log_create(struct vault *vault, struct failure *failure);
-
 /* Reads the right edge of the committed log again. */
 enum status log_reload(struct vault *vault, struct failure *failure);
 
 /* Signs the edge into `note`. */
 void log_sign(const struct vault *vault, char note[NOTE_MAX]);
+
+/* Associated data of whatever the log seals: a purpose, the vault, and the numbers that place it. */
+void log_associate(const struct vault *vault, const char *purpose, uint64_t first, uint64_t second,
+                   struct seal_input *input);
+
+/* STATUS_CORRUPT: `what` of the log is not what the vault wrote. */
+enum status log_corrupt(const char *what, struct failure *failure);
 
 /* STATUS_CORRUPT: leaf `index` is not what the vault wrote, as `what` of it shows. */
 enum status log_corrupt_leaf(uint64_t index, const char *what, struct failure *failure);

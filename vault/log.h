@@ -5,7 +5,9 @@
 
 #include "base/secret.h"
 #include "base/status.h"
+#include "crypto/merkle.h"
 #include "crypto/note.h"
+#include "era.h"
 #include "leaf.h"
 #include "vault.h"
 
@@ -23,13 +25,31 @@ uint64_t log_size(const struct vault *vault);
 enum status log_read(struct vault *vault, uint64_t index, struct failure *failure, struct secret *ret_line,
                      uint8_t ret_hash[MERKLE_HASH_SIZE]);
 
+/* Leaves below this one have no line any more, but only their hash: log_read is STATUS_NOT_FOUND. */
+uint64_t log_pruned(const struct vault *vault);
+
+/* The leaf hash of leaf `index`, and proofs of RFC 9162 (2.1.3 and 2.1.4) about the tree of the first `size`
+ * leaves. Of the committed log, in O(log n), from tiles that are taken as stored: the proof is good if it
+ * verifies. STATUS_NOT_FOUND for what the log does not have. log_prove_consistency needs 1 <= first <=
+ * second. */
+enum status log_read_hash(const struct vault *vault, uint64_t index, struct failure *failure,
+                          uint8_t ret_hash[MERKLE_HASH_SIZE]);
+enum status log_prove_inclusion(const struct vault *vault, uint64_t index, uint64_t size,
+                                struct failure *failure, struct merkle_proof *ret_proof);
+enum status log_prove_consistency(const struct vault *vault, uint64_t first, uint64_t second,
+                                  struct failure *failure, struct merkle_proof *ret_proof);
+
+/* Exchanges the log reading key: wraps the keys of all segments under a new one and begins a new segment. A
+ * part of a rekey, within its turn. */
+enum status log_renew_reading_key(struct vault *vault, struct failure *failure);
+
 /* The signed head of the last commit, as text; "" before the first. */
 const char *log_head(const struct vault *vault);
 
 /* Keeps a copy of the head among the checkpoints: a change of the turn, which needs a leaf after it. */
 enum status log_keep_head(struct vault *vault, struct failure *failure);
 
-/* The verifier key of the signatures. */
+/* The verifier key of the signatures from now on; those before are in log_eras. */
 void log_verifier(const struct vault *vault, char destination[NOTE_VERIFIER_MAX]);
 
 /* A verification in slices, so that the agent can serve meanwhile: every leaf is opened and hashed, the
@@ -38,6 +58,9 @@ void log_verifier(const struct vault *vault, char destination[NOTE_VERIFIER_MAX]
 struct log_verification;
 enum status log_verification_start(struct vault *vault, struct failure *failure,
                                    struct log_verification **ret_verification);
+/* One more checkpoint that the log must have grown from, before the first slice. */
+enum status log_verification_against(struct log_verification *verification,
+                                     const struct note_checkpoint *checkpoint, struct failure *failure);
 /* Goes on for at most `leaves`; `*ret_done` when all is verified. STATUS_CORRUPT says what and where. Not
  * within a turn. */
 enum status log_verification_continue(struct log_verification *verification, uint64_t leaves,

@@ -300,6 +300,7 @@ void vault_rollback(struct vault *vault)
     borrow_drop(vault);
     store_rollback(vault->store);
     state_rollback(&vault->state);
+    era_rollback(vault);
     /* Reading and verifying need no more than the edge, and come before the next turn may. */
     vault->log.edge = vault->log.committed;
     vault->in_turn = false;
@@ -345,6 +346,7 @@ enum status vault_commit(struct vault *vault, struct failure *failure)
         return status;
     }
     state_keep(&vault->state);
+    era_keep(vault);
     memcpy(vault->log.head, note, sizeof note);
     vault->log.head_size = vault->log.edge.size;
     vault->in_turn = false;
@@ -368,7 +370,7 @@ static enum status fill(struct vault *vault, const struct vault_new_slot *slots,
     for (size_t i = 0; status == STATUS_OK && i < count; i++)
         status = keyslot_put(vault, &slots[i], failure);
     if (status == STATUS_OK)
-        status = log_create(vault, failure);
+        status = era_create(vault, failure);
     if (status == STATUS_OK)
         status = placement_add_step(vault, "/", false, &no_remark, failure, &step_changed);
     if (status == STATUS_OK)

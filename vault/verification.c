@@ -4,6 +4,7 @@
 #include "base/cleanup.h"
 #include "base/text.h"
 #include "interior.h"
+#include "tile.h"
 #include "json/json.h"
 
 #include <inttypes.h>
@@ -21,7 +22,7 @@ struct log_verification {
     struct merkle_edge edge;   /* what was read so far */
     uint8_t (*tails)[LOG_TILE_WIDTH][MERKLE_HASH_SIZE];
     uint8_t previous[MERKLE_HASH_SIZE];
-    uint64_t sequence;
+    size_t era;                     /* of the next leaf */
     char tag[2 * LOG_TAG_SIZE + 1]; /* what the last leaf with one says of the state */
     uint64_t tag_index;
     struct kept *kept; /* in order of size */
@@ -46,10 +47,10 @@ void log_verification_freep(struct log_verification **verification)
 /* Every kept checkpoint must carry our signature; its root is compared when the reading gets there. */
 static enum status load_checkpoints(struct log_verification *verification, struct failure *failure)
 {
-    char verifier[NOTE_VERIFIER_MAX], note[NOTE_MAX];
+    char note[NOTE_MAX];
     uint64_t next = 0, time_ms;
+    size_t era;
 
-    log_verifier(verification->vault, verifier);
     for (;;) {
         enum status status = store_list_blobs(verification->vault->store, STORE_CHECKPOINTS, next,
                                               LOG_TILE_WIDTH, failure, &verification->rows);
@@ -65,13 +66,13 @@ static enum status load_checkpoints(struct log_verification *verification, struc
             struct note_checkpoint checkpoint;
             status = log_open_checkpoint(verification->vault, blob, failure, &time_ms, note);
             if (status == STATUS_OK)
-                status = note_verify_checkpoint(note, verifier, failure, &checkpoint);
-            if (status != STATUS_OK)
+                status = log_verify_note(verification->vault, note, failure, &checkpoint, &era);
+            if (status == STATUS_NO_MEMORY)
                 return status;
-            if (checkpoint.size != blob->number || checkpoint.size > verification->target.size)
+            if (status != STATUS_OK || checkpoint.size != blob->number)
                 return failure_set(failure, STATUS_CORRUPT,
-                                   "a kept checkpoint is of size %" PRIu64 ", which the log never had",
-                                   checkpoint.size);
+                                   "the checkpoint kept at size %" PRIu64 " is not one of this log",
+                                   blob->number);
             kept[verification->kept_count].size = checkpoint.size;
             memcpy(kept[verification->kept_count++].root, checkpoint.root, MERKLE_HASH_SIZE);
         }
@@ -97,10 +98,32 @@ enum status log_verification_start(struct vault *vault, struct failure *failure,
     return status;
 }
 
-/* The line names its place in the writer's chain. */
+enum status log_verification_against(struct log_verification *verification,
+                                     const struct note_checkpoint *checkpoint, struct failure *failure)
+{
+    struct kept *kept = reallocarray(verification->kept, verification->kept_count + 1, sizeof *kept);
+    size_t at = verification->kept_count;
+
+    if (kept == NULL)
+        return failure_set_no_memory(failure);
+    verification->kept = kept;
+    while (at > 0 && kept[at - 1].size > checkpoint->size) {
+        kept[at] = kept[at - 1];
+        at--;
+    }
+    kept[at].size = checkpoint->size;
+    memcpy(kept[at].root, checkpoint->root, sizeof kept[at].root);
+    verification->kept_count++;
+    return STATUS_OK;
+}
+
+/* The line names its place in the writer's chain, and its era. */
 static enum status check_chain(struct log_verification *verification, uint64_t index, struct failure *failure)
 {
     CLEANUP(json_freep) struct json *json = NULL;
+    const struct vault *vault = verification->vault;
+    const struct log_era *era = &vault->log.eras[verification->era];
+    uint64_t sequence = index - log_instance_first(vault, verification->era);
     char previous[2 * MERKLE_HASH_SIZE + 1];
 
     enum status status = json_parse(verification->line.bytes, verification->line.size,
@@ -110,18 +133,20 @@ static enum status check_chain(struct log_verification *verification, uint64_t i
     const char *writer = json_member_text(json, "writer");
     const char *stated = json_member_text(json, "prev");
     text_to_hex(previous, verification->previous, sizeof verification->previous);
-    if (writer == NULL || strcmp(writer, verification->vault->log.instance) != 0)
+    if (writer == NULL || strcmp(writer, era->instance) != 0)
         return log_corrupt_leaf(index, "its writer", failure);
-    if (json_member_number(json, "writer_seq", -1) != (int64_t)verification->sequence)
+    if (json_member_number(json, "writer_seq", -1) != (int64_t)sequence)
         return log_corrupt_leaf(index, "its number", failure);
+    if (json_member_number(json, "epoch", -1) != era->epoch)
+        return log_corrupt_leaf(index, "its epoch", failure);
     const char *tag = json_member_text(json, "state");
     if (tag != NULL) {
         snprintf(verification->tag, sizeof verification->tag, "%s", tag);
         verification->tag_index = index;
     }
-    if (verification->sequence == 0 ? stated != NULL : stated == NULL || strcmp(stated, previous) != 0)
+    if (sequence == 0 ? stated != NULL : stated == NULL || strcmp(stated, previous) != 0)
         return log_corrupt_leaf(index, "the entry before it", failure);
-    return STATUS_OK;
+    return index == era->first ? era_check_first(vault, verification->era, json, failure) : STATUS_OK;
 }
 
 /* How many hashes the tile has by now; it may have grown since the verification began. */
@@ -135,7 +160,7 @@ static size_t current_width(const struct vault *vault, unsigned level, uint64_t 
 static enum status check_tile(struct log_verification *verification, unsigned level, uint64_t index,
                               size_t width, struct failure *failure)
 {
-    uint64_t number = (uint64_t)level << 56 | index;
+    uint64_t number = tile_number(level, index);
     size_t size = current_width(verification->vault, level, index) * MERKLE_HASH_SIZE;
     struct store_rows rows = {0};
 
@@ -176,15 +201,31 @@ static enum status check_kept(struct log_verification *verification, struct fail
 {
     uint8_t root[MERKLE_HASH_SIZE];
 
-    if (verification->kept_next == verification->kept_count ||
-        verification->kept[verification->kept_next].size != verification->edge.size)
-        return STATUS_OK;
-    merkle_root(root, &verification->edge);
-    if (memcmp(root, verification->kept[verification->kept_next++].root, sizeof root) != 0)
-        return failure_set(failure, STATUS_CORRUPT,
-                           "the log differs from the checkpoint kept at size %" PRIu64,
-                           verification->edge.size);
+    while (verification->kept_next < verification->kept_count &&
+           verification->kept[verification->kept_next].size == verification->edge.size) {
+        merkle_root(root, &verification->edge);
+        if (memcmp(root, verification->kept[verification->kept_next++].root, sizeof root) != 0)
+            return failure_set(failure, STATUS_CORRUPT,
+                               "the log differs from the checkpoint of size %" PRIu64,
+                               verification->edge.size);
+    }
     return STATUS_OK;
+}
+
+/* One more leaf, by its hash. */
+static enum status advance(struct log_verification *verification, const uint8_t hash[MERKLE_HASH_SIZE],
+                           struct failure *failure)
+{
+    const struct log *log = &verification->vault->log;
+
+    enum status status = grow(verification, hash, failure);
+    if (status != STATUS_OK)
+        return status;
+    memcpy(verification->previous, hash, sizeof verification->previous);
+    if (verification->era + 1 < log->era_count &&
+        log->eras[verification->era + 1].first == verification->edge.size)
+        verification->era++;
+    return check_kept(verification, failure);
 }
 
 static enum status check_leaf(struct log_verification *verification, const struct store_blob *blob,
@@ -196,13 +237,38 @@ static enum status check_leaf(struct log_verification *verification, const struc
     enum status status = log_open_leaf(verification->vault, index, blob, failure, &verification->line, hash);
     if (status == STATUS_OK)
         status = check_chain(verification, index, failure);
-    if (status == STATUS_OK)
-        status = grow(verification, hash, failure);
+    return status == STATUS_OK ? advance(verification, hash, failure) : status;
+}
+
+/* A tile of leaves whose lines are gone: its hashes are held to the root by the tiles above it. */
+static enum status check_pruned(struct log_verification *verification, struct failure *failure)
+{
+    uint64_t number = tile_number(0, verification->edge.size / LOG_TILE_WIDTH);
+    struct store_rows *rows = &verification->rows;
+
+    enum status status = store_list_blobs(verification->vault->store, STORE_TILES, number, 1, failure, rows);
     if (status != STATUS_OK)
         return status;
-    memcpy(verification->previous, hash, sizeof hash);
-    verification->sequence++;
-    return check_kept(verification, failure);
+    if (rows->count != 1 || rows->blobs[0].number != number ||
+        rows->blobs[0].size != LOG_TILE_WIDTH * MERKLE_HASH_SIZE)
+        return log_corrupt("its tiles", failure);
+    for (size_t i = 0; status == STATUS_OK && i < LOG_TILE_WIDTH; i++)
+        status = advance(verification, rows->blobs[0].bytes + i * MERKLE_HASH_SIZE, failure);
+    return status;
+}
+
+/* The leaves from here to the end of their tile, or of the log. */
+static enum status check_leaves(struct log_verification *verification, size_t count, struct failure *failure)
+{
+    struct store_rows *rows = &verification->rows;
+
+    enum status status = store_list_blobs(verification->vault->store, STORE_LEAVES, verification->edge.size,
+                                          count, failure, rows);
+    for (size_t i = 0; status == STATUS_OK && i < rows->count; i++)
+        status = check_leaf(verification, &rows->blobs[i], failure);
+    if (status == STATUS_OK && rows->count != count)
+        status = log_corrupt_leaf(verification->edge.size, "it is missing", failure);
+    return status;
 }
 
 /* The last tag in the log must be that of the rows as they are, if nothing was written since. */
@@ -248,18 +314,12 @@ enum status log_verification_continue(struct log_verification *verification, uin
     uint64_t left = verification->target.size - verification->edge.size;
 
     while (leaves > 0 && left > 0) {
+        bool pruned = verification->edge.size < verification->vault->log.pruned;
         size_t batch = left < LOG_TILE_WIDTH ? (size_t)left : LOG_TILE_WIDTH;
-        enum status status = store_list_blobs(verification->vault->store, STORE_LEAVES,
-                                              verification->edge.size, batch, failure, &verification->rows);
+        enum status status =
+            pruned ? check_pruned(verification, failure) : check_leaves(verification, batch, failure);
         if (status != STATUS_OK)
             return status;
-        for (size_t i = 0; i < verification->rows.count; i++) {
-            status = check_leaf(verification, &verification->rows.blobs[i], failure);
-            if (status != STATUS_OK)
-                return status;
-        }
-        if (verification->rows.count != batch)
-            return log_corrupt_leaf(verification->edge.size, "it is missing", failure);
         left -= batch;
         leaves -= leaves < batch ? leaves : batch;
     }

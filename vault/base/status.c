@@ -34,6 +34,7 @@ static const struct outcome outcomes[STATUS_COUNT] = {
     [STATUS_NO_VAULT] = {"NoVault",       4, "there is no vault"                                               },
     [STATUS_FOREIGN] = {"Foreign",       1, "a file, folder or socket is not ours to trust"                   },
     [STATUS_CORRUPT] = {"Corrupt",       1, "the vault was changed by something else, or is damaged"          },
+    [STATUS_ROLLED_BACK] = {"RolledBack",    1, "the vault is older than it was when this machine saw it last"    },
     [STATUS_FORMAT] = {"Format",        1, "the vault has a format that this program does not read"          },
     [STATUS_BUSY] = {"Busy",          1, "another process holds the vault"                                 },
     [STATUS_LOG_UNWRITABLE] = {"LogUnwritable", 1, "the access log cannot be written"                                },

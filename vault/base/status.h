@@ -28,6 +28,7 @@ enum status {
     STATUS_NO_VAULT,       /* there is no vault file */
     STATUS_FOREIGN,        /* a file, folder or socket is not the vault's, or not ours to trust */
     STATUS_CORRUPT,        /* the store was changed by something else, or is damaged */
+    STATUS_ROLLED_BACK,    /* the vault is an older state, or another branch, than was seen before */
     STATUS_FORMAT,         /* a format older or newer than this program reads */
     STATUS_BUSY,           /* another agent holds the vault */
     STATUS_LOG_UNWRITABLE, /* the access log, and so anything, cannot be written: full or read-only disk */

@@ -17,6 +17,12 @@ struct merkle_edge {
     uint8_t peaks[64][MERKLE_HASH_SIZE];
 };
 
+/* An audit path or a consistency proof, in the order of RFC 9162 (from the leaf up). */
+struct merkle_proof {
+    size_t count;
+    uint8_t hashes[MERKLE_PROOF_MAX][MERKLE_HASH_SIZE];
+};
+
 /* Streaming SHA-256 of 0x00 || leaf, and of 0x01 || left || right. */
 void merkle_hash_leaf(uint8_t destination[MERKLE_HASH_SIZE], const void *leaf, size_t size);
 void merkle_hash_node(uint8_t destination[MERKLE_HASH_SIZE], const uint8_t left[MERKLE_HASH_SIZE],

@@ -102,22 +102,29 @@ void note_verifier(char destination[NOTE_VERIFIER_MAX], const struct note_key *k
     snprintf(destination, NOTE_VERIFIER_MAX, "%s+%s+%s", key->origin, key_id, base64);
 }
 
+bool note_sign(char destination[NOTE_MAX], const struct note_key *key, const char *text)
+{
+    uint8_t blob[SIGNATURE_BLOB_SIZE];
+    char base64[sodium_base64_ENCODED_LEN(SIGNATURE_BLOB_SIZE, sodium_base64_VARIANT_ORIGINAL)];
+    int length;
+
+    memcpy(blob, key->key_id, KEY_ID_SIZE);
+    crypto_sign_detached(blob + KEY_ID_SIZE, NULL, (const uint8_t *)text, strlen(text), key->secret_key);
+    sodium_bin2base64(base64, sizeof(base64), blob, sizeof(blob), sodium_base64_VARIANT_ORIGINAL);
+    length = snprintf(destination, NOTE_MAX, "%s\n%s%s %s\n", text, signature_mark, key->origin, base64);
+    return length > 0 && length < (int)NOTE_MAX;
+}
+
 void note_sign_checkpoint(char destination[NOTE_MAX], const struct note_key *key, uint64_t size,
                           const uint8_t root[MERKLE_HASH_SIZE])
 {
     char root_base64[sodium_base64_ENCODED_LEN(MERKLE_HASH_SIZE, sodium_base64_VARIANT_ORIGINAL)];
-    uint8_t blob[SIGNATURE_BLOB_SIZE];
-    char base64[sodium_base64_ENCODED_LEN(SIGNATURE_BLOB_SIZE, sodium_base64_VARIANT_ORIGINAL)];
-    size_t length;
+    char text[NOTE_ORIGIN_MAX + sizeof(root_base64) + 32];
 
     sodium_bin2base64(root_base64, sizeof(root_base64), root, MERKLE_HASH_SIZE,
                       sodium_base64_VARIANT_ORIGINAL);
-    length = (size_t)snprintf(destination, NOTE_MAX, "%s\n%llu\n%s\n", key->origin, (unsigned long long)size,
-                              root_base64);
-    memcpy(blob, key->key_id, KEY_ID_SIZE);
-    crypto_sign_detached(blob + KEY_ID_SIZE, NULL, (const uint8_t *)destination, length, key->secret_key);
-    sodium_bin2base64(base64, sizeof(base64), blob, sizeof(blob), sodium_base64_VARIANT_ORIGINAL);
-    snprintf(destination + length, NOTE_MAX - length, "\n%s%s %s\n", signature_mark, key->origin, base64);
+    snprintf(text, sizeof(text), "%s\n%llu\n%s\n", key->origin, (unsigned long long)size, root_base64);
+    (void)note_sign(destination, key, text); /* of a bounded text, so that it fits */
 }
 
 /* Decodes canonical base64. With no end pointer libsodium refuses what follows it too; but it takes every
@@ -200,25 +207,42 @@ enum verdict {
     VERDICT_GOOD
 };
 
-static enum verdict signature_judge(struct span line, struct span text, const struct verifier *verifier)
+/* A signature line taken apart. */
+struct signature {
+    struct span name;
+    uint8_t blob[READ_MAX / 4 * 3];
+    size_t size;
+};
+
+static bool signature_read(struct span line, struct signature *signature)
 {
     const size_t mark = sizeof(signature_mark) - 1;
-    uint8_t blob[READ_MAX / 4 * 3];
-    struct span name;
-    size_t size;
 
     if (line.size < mark || memcmp(line.text, signature_mark, mark) != 0)
-        return VERDICT_BAD;
+        return false;
     line = (struct span){line.text + mark, line.size - mark};
-    if (!span_take(&line, ' ', &name) || !key_name_is_valid(name))
+    return span_take(&line, ' ', &signature->name) && key_name_is_valid(signature->name) &&
+           base64_read(signature->blob, sizeof(signature->blob), line, &signature->size) &&
+           signature->size > KEY_ID_SIZE;
+}
+
+static bool signature_is_of(const struct signature *signature, const struct verifier *verifier)
+{
+    return signature->name.size == verifier->name.size &&
+           memcmp(signature->name.text, verifier->name.text, verifier->name.size) == 0 &&
+           memcmp(signature->blob, verifier->key_id, KEY_ID_SIZE) == 0;
+}
+
+static enum verdict signature_judge(struct span line, struct span text, const struct verifier *verifier)
+{
+    struct signature signature;
+
+    if (!signature_read(line, &signature))
         return VERDICT_BAD;
-    if (!base64_read(blob, sizeof(blob), line, &size) || size <= KEY_ID_SIZE)
-        return VERDICT_BAD;
-    if (name.size != verifier->name.size || memcmp(name.text, verifier->name.text, name.size) != 0 ||
-        memcmp(blob, verifier->key_id, KEY_ID_SIZE) != 0)
+    if (!signature_is_of(&signature, verifier))
         return VERDICT_UNKNOWN;
-    if (size != SIGNATURE_BLOB_SIZE ||
-        crypto_sign_verify_detached(blob + KEY_ID_SIZE, (const uint8_t *)text.text, text.size,
+    if (signature.size != SIGNATURE_BLOB_SIZE ||
+        crypto_sign_verify_detached(signature.blob + KEY_ID_SIZE, (const uint8_t *)text.text, text.size,
                                     verifier->public_key) != 0)
         return VERDICT_BAD;
     return VERDICT_GOOD;
@@ -238,6 +262,23 @@ static bool signatures_verify(struct span signatures, struct span text, const st
         good = good || verdict == VERDICT_GOOD;
     }
     return good;
+}
+
+bool note_names_key(const char *note, const char *verifier)
+{
+    struct verifier key;
+    struct signature signature;
+    struct span text;
+    struct span signatures;
+    struct span line;
+    unsigned lines = 0;
+
+    if (!verifier_read(verifier, &key) || !note_split(note, &text, &signatures))
+        return false;
+    while (lines++ < SIGNATURES_MAX && span_take(&signatures, '\n', &line))
+        if (signature_read(line, &signature) && signature_is_of(&signature, &key))
+            return true;
+    return false;
 }
 
 /* Reads origin, size and root; lines that follow are extensions, of which only the form is looked at. */
@@ -271,11 +312,10 @@ static bool checkpoint_read(struct span text, struct span name, struct note_chec
     return true;
 }
 
-enum status note_verify_checkpoint(const char *note, const char *verifier, struct failure *failure,
-                                   struct note_checkpoint *ret_checkpoint)
+enum status note_verify(const char *note, const char *verifier, struct failure *failure,
+                        const char **ret_text, size_t *ret_size)
 {
     struct verifier key;
-    struct note_checkpoint checkpoint;
     struct span text;
     struct span signatures;
 
@@ -287,7 +327,22 @@ enum status note_verify_checkpoint(const char *note, const char *verifier, struc
     if (!signatures_verify(signatures, text, &key))
         return failure_set(failure, STATUS_CORRUPT, "the checkpoint is not signed by %.*s",
                            (int)key.name.size, key.name.text);
-    if (!checkpoint_read(text, key.name, &checkpoint))
+    *ret_text = text.text;
+    *ret_size = text.size;
+    return STATUS_OK;
+}
+
+enum status note_verify_checkpoint(const char *note, const char *verifier, struct failure *failure,
+                                   struct note_checkpoint *ret_checkpoint)
+{
+    struct verifier key;
+    struct note_checkpoint checkpoint;
+    struct span text;
+    enum status status = note_verify(note, verifier, failure, &text.text, &text.size);
+
+    if (status != STATUS_OK)
+        return status;
+    if (!verifier_read(verifier, &key) || !checkpoint_read(text, key.name, &checkpoint))
         return failure_set(failure, STATUS_CORRUPT, "the note signed by %.*s is not a checkpoint of it",
                            (int)key.name.size, key.name.text);
     *ret_checkpoint = checkpoint;
