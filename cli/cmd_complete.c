@@ -312,6 +312,12 @@ static const char *variable_sort(const struct typed *typed)
     return "variable";
 }
 
+static void offer_named(struct typed *typed, const char *front)
+{
+    offer_names(typed, front, "variable");
+    offer_names(typed, front, "account");
+}
+
 static void offer_value(struct typed *typed, const char *front, const char *value)
 {
     static const char *const sorts[] = {
@@ -342,6 +348,8 @@ static void offer_value(struct typed *typed, const char *front, const char *valu
         catalog_list(offer_found, &offered);
     else if (kind == VALUE_VARIABLE)
         offer_names(typed, front, variable_sort(typed));
+    else if (kind == VALUE_NAMED)
+        offer_named(typed, front);
     else if (kind < sizeof(sorts) / sizeof(sorts[0]) && sorts[kind] != NULL)
         offer_names(typed, front, sorts[kind]);
 }

@@ -39,7 +39,7 @@ void output_progress_end(struct output_progress *progress);
  * replaced by `?`. False when memory is out. */
 bool output_append_plain(struct secret *destination, const char *text);
 
-#define OUTPUT_COLUMNS_MAX 8
+#define OUTPUT_COLUMNS_MAX 9
 
 struct output_table {
     const char *const *headings; /* NULL: none */

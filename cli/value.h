@@ -21,6 +21,7 @@ enum value_kind {
     VALUE_WAY, /* one of an app's methods */
     VALUE_ALIAS,
     VALUE_PROPERTY,
+    VALUE_NAMED, /* a variable or an account */
     VALUE_SLOT,
     VALUE_TOPIC,   /* a command of ours */
     VALUE_SUBTOPIC /* and its subcommand */

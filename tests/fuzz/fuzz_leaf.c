@@ -46,27 +46,28 @@ static void try_line(const char *text, const char *line, size_t size)
     struct failure failure;
     bool good = json_parse(line, size, "line", &failure, &json) == STATUS_OK;
     const struct job_filter all = {
-        .step = text, .account = text, .variable = text, .outcome = text, .has_uid = true};
+        .step = text, .account = text, .property = text, .variable = text, .outcome = text, .has_uid = true};
     const struct job_filter none = {.step = NULL};
-    struct job_filter filters[7];
-    bool passes[7];
+    struct job_filter filters[8];
+    bool passes[8];
 
     memset(filters, 0, sizeof filters);
     filters[0].step = text;
     filters[1].account = text;
     filters[2].variable = text;
     filters[3].outcome = text;
-    filters[4].has_uid = true;
-    filters[5].since_ms = 1;
-    filters[6] = all;
+    filters[4].property = text;
+    filters[5].has_uid = true;
+    filters[6].since_ms = 1;
+    filters[7] = all;
     expect(job_filter_passes(&none, line, size));
-    for (size_t i = 0; i < 7; i++) {
+    for (size_t i = 0; i < 8; i++) {
         passes[i] = job_filter_passes(&filters[i], line, size);
         expect(good || !passes[i]);
-        if (passes[i] && i < 4 && strchr(text, ':') == NULL)
+        if (passes[i] && i < 5 && strchr(text, ':') == NULL)
             expect(contains(json, text));
     }
-    expect(!passes[6] || (passes[0] && passes[1] && passes[2] && passes[3]));
+    expect(!passes[7] || (passes[0] && passes[1] && passes[2] && passes[3] && passes[4]));
 }
 
 int LLVMFuzzerTestOneInput(const uint8_t *bytes, size_t size)

@@ -335,13 +335,14 @@ static void the_vault_locks_at_the_earlier_of_its_times(void **state)
 
 static void filters_of_the_log_hold_one_by_one(void **state)
 {
-    static const char line[] = "{\"time\":\"2026-05-01T12:00:00.000Z\",\"outcome\":\"granted\",\"step\":"
-                               "\"billing/notify\",\"who\":{\"uid\":7},"
-                               "\"variables\":[\"A\",\"B\"],\"accounts\":[{\"id\":\"0f\",\"app\":\"slack\","
-                               "\"label\":\"work\",\"names\":[\"SLACK_TOKEN\"]},{\"id\":\"2f\",\"app\":"
-                               "\"google_drive\",\"label\":\"a-b\"}],"
-                               "\"references\":{\"variables\":[\"R\"],\"accounts\":[{\"id\":\"1f\",\"app\":"
-                               "\"stripe\",\"label\":\"live\"}]}}";
+    static const char line[] =
+        "{\"time\":\"2026-05-01T12:00:00.000Z\",\"outcome\":\"granted\",\"step\":"
+        "\"billing/notify\",\"who\":{\"uid\":7},"
+        "\"variables\":[\"A\",\"B\"],\"accounts\":[{\"id\":\"0f\",\"app\":\"slack\","
+        "\"label\":\"work\",\"properties\":[\"token\"],\"names\":[\"SLACK_TOKEN\"]},{\"id\":\"2f\",\"app\":"
+        "\"google_drive\",\"label\":\"a-b\"}],"
+        "\"references\":{\"variables\":[\"R\"],\"accounts\":[{\"id\":\"1f\",\"app\":"
+        "\"stripe\",\"label\":\"live\",\"properties\":[\"key\"]}]}}";
     const struct {
         struct job_filter filter;
         bool passes;
@@ -363,6 +364,14 @@ static void filters_of_the_log_hold_one_by_one(void **state)
         {{.account = "google-drive:a_b"},                  false},
         {{.account = "google-driv"},                       false},
         {{.account = "0f"},                                true },
+        {{.property = "token"},                            true },
+        {{.property = "key"},                              true },
+        {{.property = "SLACK_TOKEN"},                      false},
+        {{.property = "oken"},                             false},
+        {{.account = "slack", .property = "token"},        true },
+        {{.account = "slack", .property = "key"},          false},
+        {{.account = "stripe:live", .property = "key"},    true },
+        {{.account = "google-drive", .property = "token"}, false},
         {{.outcome = "granted"},                           true },
         {{.outcome = "refused"},                           false},
         {{.has_uid = true, .uid = 7},                      true },

@@ -16,7 +16,8 @@ struct job;
 /* Each filter that is set must hold for a leaf; NULL and has_uid false are not set. */
 struct job_filter {
     const char *step;
-    const char *account; /* id, app, or app:label */
+    const char *account;  /* id, app, or app:label */
+    const char *property; /* handed out; of `account` where both are set */
     const char *variable;
     const char *outcome;
     bool has_uid;

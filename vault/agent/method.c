@@ -196,6 +196,7 @@ static const struct method methods[] = {
      METHOD_OPEN,                                                                       METHOD_MANY,
      {{"step", TEXT, OPTIONAL},
       {"account", TEXT, OPTIONAL},
+      {"property", TEXT, OPTIONAL},
       {"variable", TEXT, OPTIONAL},
       {"uid", NUMBER, OPTIONAL},
       {"outcome", TEXT, OPTIONAL},

@@ -14,6 +14,7 @@ static enum status read_filter(struct request *request, struct job_filter *ret_f
     struct job_filter filter = {
         .step = json_member_text(parameters, "step"),
         .account = json_member_text(parameters, "account"),
+        .property = json_member_text(parameters, "property"),
         .variable = json_member_text(parameters, "variable"),
         .outcome = json_member_text(parameters, "outcome"),
     };

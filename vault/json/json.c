@@ -190,6 +190,24 @@ const struct json *json_at(const struct json *array, size_t index)
     return array == NULL ? NULL : json_from(json_array_get(json_of(array), index));
 }
 
+bool json_member_is(const struct json *object, const char *key, const char *text)
+{
+    const char *found = json_member_text(object, key);
+
+    return found != NULL && strcmp(found, text) == 0;
+}
+
+bool json_has_text(const struct json *array, const char *text)
+{
+    for (size_t at = 0; at < json_count(array); at++) {
+        const char *found = json_text(json_at(array, at), NULL);
+
+        if (found != NULL && strcmp(found, text) == 0)
+            return true;
+    }
+    return false;
+}
+
 bool json_next(const struct json *object, void **iterator, const char **ret_key,
                const struct json **ret_value)
 {

@@ -53,6 +53,10 @@ int64_t json_member_number(const struct json *object, const char *key, int64_t f
 size_t json_count(const struct json *value);
 const struct json *json_at(const struct json *array, size_t index);
 
+/* True if the member at `key` is this text; if the array has this text. */
+bool json_member_is(const struct json *object, const char *key, const char *text);
+bool json_has_text(const struct json *array, const char *text);
+
 /* Walks an object in the order of the document: `*iterator` starts as NULL; false at the end. */
 bool json_next(const struct json *object, void **iterator, const char **ret_key,
                const struct json **ret_value);
