@@ -78,32 +78,33 @@ static enum status write_with_bindings(struct vault *vault, const struct record 
     return status;
 }
 
-/* The names that an account derives under its app's default alias: an inherited variable of such a name is
- * dropped. */
-static void add_finals(struct vault *vault, struct record_draft *draft, const char *app, const char *property)
+void account_add_finals(struct vault *vault, struct record_draft *draft)
 {
+    const struct record account = record_draft_preview(draft);
     char alias[NAME_ALIAS_MAX + 2], name[NAME_DERIVED_SIZE];
+    const char *property, *value;
+    size_t position = 0, size;
 
-    name_default_alias(alias, app);
-    name_derive_variable(name, alias, property);
-    record_draft_add_final(vault, draft, name);
+    name_default_alias(alias, account.where);
+    while (record_next(&account, PROPERTY_PREFIX, &position, &property, &value, &size)) {
+        name_derive_variable(name, alias, property);
+        record_draft_add_final(vault, draft, name);
+    }
 }
 
-static void add_property(struct vault *vault, struct record_draft *draft, const char *property,
-                         const char *value, size_t size)
+static void add_property(struct record_draft *draft, const char *property, const char *value, size_t size)
 {
     char field[sizeof PROPERTY_PREFIX + NAME_PROPERTY_MAX];
 
     snprintf(field, sizeof field, PROPERTY_PREFIX "%s", property);
     record_draft_add(draft, field, value, size);
-    add_finals(vault, draft, draft->where, property);
 }
 
-/* The limits of one account. */
-static enum status check_size(const struct record_draft *draft, struct failure *failure)
+/* A draft that has all its properties gets its final names, unless it breaks the limits of one account. */
+static enum status complete(struct vault *vault, struct record_draft *draft, struct failure *failure)
 {
+    account_add_finals(vault, draft);
     size_t count = draft->finals.size / STORE_LOOKUP_SIZE;
-
     if (count > ACCOUNT_PROPERTIES_MAX || draft->fields.size > ACCOUNT_SIZE_MAX)
         return failure_set(failure, STATUS_TOO_LARGE,
                            "an account has at most %u properties and %u bytes in all", ACCOUNT_PROPERTIES_MAX,
@@ -113,7 +114,7 @@ static enum status check_size(const struct record_draft *draft, struct failure *
     return STATUS_OK;
 }
 
-static void add_properties(struct vault *vault, struct record_draft *draft, const struct json *properties)
+static void add_properties(struct record_draft *draft, const struct json *properties)
 {
     const struct json *value;
     void *iterator = NULL;
@@ -122,7 +123,7 @@ static void add_properties(struct vault *vault, struct record_draft *draft, cons
 
     while (json_next(properties, &iterator, &name, &value)) {
         const char *text = json_text(value, &size);
-        add_property(vault, draft, name, text, size);
+        add_property(draft, name, text, size);
     }
 }
 
@@ -191,8 +192,8 @@ enum status account_draft(struct vault *vault, const char *app, const char *labe
         return status;
     record_draft_start(ret_draft, RECORD_ACCOUNT, app, label, app, NULL);
     remark_add(ret_draft, remark, NULL);
-    add_properties(vault, ret_draft, properties);
-    return check_size(ret_draft, failure);
+    add_properties(ret_draft, properties);
+    return complete(vault, ret_draft, failure);
 }
 
 enum status account_add(struct vault *vault, const char *app, const char *label,
@@ -269,14 +270,14 @@ enum status account_merge(struct vault *vault, const struct record *previous, co
     record_draft_start(ret_draft, RECORD_ACCOUNT, previous->where, previous->name, previous->where, previous);
     while (record_next(previous, PROPERTY_PREFIX, &position, &name, &value, &size))
         if (account_property(given, name, NULL) == NULL)
-            add_property(vault, ret_draft, name, value, size);
+            add_property(ret_draft, name, value, size);
     position = 0;
     while (record_next(given, PROPERTY_PREFIX, &position, &name, &value, &size)) {
         changed = changed || !field_is(previous, name - strlen(PROPERTY_PREFIX), value, size);
-        add_property(vault, ret_draft, name, value, size);
+        add_property(ret_draft, name, value, size);
     }
     add_remarks(ret_draft, &remark, previous);
-    enum status status = check_size(ret_draft, failure);
+    enum status status = complete(vault, ret_draft, failure);
     if (status == STATUS_OK && changed) {
         struct record next = record_draft_preview(ret_draft);
         status = binding_check_names(vault, &next, failure);
@@ -342,13 +343,11 @@ static enum status check_unset(struct vault *vault, const struct record *account
 
 /* Replaces `previous` by the draft if the bindings allow it, and keeps what it was if that was something
  * else. */
-static enum status replace(struct vault *vault, const struct record *previous,
-                           const struct record_draft *draft, struct leaf *leaf, struct json_writer *writer,
-                           struct failure *failure)
+static enum status replace(struct vault *vault, const struct record *previous, struct record_draft *draft,
+                           struct leaf *leaf, struct json_writer *writer, struct failure *failure)
 {
+    enum status status = complete(vault, draft, failure);
     struct record next = record_draft_preview(draft);
-
-    enum status status = check_size(draft, failure);
     if (status == STATUS_OK)
         status = binding_check_names(vault, &next, failure);
     if (status == STATUS_OK)
@@ -377,23 +376,23 @@ enum status account_set(struct vault *vault, const char *account, const struct j
     record_draft_start(&draft, RECORD_ACCOUNT, previous.where, previous.name, previous.where, &previous);
     while (record_next(&previous, PROPERTY_PREFIX, &position, &name, &value, &size))
         if (json_member(properties, name) == NULL && !array_has(unset, name))
-            add_property(vault, &draft, name, value, size);
-    add_properties(vault, &draft, properties);
+            add_property(&draft, name, value, size);
+    add_properties(&draft, properties);
     add_remarks(&draft, remark, &previous);
     return replace(vault, &previous, &draft, leaf, writer, failure);
 }
 
 /* A draft that differs from `previous` in its remarks or its label at most; `updated` is when its properties
  * were set. */
-static void resume(struct vault *vault, const struct record *previous, const char *label,
-                   const struct remark *remark, struct record_draft *draft)
+static void resume(const struct record *previous, const char *label, const struct remark *remark,
+                   struct record_draft *draft)
 {
     const char *name, *value;
     size_t position = 0, size;
 
     record_draft_resume(draft, RECORD_ACCOUNT, previous->where, label, previous->where, previous);
     while (record_next(previous, PROPERTY_PREFIX, &position, &name, &value, &size))
-        add_property(vault, draft, name, value, size);
+        add_property(draft, name, value, size);
     remark_add(draft, remark, previous);
 }
 
@@ -407,8 +406,8 @@ enum status account_annotate(struct vault *vault, const char *account, const str
     if (status != STATUS_OK)
         return status;
     account_name_in_leaf(&previous, leaf);
-    resume(vault, &previous, previous.name, remark, &draft);
-    status = check_size(&draft, failure);
+    resume(&previous, previous.name, remark, &draft);
+    status = complete(vault, &draft, failure);
     return status == STATUS_OK ? write_and_answer(vault, &draft, leaf, writer, failure) : status;
 }
 
@@ -462,7 +461,7 @@ enum status account_restore(struct vault *vault, const char *account, uint64_t r
         (void)text_to_number(expires, UINT64_MAX, &remark.expires_ms);
     record_draft_start(&draft, RECORD_ACCOUNT, previous.where, previous.name, previous.where, &previous);
     while (past_next(&past, number, PROPERTY_PREFIX, &position, &name, &value, &size))
-        add_property(vault, &draft, name, value, size);
+        add_property(&draft, name, value, size);
     remark_add(&draft, &remark, &previous);
     struct record next = record_draft_preview(&draft);
     status = check_lost(vault, &previous, &next, failure);
@@ -528,8 +527,8 @@ enum status account_rename(struct vault *vault, const char *account, const char 
     if (found && memcmp(taken.id, previous.id, sizeof taken.id) != 0)
         return failure_set(failure, STATUS_EXISTS, "there is an account %s:%s already", previous.where,
                            label);
-    resume(vault, &previous, label, &remark, &draft);
-    status = check_size(&draft, failure);
+    resume(&previous, label, &remark, &draft);
+    status = complete(vault, &draft, failure);
     return status == STATUS_OK ? write_and_answer(vault, &draft, leaf, writer, failure) : status;
 }
 

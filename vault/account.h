@@ -68,6 +68,10 @@ enum status account_keep(struct vault *vault, const struct record *previous, con
 enum status account_merge(struct vault *vault, const struct record *previous, const struct record *given,
                           struct failure *failure, struct record_draft *ret_draft, bool *ret_changed);
 
+/* The names that an account derives under its app's default alias, because an inherited variable of such a
+ * name is dropped. Of a draft that has its properties; part of account_draft and account_merge. */
+void account_add_finals(struct vault *vault, struct record_draft *draft);
+
 /* Its id in hexadecimal. */
 void account_id(const struct record *account, char destination[33]);
 

@@ -145,8 +145,8 @@ enum status binding_list_of(struct vault *vault, const struct record *account, s
     return status;
 }
 
-static void add_finals(struct vault *vault, struct record_draft *draft, const struct record *binding,
-                       const struct record *account)
+void binding_add_finals(struct vault *vault, struct record_draft *draft, const struct record *binding,
+                        const struct record *account)
 {
     struct binding_walk walk = {.binding = binding, .account = account};
 
@@ -170,7 +170,7 @@ enum status binding_renew_names(struct vault *vault, const struct record *accoun
         record_draft_copy(&draft, binding, ONLY_PREFIX);
         record_draft_copy(&draft, binding, RENAME_PREFIX);
         record_draft_copy(&draft, binding, FIELD_ALLOWED);
-        add_finals(vault, &draft, binding, account);
+        binding_add_finals(vault, &draft, binding, account);
         status = record_write(vault, &draft, failure, NULL);
     }
     return status;
@@ -349,7 +349,7 @@ static enum status write_binding(struct vault *vault, struct record_draft *draft
     enum status status = placement_use(vault, draft->where, failure);
     if (status != STATUS_OK)
         return status;
-    add_finals(vault, draft, &binding, account);
+    binding_add_finals(vault, draft, &binding, account);
     status = record_write(vault, draft, failure, NULL);
     if (status == STATUS_OK)
         binding_write(&binding, account, "binding", writer);

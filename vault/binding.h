@@ -62,6 +62,10 @@ struct binding_walk {
 };
 bool binding_next(struct binding_walk *walk);
 
+/* The final names that the binding gives of the account. */
+void binding_add_finals(struct vault *vault, struct record_draft *draft, const struct record *binding,
+                        const struct record *account);
+
 /* Writes one Binding object. */
 void binding_write(const struct record *binding, const struct record *account, const char *key,
                    struct json_writer *writer);

@@ -2,6 +2,7 @@
 #include "import.h"
 
 #include "account.h"
+#include "base/arena.h"
 #include "base/cleanup.h"
 #include "binding.h"
 #include "import_interior.h"
@@ -13,8 +14,6 @@
 #include <stdlib.h>
 #include <string.h>
 
-#define CHUNK_FIRST (16u << 10) /* many connections may stage a little */
-#define CHUNK_SIZE (1u << 20)
 #define MANY 1000u /* writes, from which on the store makes room for them */
 
 /* Items by one of their look-ups, which are as good as random: open addressing. */
@@ -25,14 +24,6 @@ struct table {
     size_t count;
 };
 
-/* What an import holds is carved from these, and stays where it is. */
-struct chunk {
-    struct chunk *next;
-    size_t used;
-    size_t size;
-    uint8_t bytes[];
-};
-
 struct import {
     struct import_item *items;
     size_t count;
@@ -40,7 +31,7 @@ struct import {
     size_t bytes;
     struct table names; /* each of them once */
     struct table paths; /* the first item of each */
-    struct chunk *chunks;
+    struct arena arena;
     struct secret body;             /* of the item being sealed */
     struct import_rank *named;      /* of import_commit: variables before accounts, by path */
     struct import_rank *identified; /* and by id, as the table of records takes them best */
@@ -63,11 +54,7 @@ void import_freep(struct import **import)
 {
     if (*import == NULL)
         return;
-    while ((*import)->chunks != NULL) {
-        struct chunk *next = (*import)->chunks->next;
-        free((*import)->chunks);
-        (*import)->chunks = next;
-    }
+    arena_reset(&(*import)->arena);
     secret_reset(&(*import)->body);
     free((*import)->items);
     free((*import)->names.numbers);
@@ -91,28 +78,6 @@ size_t import_count(const struct import *import)
 size_t import_bytes(const struct import *import)
 {
     return import->bytes;
-}
-
-/* A copy that stays until the import ends; NULL when memory is out. */
-static const void *hold(struct import *import, const void *bytes, size_t size)
-{
-    struct chunk *chunk = import->chunks;
-
-    if (chunk == NULL || chunk->size - chunk->used < size) {
-        size_t room = chunk == NULL ? CHUNK_FIRST : CHUNK_SIZE;
-        if (room < size)
-            room = size;
-        chunk = malloc(sizeof *chunk + room);
-        if (chunk == NULL)
-            return NULL;
-        *chunk = (struct chunk){.next = import->chunks, .size = room};
-        import->chunks = chunk;
-    }
-    uint8_t *place = chunk->bytes + chunk->used;
-    if (size > 0)
-        memcpy(place, bytes, size);
-    chunk->used += size;
-    return place;
 }
 
 static struct import_item *make_item(struct import *import)
@@ -208,10 +173,10 @@ static enum status stage(struct import *import, struct vault *vault, const struc
     /* Accounts have one place together, whatever their apps. */
     item->where = item->group != number && draft->kind == RECORD_VARIABLE
                       ? import->items[item->group].where
-                      : hold(import, draft->where, strlen(draft->where) + 1);
-    item->name = hold(import, draft->name, strlen(draft->name) + 1);
-    row->finals = hold(import, row->finals, row->finals_size);
-    row->body = hold(import, row->body, row->body_size);
+                      : arena_hold(&import->arena, draft->where, strlen(draft->where) + 1);
+    item->name = arena_hold(&import->arena, draft->name, strlen(draft->name) + 1);
+    row->finals = arena_hold(&import->arena, row->finals, row->finals_size);
+    row->body = arena_hold(&import->arena, row->body, row->body_size);
     if (item->where == NULL || item->name == NULL || row->finals == NULL || row->body == NULL)
         return failure_set_no_memory(failure);
     memcpy(item->id, row->id, sizeof item->id);

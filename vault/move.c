@@ -47,15 +47,11 @@ static void count(struct move *move, enum record_kind kind)
 static enum status move_record(struct vault *vault, const struct record *record, const char *where,
                                struct failure *failure)
 {
-    char parent[NAME_PATH_MAX + 1] = "";
-    const char *link = record->name;
+    struct record moved = *record;
+    char parent[NAME_PATH_MAX + 1];
 
-    (void)name_path_parent(parent, where);
-    if (record->kind == RECORD_PATH)
-        link = parent;
-    if (record->kind == RECORD_BINDING)
-        link = record_field(record, "account", NULL);
-    return record_move(vault, record, where, link, failure);
+    moved.where = where;
+    return record_move(vault, record, where, record_link_target(&moved, parent), failure);
 }
 
 static enum status take(struct vault *vault, const struct records *records, const char *where,

@@ -277,8 +277,8 @@ static enum status check_version(const struct vault *vault, const struct store_r
                                                        : changed("another version of a row", failure);
 }
 
-static enum status record_open(struct vault *vault, const struct store_record *row, struct failure *failure,
-                               struct record *ret_record)
+enum status record_open(struct vault *vault, const struct store_record *row, struct failure *failure,
+                        struct record *ret_record)
 {
     enum status status = check_version(vault, row, failure);
 

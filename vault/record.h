@@ -3,6 +3,7 @@
 #ifndef STEPVAULT_RECORD_H
 #define STEPVAULT_RECORD_H
 
+#include "base/name.h"
 #include "base/secret.h"
 #include "base/status.h"
 #include "crypto/seal.h"
@@ -85,6 +86,10 @@ enum record_link {
 enum status record_list_linked(struct vault *vault, enum record_link link, const char *target,
                                struct failure *failure, struct records *ret_records);
 
+/* What the link of the record looks up; `parent` may be used for it. NULL of a binding without an account,
+ * which no vault writes. */
+const char *record_link_target(const struct record *record, char parent[NAME_PATH_MAX + 1]);
+
 /* The same one by one, in no order that means anything, for what may be too many to be opened all: goes on
  * while `visit` returns true. The record is wiped behind it; `visit` itself looks nothing up. */
 typedef bool record_visit(const struct record *record, void *context);
@@ -122,6 +127,8 @@ void record_draft_start(struct record_draft *draft, enum record_kind kind, const
 /* The same for a change that leaves the value of `previous` as it was: `updated` stays. */
 void record_draft_resume(struct record_draft *draft, enum record_kind kind, const char *where,
                          const char *name, const char *link_target, const struct record *previous);
+/* The same with all fields as they are: for a record whose row alone is to be another one. */
+void record_draft_repeat(struct record_draft *draft, const struct record *record, const char *link_target);
 void record_draft_add(struct record_draft *draft, const char *field, const void *value, size_t size);
 void record_draft_add_text(struct record_draft *draft, const char *field, const char *value);
 /* A number, or a time in milliseconds, in decimal. */
@@ -156,6 +163,9 @@ struct record_sealed {
 enum status record_seal(struct vault *vault, const struct record_draft *draft, struct failure *failure,
                         struct secret *body, struct record_sealed *ret_sealed);
 enum status record_put(struct vault *vault, const struct record_sealed *sealed, struct failure *failure);
+/* Opens a row that the store gave; STATUS_CORRUPT unless it is the one that was written last. */
+enum status record_open(struct vault *vault, const struct store_record *row, struct failure *failure,
+                        struct record *ret_record);
 /* Opens what record_seal gave; nothing of it need be in the store. */
 enum status record_open_sealed(struct vault *vault, const struct store_record *row, struct failure *failure,
                                struct record *ret_record);

@@ -2,6 +2,7 @@
 #include "record.h"
 
 #include "base/clock.h"
+#include "base/name.h"
 
 #include <string.h>
 
@@ -84,6 +85,37 @@ static void start(struct record_draft *draft, const struct record *previous, uin
     record_draft_add_text(draft, "name", draft->name);
     record_draft_add_number(draft, "created", created_ms);
     record_draft_add_number(draft, "updated", updated_ms);
+}
+
+void record_draft_repeat(struct record_draft *draft, const struct record *record, const char *link_target)
+{
+    *draft = (struct record_draft){.kind = record->kind,
+                                   .where = record->where,
+                                   .name = record->name,
+                                   .link_target = link_target,
+                                   .exists = true,
+                                   .version = record->version};
+    memcpy(draft->id, record->id, sizeof draft->id);
+    if (!secret_append(&draft->fields, record->document, record->size))
+        draft->failed = true;
+}
+
+const char *record_link_target(const struct record *record, char parent[NAME_PATH_MAX + 1])
+{
+    parent[0] = '\0';
+    switch (record->kind) {
+    case RECORD_PATH:
+        (void)name_path_parent(parent, record->where);
+        return parent;
+    case RECORD_BINDING:
+        return record_field(record, "account", NULL);
+    case RECORD_ACCOUNT:
+        return record->where;
+    case RECORD_KEY:
+        return parent;
+    default:
+        return record->name;
+    }
 }
 
 void record_draft_start(struct record_draft *draft, enum record_kind kind, const char *where,

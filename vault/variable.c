@@ -52,6 +52,11 @@ static bool has_value(const struct record *record, const struct variable_change 
     return value != NULL && size == change->size && memcmp(value, change->value, size) == 0;
 }
 
+void variable_add_finals(struct vault *vault, struct record_draft *draft)
+{
+    record_draft_add_final(vault, draft, draft->name);
+}
+
 void variable_draft(struct vault *vault, const struct variable_change *change, const struct record *previous,
                     struct record_draft *ret_draft)
 {
@@ -64,7 +69,7 @@ void variable_draft(struct vault *vault, const struct variable_change *change, c
     if (change->allow_dangerous_name)
         record_draft_add_text(ret_draft, FIELD_ALLOWED, "");
     remark_add(ret_draft, &remark, previous);
-    record_draft_add_final(vault, ret_draft, change->name);
+    variable_add_finals(vault, ret_draft);
 }
 
 enum status variable_keep(struct vault *vault, const struct record *previous,
@@ -186,7 +191,7 @@ enum status variable_annotate(struct vault *vault, const char *path, const char 
     record_draft_copy(&draft, &previous, FIELD_ALLOWED);
     record_draft_copy(&draft, &previous, FIELD_BLOCKED);
     remark_add(&draft, remark, &previous);
-    record_draft_add_final(vault, &draft, name);
+    variable_add_finals(vault, &draft);
     return record_write(vault, &draft, failure, NULL);
 }
 
@@ -328,7 +333,7 @@ enum status variable_block(struct vault *vault, const char *path, const char *na
         return status;
     record_draft_start(&draft, RECORD_VARIABLE, path, name, name, NULL);
     record_draft_add_text(&draft, FIELD_BLOCKED, "");
-    record_draft_add_final(vault, &draft, name);
+    variable_add_finals(vault, &draft);
     return record_write(vault, &draft, failure, NULL);
 }
 

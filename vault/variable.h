@@ -51,6 +51,9 @@ enum status variable_block(struct vault *vault, const char *path, const char *na
 enum status variable_keep(struct vault *vault, const struct record *previous,
                           const struct variable_change *next, struct failure *failure);
 
+/* The one final name of a variable, which a block takes as well. */
+void variable_add_finals(struct vault *vault, struct record_draft *draft);
+
 /* For import.c: what variable_set refuses without a look at the vault, and the record that it would write in
  * place of `previous` (NULL: none). The draft borrows path and name. */
 enum status variable_check(const struct variable_change *change, struct failure *failure);
