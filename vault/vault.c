@@ -267,6 +267,8 @@ enum status vault_open(const char *path, const struct vault_key *key, unsigned w
         status = log_open(vault, size, head, failure);
     if (status == STATUS_OK)
         *ret_vault = TAKE(vault);
+    else if (status == STATUS_CORRUPT && vault != NULL && vault->store != NULL)
+        store_leave(vault->store);
     return status;
 }
 

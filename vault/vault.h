@@ -39,7 +39,8 @@ enum status vault_create(const char *path, const struct vault_new_slot *slots, s
                          const struct leaf_caller *caller, struct failure *failure, struct vault **ret_vault);
 
 /* Opens and verifies the vault: slot, every row against the accumulator, the log's root against the signed
- * head. Writes nothing. Waits at most `wait_ms` for another process's lock. */
+ * head. Writes nothing, and leaves a vault that is damaged as it lies. Waits at most `wait_ms` for another
+ * process's lock. */
 enum status vault_open(const char *path, const struct vault_key *key, unsigned wait_ms,
                        struct failure *failure, struct vault **ret_vault);
 

@@ -13,8 +13,6 @@
 #include <sys/vfs.h>
 #include <unistd.h>
 
-#define COMPANION_SIZE (DISK_PATH_MAX + sizeof(".new-journal"))
-
 /* What SQLite may keep beside a database and believes when it opens it. */
 static const char *const companions[] = {"-wal", "-journal"};
 
@@ -103,7 +101,7 @@ static enum status check_companions(const char *path, struct failure *failure, b
 {
     bool unrecovered = false;
     for (size_t i = 0; i < sizeof(companions) / sizeof(companions[0]); i++) {
-        char companion[COMPANION_SIZE];
+        char companion[DISK_LOG_PATH_SIZE];
         struct stat facts;
         (void)snprintf(companion, sizeof(companion), "%s%s", path, companions[i]);
         if (lstat(companion, &facts) != 0) {
@@ -160,6 +158,40 @@ enum status disk_check_same(const char *path, const struct disk_file *file, stru
     return STATUS_OK;
 }
 
+void disk_read_mark(const char *path, struct disk_mark *ret_mark)
+{
+    struct stat facts;
+    *ret_mark = (struct disk_mark){0};
+    if (lstat(path, &facts) == 0)
+        *ret_mark = (struct disk_mark){
+            .device = facts.st_dev,
+            .inode = facts.st_ino,
+            .size = facts.st_size,
+            .modified = facts.st_mtim,
+            .changed = facts.st_ctim,
+        };
+}
+
+bool disk_is_same_file(const struct disk_mark *a, const struct disk_mark *b)
+{
+    return a->device == b->device && a->inode == b->inode;
+}
+
+static bool is_same_time(const struct timespec *a, const struct timespec *b)
+{
+    return a->tv_sec == b->tv_sec && a->tv_nsec == b->tv_nsec;
+}
+
+bool disk_has_same_times(const struct disk_mark *a, const struct disk_mark *b)
+{
+    return is_same_time(&a->modified, &b->modified) && is_same_time(&a->changed, &b->changed);
+}
+
+void disk_format_log(const char *path, char destination[DISK_LOG_PATH_SIZE])
+{
+    (void)snprintf(destination, DISK_LOG_PATH_SIZE, "%s%s", path, companions[0]);
+}
+
 bool disk_exists(const char *path, bool *ret_empty)
 {
     struct stat facts;
@@ -175,7 +207,7 @@ bool disk_exists(const char *path, bool *ret_empty)
 void disk_remove(const char *path)
 {
     for (size_t i = 0; i < sizeof(companions) / sizeof(companions[0]); i++) {
-        char companion[COMPANION_SIZE];
+        char companion[DISK_LOG_PATH_SIZE];
         (void)snprintf(companion, sizeof(companion), "%s%s", path, companions[i]);
         (void)unlink(companion);
     }
@@ -254,7 +286,7 @@ static enum status sync_draft(const char *path, struct failure *failure)
 enum status disk_draft_publish(struct disk_draft *draft, const char *path, struct failure *failure)
 {
     for (size_t i = 0; i < sizeof(companions) / sizeof(companions[0]); i++) {
-        char companion[COMPANION_SIZE];
+        char companion[DISK_LOG_PATH_SIZE];
         struct stat facts;
         (void)snprintf(companion, sizeof(companion), "%s%s", draft->path, companions[i]);
         if (lstat(companion, &facts) == 0)

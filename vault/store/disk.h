@@ -11,9 +11,11 @@
 #include <stdbool.h>
 #include <stdint.h>
 #include <sys/types.h>
+#include <time.h>
 
 /* SQLite takes 511 bytes of path, its suffixes included. */
 #define DISK_PATH_MAX 480
+#define DISK_LOG_PATH_SIZE (DISK_PATH_MAX + sizeof(".new-journal"))
 
 /* One file, told from another that later stands under its name. */
 struct disk_file {
@@ -30,6 +32,25 @@ enum status disk_check(const char *path, struct failure *failure, struct disk_fi
 
 /* STATUS_OK if `path` still is the file that was checked; else STATUS_FOREIGN. */
 enum status disk_check_same(const char *path, const struct disk_file *file, struct failure *failure);
+
+/* What tells that a file was replaced or written. Times are those of the kernel's clock tick, some
+ * milliseconds. */
+struct disk_mark {
+    dev_t device;
+    ino_t inode;
+    off_t size;
+    struct timespec modified;
+    struct timespec changed;
+};
+
+/* Of the file at `path` itself, no symbolic link followed; all zero where there is none or it cannot be told.
+ */
+void disk_read_mark(const char *path, struct disk_mark *ret_mark);
+bool disk_is_same_file(const struct disk_mark *a, const struct disk_mark *b);
+bool disk_has_same_times(const struct disk_mark *a, const struct disk_mark *b);
+
+/* The name of the write-ahead log beside the file at `path`. */
+void disk_format_log(const char *path, char destination[DISK_LOG_PATH_SIZE]);
 
 /* Whether this magic number of statfs(2) stands for a file system whose locks and syncs reach over a network
  * or through another program. */

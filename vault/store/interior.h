@@ -9,13 +9,25 @@
 
 #include <stdbool.h>
 
+/* The file and its write-ahead log as we left them (watch.c). */
+struct watch {
+    bool begun; /* not for a vault in the making */
+    bool left;  /* nothing is written to them any more */
+    bool moved; /* what we have open is as we left it, but has another name or none */
+    struct disk_mark file;
+    struct disk_mark log;
+    struct disk_mark seen_file; /* by the last look */
+    struct disk_mark seen_log;
+};
+
 struct store {
     struct sqlite *sqlite;
     int place; /* in the queue (queue.h), for as long as the file is open */
     bool in_batch;
-    bool loading;            /* within store_load_begin and store_load_end, without indices */
-    bool wide;               /* store_widen was called in this batch */
-    bool unfolded;           /* store_fold has something to do */
+    bool loading;  /* within store_load_begin and store_load_end, without indices */
+    bool wide;     /* store_widen was called in this batch */
+    bool unfolded; /* store_fold has something to do */
+    struct watch watch;
     char *path;              /* of a vault in the making, whose file has another name until it is published */
     struct disk_draft draft; /* its folder is -1 for a vault that is there already */
 };
@@ -27,5 +39,15 @@ bool store_step_once(struct store *store, sqlite3_stmt *statement, struct failur
 /* The statement of something that writes, which is STATUS_FAILED outside a batch. */
 enum status store_writing_statement(struct store *store, enum schema_statement which, struct failure *failure,
                                     sqlite3_stmt **ret_statement);
+
+/* Begins to watch the files of a store that was just opened as `file`. */
+enum status store_watch(struct store *store, const struct disk_file *file, struct failure *failure);
+/* After we wrote: this is how the files are to be. The main file is written only by folding. */
+void store_mark(struct store *store, bool folded);
+/* Closes the connection, without harm to files that are not ours. */
+void store_release(struct store *store);
+
+/* STATUS_CORRUPT unless the pages of every tree but the log's are its own alone (pages.c). */
+enum status store_check_pages(struct store *store, struct failure *failure);
 
 #endif

@@ -32,41 +32,6 @@ static enum status disagree(const struct scan *scan)
                        "the vault %s is damaged: its tables and indices disagree", scan->store->sqlite->path);
 }
 
-static enum status count_free(const struct scan *scan, sqlite3_int64 *ret_count)
-{
-    sqlite3_stmt *statement = NULL;
-    enum status status = sqlite_statement(scan->store->sqlite, SCHEMA_COUNT_FREE, scan->failure, &statement);
-    if (status != STATUS_OK)
-        return status;
-    if (store_step_once(scan->store, statement, scan->failure, &status))
-        *ret_count = sqlite3_column_int64(statement, 0);
-    sqlite_finish(statement);
-    return status;
-}
-
-/* SQLite's own look at the pages of the table and its indices: room that is used twice or not at all would do
- * its harm when something is written there. A page of an index that is listed as free, too, would be taken
- * for another place in that index, and what it listed be hidden; whether one is, only a look at the whole
- * file tells. */
-static enum status check_pages(const struct scan *scan)
-{
-    sqlite3_stmt *statement = NULL;
-    sqlite3_int64 free_pages = 1;
-    enum status status = count_free(scan, &free_pages);
-    if (status == STATUS_OK)
-        status = sqlite_statement(scan->store->sqlite, free_pages != 0 ? SCHEMA_VERIFY_ALL : SCHEMA_VERIFY,
-                                  scan->failure, &statement);
-    if (status != STATUS_OK)
-        return status;
-    if (store_step_once(scan->store, statement, scan->failure, &status)) {
-        const char *verdict = (const char *)sqlite3_column_text(statement, 0);
-        if (verdict == NULL || strcmp(verdict, "ok") != 0)
-            status = disagree(scan);
-    }
-    sqlite_finish(statement);
-    return status;
-}
-
 /* A tree whose walk ascends is one in which every search finds what it has: the keys on its interior pages
  * are rows or entries themselves and stand in the walk between those of the pages below. That holds for a
  * walk from end to end only, so nothing here begins anew in the middle. */
@@ -165,6 +130,6 @@ enum status store_scan(struct store *store, store_visit *visit, void *context, s
     if (status == STATUS_OK)
         status = compare_indices(&scan);
     if (status == STATUS_OK)
-        status = check_pages(&scan);
+        status = store_check_pages(store, failure);
     return status == STATUS_OK ? check_strangers(&scan) : status;
 }

@@ -132,6 +132,7 @@ const char *const schema_statements[SCHEMA_STATEMENT_COUNT] = {
         "INSERT OR REPLACE INTO state (id, log_size, record_count, sealed) VALUES (0, ?1, ?2, ?3)",
     [SCHEMA_GET_STATE] = "SELECT log_size, record_count, sealed FROM state WHERE id = 0",
     [SCHEMA_COUNT_FREE] = "PRAGMA freelist_count",
+    [SCHEMA_LIST_PAGES] = "SELECT pageno FROM dbstat WHERE name = ?1",
     [SCHEMA_VERIFY] = "PRAGMA quick_check(records)",
     [SCHEMA_VERIFY_ALL] = "PRAGMA quick_check",
     /* Rows that the CHECKs forbid, but that whoever edits the file can write. */

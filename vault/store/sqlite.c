@@ -135,6 +135,16 @@ static int apply(sqlite3 *handle, const char *const *list, size_t count)
     return code;
 }
 
+static int note_commit(void *context, sqlite3 *handle, const char *database, int frames)
+{
+    struct sqlite *sqlite = context;
+    (void)handle;
+    (void)database;
+    sqlite->frames = frames;
+    sqlite->folded = false;
+    return SQLITE_OK;
+}
+
 enum status sqlite_connect(const char *path, bool immutable, struct failure *failure,
                            struct sqlite **ret_sqlite)
 {
@@ -142,6 +152,8 @@ enum status sqlite_connect(const char *path, bool immutable, struct failure *fai
     if (sqlite == NULL || (sqlite->path = strdup(path)) == NULL)
         return failure_set(failure, STATUS_NO_MEMORY, "out of memory for the vault %s", path);
     sqlite->immutable = immutable;
+    sqlite->fold_at = FOLD_PAGES;
+    sqlite->frames = -1;
     int code = open_handle(sqlite);
     if (code == SQLITE_CANTOPEN && sqlite->handle != NULL)
         return failure_set_errno(failure, STATUS_FAILED, sqlite3_system_errno(sqlite->handle),
@@ -151,7 +163,7 @@ enum status sqlite_connect(const char *path, bool immutable, struct failure *fai
     for (size_t i = 0; i < sizeof(limits) / sizeof(limits[0]) && code == SQLITE_OK; i++)
         (void)sqlite3_limit(sqlite->handle, limits[i].limit, limits[i].value);
     if (code == SQLITE_OK)
-        code = sqlite3_wal_autocheckpoint(sqlite->handle, FOLD_PAGES);
+        (void)sqlite3_wal_hook(sqlite->handle, note_commit, sqlite);
     if (code == SQLITE_OK)
         code = apply(sqlite->handle, first_settings, sizeof(first_settings) / sizeof(first_settings[0]));
     if (code != SQLITE_OK)
@@ -239,9 +251,27 @@ enum status sqlite_create_schema(struct sqlite *sqlite, struct failure *failure)
     return STATUS_OK;
 }
 
+/* An SQLite code. */
+static int fold(struct sqlite *sqlite, int how)
+{
+    int frames = 0;
+    int done = -1;
+    int code = sqlite3_wal_checkpoint_v2(sqlite->handle, NULL, how, &frames, &done);
+    sqlite->folded = code == SQLITE_OK && frames == done;
+    return code;
+}
+
+bool sqlite_fold_long(struct sqlite *sqlite)
+{
+    if (sqlite->fold_at == 0 || sqlite->frames < sqlite->fold_at)
+        return false;
+    (void)fold(sqlite, SQLITE_CHECKPOINT_PASSIVE);
+    return true;
+}
+
 enum status sqlite_fold(struct sqlite *sqlite, struct failure *failure)
 {
-    int code = sqlite3_wal_checkpoint_v2(sqlite->handle, NULL, SQLITE_CHECKPOINT_TRUNCATE, NULL, NULL);
+    int code = fold(sqlite, SQLITE_CHECKPOINT_TRUNCATE);
     return code == SQLITE_OK ? STATUS_OK : sqlite_fail(sqlite, code, failure);
 }
 
@@ -267,7 +297,20 @@ void sqlite_reserve(struct sqlite *sqlite)
 void sqlite_set_room(struct sqlite *sqlite, bool wide)
 {
     (void)sqlite3_exec(sqlite->handle, wide ? WIDE_ROOM : NARROW_ROOM, NULL, NULL, NULL);
-    (void)sqlite3_wal_autocheckpoint(sqlite->handle, wide ? 0 : FOLD_PAGES);
+    sqlite->fold_at = wide ? 0 : FOLD_PAGES;
+}
+
+enum status sqlite_forget(struct sqlite *sqlite, struct failure *failure)
+{
+    int code = sqlite3_db_release_memory(sqlite->handle);
+    if (code == SQLITE_OK)
+        code = sqlite3_exec(sqlite->handle, "PRAGMA writable_schema = RESET", NULL, NULL, NULL);
+    return code == SQLITE_OK ? STATUS_OK : sqlite_fail(sqlite, code, failure);
+}
+
+void sqlite_keep_files(struct sqlite *sqlite)
+{
+    (void)sqlite3_db_config(sqlite->handle, SQLITE_DBCONFIG_NO_CKPT_ON_CLOSE, 1, NULL);
 }
 
 void sqlite_freep(struct sqlite **sqlite)

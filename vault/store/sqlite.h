@@ -17,6 +17,9 @@ struct sqlite {
     char *path;
     bool immutable;  /* on a disk that is read-only: no locks, no writes */
     bool identified; /* known to be a vault */
+    int fold_at; /* frames in the write-ahead log at which a commit folds it into the file; 0: none does */
+    int frames;  /* in it after our last commit; -1: we made none yet */
+    bool folded; /* all of them are in the file, and nothing is read from the log */
 };
 
 /* Connects to the file at `path` with every setting that protects us from what is in it; nothing is read yet.
@@ -36,7 +39,10 @@ enum status sqlite_identify(struct sqlite *sqlite, struct failure *failure);
 /* Makes the tables in an empty file, in the caller's transaction. */
 enum status sqlite_create_schema(struct sqlite *sqlite, struct failure *failure);
 
-/* Folds the write-ahead log into the file, completely and durably. */
+/* After a commit: folds the write-ahead log into the file if it is long, and says whether it did. */
+bool sqlite_fold_long(struct sqlite *sqlite);
+
+/* Folds the write-ahead log into the file, completely and durably, and empties it. */
 enum status sqlite_fold(struct sqlite *sqlite, struct failure *failure);
 
 /* Gives the write-ahead log the size on disk that it reaches before it is folded; as far as the disk lets us.
@@ -45,6 +51,12 @@ void sqlite_reserve(struct sqlite *sqlite);
 
 /* Room for a batch that writes much, and back: pages held in memory, and no folding by its commit. */
 void sqlite_set_room(struct sqlite *sqlite, bool wide);
+
+/* Drops every page and the schema from memory, so that they are read again. */
+enum status sqlite_forget(struct sqlite *sqlite, struct failure *failure);
+
+/* Closing will neither fold the write-ahead log nor remove it. */
+void sqlite_keep_files(struct sqlite *sqlite);
 
 /* Closes (SQLite folds the write-ahead log if it can) and frees. */
 void sqlite_freep(struct sqlite **sqlite);

@@ -27,6 +27,14 @@ static struct store *store_allocate(void)
     return store;
 }
 
+/* What we do not take for a vault is not ours to fold either. */
+static void leave_unread(struct store *store, const struct disk_file *file)
+{
+    struct failure ignored;
+    (void)store_watch(store, file, &ignored);
+    store_leave(store);
+}
+
 static enum status open_checked(const char *path, bool immutable, const struct disk_file *file,
                                 struct failure *failure, struct store **ret_store)
 {
@@ -41,7 +49,12 @@ static enum status open_checked(const char *path, bool immutable, const struct d
     if (status == STATUS_OK)
         status = sqlite_take(store->sqlite, failure);
     if (status == STATUS_OK)
+        status = store_watch(store, file, failure);
+    if (status == STATUS_OK)
         *ret_store = TAKE(store);
+    else if (store->sqlite != NULL &&
+             (status == STATUS_FOREIGN || status == STATUS_FORMAT || status == STATUS_CORRUPT))
+        leave_unread(store, file);
     return status;
 }
 
@@ -96,7 +109,7 @@ void store_freep(struct store **store)
 {
     if (*store == NULL)
         return;
-    sqlite_freep(&(*store)->sqlite);
+    store_release(*store);
     queue_leave(&(*store)->place);
     disk_draft_drop(&(*store)->draft);
     free((*store)->path);
@@ -168,6 +181,7 @@ enum status store_publish(struct store *store, struct failure *failure)
         return status;
     disk_draft_drop(&store->draft);
     store->sqlite = TAKE(published->sqlite);
+    store->watch = published->watch;
     store->place = cleanup_take_descriptor(&published->place);
     return STATUS_OK;
 }
@@ -225,6 +239,7 @@ void store_reserve(struct store *store)
 {
     queue_stay(store->place);
     sqlite_reserve(store->sqlite);
+    store_mark(store, false);
 }
 
 /* ---- Batches ---- */
@@ -292,6 +307,14 @@ static void end_batch(struct store *store)
     store->in_batch = false;
 }
 
+static void end_commit(struct store *store)
+{
+    const bool wide = store->wide;
+    end_batch(store);
+    const bool folded = !wide && sqlite_fold_long(store->sqlite);
+    store_mark(store, folded);
+}
+
 void store_fold(struct store *store)
 {
     struct failure ignored;
@@ -301,6 +324,7 @@ void store_fold(struct store *store)
     store->unfolded = false;
     (void)sqlite_fold(store->sqlite, &ignored);
     sqlite_reserve(store->sqlite);
+    store_mark(store, true);
     (void)malloc_trim(0); /* what SQLite and the caller held of the batch goes back to the machine */
 }
 
@@ -316,7 +340,7 @@ enum status store_commit(struct store *store, struct failure *failure)
     if (status != STATUS_OK)
         store_rollback(store);
     else
-        end_batch(store);
+        end_commit(store);
     return status;
 }
 
@@ -326,4 +350,5 @@ void store_rollback(struct store *store)
     if (store->in_batch && sqlite3_get_autocommit(store->sqlite->handle) == 0)
         (void)run_plain(store, SCHEMA_ROLLBACK, &ignored);
     end_batch(store);
+    store_mark(store, false); /* a large batch is in the log before it is committed */
 }
