@@ -204,6 +204,10 @@ $(BUILD)/tests/fuzz/fuzz_%: $(BUILD)/host/tests/fuzz/fuzz_%.o $(BUILD)/tests/eve
 $(addprefix $(BUILD)/tests/,$(TOOLS)): $(BUILD)/tests/%: $(BUILD)/host/tests/%.o $(BUILD)/tests/everything.a
 	@mkdir -p $(@D)
 	$(call QUIET,LD)$(CC) -pie $(HOST_LDFLAGS) -o $@ $^ $(SODIUM) $(SQLITE) $(ARGON2) $(JANSSON)
+# One program of several files.
+$(BUILD)/tests/mutation/mutate: $(call host,$(wildcard tests/mutation/*.c)) $(BUILD)/tests/everything.a
+	@mkdir -p $(@D)
+	$(call QUIET,LD)$(CC) -pie $(HOST_LDFLAGS) -o $@ $^ $(SODIUM) $(SQLITE) $(ARGON2) $(JANSSON)
 # The C steps: one reads the auths document as any program may, one asks the agent through the C library.
 $(BUILD)/tests/peers/step: $(BUILD)/host/tests/peers/step.o
 	@mkdir -p $(@D)
@@ -215,7 +219,7 @@ $(BUILD)/tests/peers/library_step: $(BUILD)/host/tests/peers/library_step.o $(BU
 .PHONY: unit-programs fuzz-programs tools deps demo check check-long sanitize fuzz bench format lint
 unit-programs: $(addprefix $(BUILD)/tests/unit/,$(UNIT_TESTS))
 fuzz-programs: $(addprefix $(BUILD)/tests/fuzz/,$(FUZZERS))
-tools: all $(addprefix $(BUILD)/tests/,$(TOOLS)) $(if $(CLIENT),$(BUILD)/tests/peers/step $(BUILD)/tests/peers/library_step)
+tools: all $(addprefix $(BUILD)/tests/,$(TOOLS)) $(BUILD)/tests/mutation/mutate $(if $(CLIENT),$(BUILD)/tests/peers/step $(BUILD)/tests/peers/library_step)
 
 SANITIZE_BUILD = BUILD=build/sanitize CC=gcc SANITIZE=address,undefined CFLAGS='-O1 -g'
 FUZZ_BUILD = BUILD=build/fuzz CC=clang SANITIZE=fuzzer-no-link,address CFLAGS='-O1 -g'

@@ -115,6 +115,17 @@ static enum status open_keys(struct vault *vault, const struct vault_key *key, s
     return status;
 }
 
+/* Two rows of one key, also of two tables: the second would stand for both. */
+static enum status scan_row(const struct vault *vault, struct state *state, const uint8_t key[STATE_KEY_SIZE],
+                            const uint8_t term[SEAL_HASH_SIZE], struct failure *failure)
+{
+    if (state_remembers(state, key))
+        return failure_set(failure, STATUS_CORRUPT,
+                           "the rows of the vault %s are not those it wrote: there are two of one id",
+                           vault->path);
+    return state_change(state, key, term) ? STATUS_OK : failure_set_no_memory(failure);
+}
+
 static enum status scan_slots(struct vault *vault, struct state *state, struct failure *failure)
 {
     CLEANUP(cleanup_free) struct store_slot *rows = NULL;
@@ -124,8 +135,7 @@ static enum status scan_slots(struct vault *vault, struct state *state, struct f
     enum status status = store_list_slots(vault->store, failure, &rows, &count);
     for (size_t i = 0; status == STATUS_OK && i < count; i++) {
         state_term_slot(vault->keys->accumulator, &rows[i], term);
-        if (!state_change(state, rows[i].id, term))
-            status = failure_set_no_memory(failure);
+        status = scan_row(vault, state, rows[i].id, term, failure);
     }
     return status;
 }
@@ -144,8 +154,9 @@ static enum status scan_blobs(struct vault *vault, struct state *state, enum sto
             const struct store_blob *blob = &vault->rows.blobs[i];
             state_blob_key(table, blob->number, key);
             state_term_blob(vault->keys->accumulator, table, blob->number, blob->bytes, blob->size, term);
-            if (!state_change(state, key, term))
-                return failure_set_no_memory(failure);
+            status = scan_row(vault, state, key, term, failure);
+            if (status != STATUS_OK)
+                return status;
         }
         next = vault->rows.blobs[vault->rows.count - 1].number + 1;
         state_keep(state);
@@ -153,7 +164,7 @@ static enum status scan_blobs(struct vault *vault, struct state *state, enum sto
 }
 
 struct record_scan {
-    const uint8_t *accumulator;
+    const struct vault *vault;
     struct state *state;
 };
 
@@ -162,9 +173,11 @@ static enum status scan_record(void *context, const struct store_record *row, st
     const struct record_scan *scan = context;
     uint8_t term[SEAL_HASH_SIZE];
 
-    state_term_record(scan->accumulator, row, term);
-    if (!state_change(scan->state, row->id, term) ||
-        !state_add_names(scan->state, row->finals, row->finals_size))
+    state_term_record(scan->vault->keys->accumulator, row, term);
+    enum status status = scan_row(scan->vault, scan->state, row->id, term, failure);
+    if (status != STATUS_OK)
+        return status;
+    if (!state_add_names(scan->state, row->finals, row->finals_size))
         return failure_set_no_memory(failure);
     if (scan->state->undo_count > SCAN_ROWS)
         state_keep(scan->state);
@@ -181,8 +194,7 @@ static enum status scan(struct vault *vault, struct state *state, struct failure
     if (status == STATUS_OK)
         status = scan_blobs(vault, state, STORE_CHECKPOINTS, failure);
     if (status == STATUS_OK)
-        status = store_scan(vault->store, scan_record,
-                            &(struct record_scan){.accumulator = vault->keys->accumulator, .state = state},
+        status = store_scan(vault->store, scan_record, &(struct record_scan){.vault = vault, .state = state},
                             failure);
     state_keep(state);
     memcpy(state->tagged_sum, state->sum, sizeof state->sum);
@@ -212,6 +224,8 @@ static enum status verify_state(struct vault *vault, const struct state *state, 
     size_t size;
 
     enum status status = store_get_state(vault->store, failure, &leaves, &count, &sealed, &size);
+    if (status == STATUS_NOT_FOUND)
+        return failure_set(failure, STATUS_CORRUPT, "the state of the vault %s is missing", vault->path);
     if (status != STATUS_OK)
         return status;
     associate_state(vault, leaves, count, &associated);

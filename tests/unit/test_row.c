@@ -155,6 +155,28 @@ static void a_column_of_a_wrong_type_or_length_is_corrupt_and_named(void **state
     }
 }
 
+/* P4: each is remembered by its id, so that the last one of an id would stand for all of them. */
+static void two_slots_of_one_id_are_corrupt(void **state)
+{
+    struct fixture *fixture = *state;
+    fixture_fill(fixture);
+    fixture_edit(
+        fixture,
+        "CREATE TABLE loose (id, kind, memory_kib, passes, lanes, salt, created_ms, commitment, wrapped,"
+        " PRIMARY KEY (id, kind, memory_kib, passes, lanes, salt)) WITHOUT ROWID;"
+        "INSERT INTO loose SELECT * FROM slots;"
+        "INSERT INTO loose SELECT id, kind, memory_kib, passes, lanes, randomblob(16), created_ms, "
+        "commitment,"
+        " wrapped FROM slots LIMIT 1;"
+        "PRAGMA writable_schema = ON;"
+        "UPDATE sqlite_schema SET rootpage = (SELECT rootpage FROM sqlite_schema WHERE name = 'loose')"
+        " WHERE name = 'slots';"
+        "DELETE FROM sqlite_schema WHERE name = 'loose'");
+    struct store *store = fixture_open(fixture);
+    assert_int_equal(read_slots(store, &fixture->failure), STATUS_CORRUPT);
+    store_freep(&store);
+}
+
 static void a_file_without_its_header_row_is_corrupt(void **state)
 {
     struct fixture *fixture = *state;
@@ -267,6 +289,7 @@ int main(void)
 #define TEST(name) cmocka_unit_test_setup_teardown(name, fixture_setup, fixture_teardown)
     const struct CMUnitTest tests[] = {
         TEST(a_column_of_a_wrong_type_or_length_is_corrupt_and_named),
+        TEST(two_slots_of_one_id_are_corrupt),
         TEST(a_file_without_its_header_row_is_corrupt),
         TEST(a_sound_file_is_verified),
         TEST(a_record_hidden_from_an_index_is_noticed),

@@ -183,8 +183,33 @@ static void a_vault_without_its_state_or_header_is_refused(void **state)
 {
     (void)state;
     world_edit("DELETE FROM state");
-    assert_int_not_equal(world_try_open(), STATUS_OK);
+    assert_int_equal(world_try_open(), STATUS_CORRUPT);
     assert_null(world.vault);
+}
+
+/* A row is remembered by its id or number, so that one of another table that has the same must not pass for
+ * it. */
+static void a_slot_with_the_id_of_another_row_is_noticed(void **state)
+{
+    static const char *const ids[] = {
+        "(SELECT id FROM records LIMIT 1)",
+        "x'00000003000000000000000000000000'", /* the first segment's key in vault/state.c */
+    };
+    char sql[300];
+
+    (void)state;
+    for (size_t i = 0; i < COUNT(ids); i++) {
+        snprintf(sql, sizeof sql,
+                 "INSERT INTO slots SELECT %s, kind, memory_kib, passes, lanes, salt, created_ms, "
+                 "commitment, wrapped"
+                 " FROM slots",
+                 ids[i]);
+        world_edit(sql);
+        assert_int_equal(world_try_open(), STATUS_CORRUPT);
+        snprintf(sql, sizeof sql, "DELETE FROM slots WHERE id = %s", ids[i]);
+        world_edit(sql);
+    }
+    world_reopen();
 }
 
 /* The sealed state of an earlier commit with its clear numbers, over the rows of a later one. */
@@ -277,6 +302,7 @@ int main(void)
         WITH_A_LOG(damage_of_the_state_is_found_at_open),
         WITH_A_LOG(rows_that_no_look_up_would_meet_are_found_at_open),
         WITH_A_LOG(a_vault_without_its_state_or_header_is_refused),
+        WITH_A_LOG(a_slot_with_the_id_of_another_row_is_noticed),
         WITH_A_LOG(an_older_state_row_over_newer_rows_is_noticed),
         WITH_A_LOG(a_change_without_a_leaf_is_noticed),
         WITH_A_LOG(a_verification_goes_on_while_the_log_grows),

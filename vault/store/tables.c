@@ -238,6 +238,10 @@ enum status store_list_slots(struct store *store, struct failure *failure, struc
                             store->sqlite->path, STORE_SLOTS_MAX);
         } else {
             status = read_slot(&row, &slots[count]) ? STATUS_OK : STATUS_CORRUPT;
+            /* Two slots of one id: a look-up would find either. */
+            if (status == STATUS_OK && count > 0 &&
+                memcmp(slots[count - 1].id, slots[count].id, STORE_ID_SIZE) >= 0)
+                status = row_fail(&row, 0);
             count++;
         }
     }

@@ -1,0 +1,74 @@
+#!/bin/bash
+# Exhaustive mutation: every cell, row, table, page and byte of a vault that uses every feature, changed by somebody who can write
+# the file, must be noticed (main.c). TAP: a line for each kind of change and each table, with how many were noticed of how many
+# were tried.
+#
+#   SHARD=I/N  runs that part; without it one in 16, chosen by the commit; `all` runs everything
+#   POINT=...  runs what a failure names (a pattern, as for files)
+#   JOBS=N     processes side by side; default 2
+#   KEEP=DIR   leaves the vault there, or takes the one that is there
+# limit: 14400
+# sanitize: yes
+here=$(realpath "$(dirname "$0")")
+. "$here/../cli/fixture.bash"
+. "$here/make_vault.bash"
+mutate=$(dirname "$bin")/tests/mutation/mutate
+jobs=${JOBS:-2}
+SHARDS=${SHARDS:-16}
+
+# The part as "first count": of SHARD, or of the commit.
+choose() {
+    local commit
+    case ${SHARD:-} in
+    all) echo 1 1 ;;
+    */*) echo "${SHARD%/*} ${SHARD#*/}" ;;
+    *)
+        commit=$(git -C "$here" rev-parse --short=8 HEAD 2> "$scratch/nothing") || commit=0
+        echo "$((16#$commit % SHARDS + 1)) $SHARDS"
+        ;;
+    esac
+}
+read -r first shards <<< "$(choose)"
+[ -n "${POINT:-}" ] && first=1 shards=1 jobs=1
+memory=$(mktemp -d /dev/shm/stepvault-mutation-XXXXXX)
+trap 'stepvault lock 2> "$scratch/nothing"; rm -rf "$memory"; leave' EXIT
+kept=${KEEP:-$memory/vault}
+touch "$scratch/making"
+if [ ! -e "$kept/vault.db" ]; then
+    mkdir -p "$kept" && chmod 700 "$kept"
+    make_vault "$kept" 2> "$scratch/making"
+fi
+[ -z "${POINT:-}" ] && echo "# SHARD=$first/$shards tests/mutation/mutation.sh repeats this part; SHARD=all runs everything"
+grep -v "copies of the vault file\|made the vault\|every step" "$scratch/making" | sed 's/^/# /'
+
+# Each process takes its part of the part.
+processes=()
+for job in $(seq "$jobs"); do
+    mkdir -m 700 "$memory/$job"
+    "$mutate" --vault "$kept" --in "$memory/$job" --shard "$((first + (job - 1) * shards))/$((shards * jobs))" \
+        ${POINT:+--point "$POINT"} > "$scratch/found.$job" 2>&1 &
+    processes+=($!)
+done
+ended=0
+for process in "${processes[@]}"; do
+    wait "$process" || { [ $? = 1 ] || ended=1; }
+done
+report "$ended" "every case ends by itself, and the vault of the cases is what it should be"
+sed -n '/^#/p; /^mutate:/s/^/# /p' "$scratch"/found.*
+
+# kind, where, tried, noticed, no part of a row, older state, impossible; what is neither noticed nor one of these was missed.
+# A log that is cut or damaged reads as an older state, and so does an older file: only a pin tells (pin.sh).
+while IFS=$'\t' read -r kind where tried noticed unread older; do
+    [ "$tried" -gt 0 ] || continue
+    said="$noticed / $tried noticed"
+    [ "$unread" = 0 ] || said="$said, $unread in no cell of any row"
+    [ "$older" = 0 ] || said="$said, $older an older state: the pin's"
+    report "$((tried - noticed - unread - older != 0))" "$kind, $where: $said"
+done < <(awk -F'\t' 'NF >= 7 { key = $1 "\t" $2; if (!(key in tried)) order[++count] = key
+                               tried[key] += $3; noticed[key] += $4; unread[key] += $5; older[key] += $6 }
+    END { for (i = 1; i <= count; i++) { key = order[i]
+          print key "\t" tried[key] "\t" noticed[key] "\t" unread[key] "\t" older[key] } }' "$scratch"/found.*)
+awk -F'\t' 'NF >= 7 { tried += $3; noticed += $4; unread += $5; older += $6 }
+    END { printf "# all: %d / %d noticed; %d more in bytes of no cell, %d older states that the pin tells\n",
+          noticed, tried, unread, older }' "$scratch"/found.*
+finish
