@@ -25,6 +25,7 @@ static const struct {
     {"the vault",  cmd_init_commands   },
     {"the vault",  cmd_unlock_commands },
     {"the vault",  cmd_status_commands },
+    {"the vault",  cmd_backup_commands },
     {"unlocking",  cmd_slot_commands   },
     {"accounts",   cmd_account_commands},
     {"apps",       cmd_app_commands    },

@@ -161,6 +161,7 @@ enum status command_call(struct invocation *invocation, struct failure *failure)
 extern const struct command cmd_init_commands[];
 extern const struct command cmd_unlock_commands[];
 extern const struct command cmd_status_commands[];
+extern const struct command cmd_backup_commands[];
 extern const struct command cmd_slot_commands[];
 extern const struct command cmd_account_commands[];
 extern const struct command cmd_app_commands[];

@@ -34,6 +34,16 @@ static enum status check_target(const struct replacement *replacement, struct fa
     return STATUS_OK;
 }
 
+enum status replacement_check_new(const struct replacement *replacement, struct failure *failure)
+{
+    struct stat facts;
+
+    if (fstatat(replacement->folder, replacement->name, &facts, AT_SYMLINK_NOFOLLOW) == 0)
+        return failure_set(failure, STATUS_EXISTS, "there is a file at %s already (--replace replaces it)",
+                           replacement->path);
+    return STATUS_OK;
+}
+
 enum status replacement_prepare(const char *path, struct failure *failure,
                                 struct replacement *ret_replacement)
 {
@@ -88,17 +98,23 @@ enum status replacement_open(struct replacement *replacement, struct failure *fa
     return STATUS_OK;
 }
 
-/* A name is given without replacing anything, and only a name can replace another. */
-static bool give_draft(struct replacement *replacement)
+/* Gives a file without a name one that is free. */
+static bool give_name(const struct replacement *replacement, const char *name)
 {
     char open_file[64];
 
+    snprintf(open_file, sizeof(open_file), "/proc/self/fd/%d", replacement->descriptor);
+    return linkat(AT_FDCWD, open_file, replacement->folder, name, AT_SYMLINK_FOLLOW) == 0;
+}
+
+/* A name is given without replacing anything, and only a name can replace another. */
+static bool give_draft(struct replacement *replacement)
+{
     if (replacement->draft[0] != '\0')
         return true;
     if (!choose_draft(replacement))
         return false;
-    snprintf(open_file, sizeof(open_file), "/proc/self/fd/%d", replacement->descriptor);
-    if (linkat(AT_FDCWD, open_file, replacement->folder, replacement->draft, AT_SYMLINK_FOLLOW) == 0)
+    if (give_name(replacement, replacement->draft))
         return true;
     replacement->draft[0] = '\0';
     return false;
@@ -110,6 +126,33 @@ enum status replacement_finish(struct replacement *replacement, struct failure *
         renameat(replacement->folder, replacement->draft, replacement->folder, replacement->name) != 0)
         return failed(replacement, errno, failure);
     replacement->draft[0] = '\0';
+    if (fsync(replacement->folder) != 0)
+        return failed(replacement, errno, failure);
+    return STATUS_OK;
+}
+
+/* Not every file system can rename without replacing; one that makes files with names only has links. */
+static bool rename_new(struct replacement *replacement)
+{
+    int folder = replacement->folder;
+
+    if (renameat2(folder, replacement->draft, folder, replacement->name, RENAME_NOREPLACE) == 0) {
+        replacement->draft[0] = '\0';
+        return true;
+    }
+    return errno == EINVAL && linkat(folder, replacement->draft, folder, replacement->name, 0) == 0;
+}
+
+enum status replacement_finish_new(struct replacement *replacement, struct failure *failure)
+{
+    if (fsync(replacement->descriptor) != 0)
+        return failed(replacement, errno, failure);
+    if (!(replacement->draft[0] != '\0' ? rename_new(replacement)
+                                        : give_name(replacement, replacement->name))) {
+        if (errno == EEXIST)
+            return replacement_check_new(replacement, failure);
+        return failed(replacement, errno, failure);
+    }
     if (fsync(replacement->folder) != 0)
         return failed(replacement, errno, failure);
     return STATUS_OK;

@@ -25,12 +25,18 @@ struct replacement {
 enum status replacement_prepare(const char *path, struct failure *failure,
                                 struct replacement *ret_replacement);
 
+/* STATUS_EXISTS where there is something of that name, which `--replace` would replace. */
+enum status replacement_check_new(const struct replacement *replacement, struct failure *failure);
+
 /* Makes the new file, mode 0600, and leaves it open in `descriptor`. It has no name where the file system can
  * do that, so that a process that is killed leaves nothing. */
 enum status replacement_open(struct replacement *replacement, struct failure *failure);
 
 /* Makes what was written durable and gives it its name. */
 enum status replacement_finish(struct replacement *replacement, struct failure *failure);
+
+/* The same where nothing has that name: STATUS_EXISTS, also if something got it meanwhile. */
+enum status replacement_finish_new(struct replacement *replacement, struct failure *failure);
 
 /* Closes, and removes what has not got its name. */
 void replacement_reset(struct replacement *replacement);

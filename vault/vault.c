@@ -7,6 +7,7 @@
 #include "keyslot.h"
 #include "log.h"
 #include "placement.h"
+#include "store/snapshot.h"
 
 #include <stdlib.h>
 #include <string.h>
@@ -372,6 +373,12 @@ enum status vault_commit(struct vault *vault, struct failure *failure)
 void vault_fold(struct vault *vault)
 {
     store_fold(vault->store);
+}
+
+enum status vault_start_snapshot(struct vault *vault, struct failure *failure,
+                                 struct store_snapshot **ret_snapshot)
+{
+    return store_snapshot_start(vault->store, failure, ret_snapshot);
 }
 
 /* The first turn of a new vault. */

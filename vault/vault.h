@@ -16,6 +16,7 @@
 #include <stdint.h>
 
 struct vault;
+struct store_snapshot;
 
 /* The key a caller gives: `has_slot` names the slot; without it the machine slots are tried. Kept in secret
  * memory by the caller. */
@@ -56,6 +57,9 @@ void vault_rollback(struct vault *vault);
 /* Ends the work of a turn that wrote much (import.h), once its callers have their replies. Nothing to do
  * after any other turn. Not within a turn. */
 void vault_fold(struct vault *vault);
+/* A copy of the vault as the last commit left it: store/snapshot.h. Not within a turn. */
+enum status vault_start_snapshot(struct vault *vault, struct failure *failure,
+                                 struct store_snapshot **ret_snapshot);
 bool vault_is_broken(const struct vault *vault);
 
 /* How far a turn has come. A call that fails after it moved the turn must not be committed with it. */

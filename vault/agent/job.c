@@ -24,6 +24,8 @@ struct job {
     struct job *next; /* of session->jobs */
     bool borrows;
     bool cancelled;
+    const struct job_work *work; /* NULL: one of the two below */
+    void *context;
     struct log_verification *verification; /* NULL: a reading */
     struct job_filter filter;
     char *texts[5]; /* what the filter's strings are copied to */
@@ -32,8 +34,8 @@ struct job {
     uint64_t replied_at_ms;
 };
 
-static enum status job_start(struct session *session, bool borrows, struct failure *failure,
-                             struct job **ret_job)
+static enum status job_make(struct session *session, bool borrows, struct failure *failure,
+                            struct job **ret_job)
 {
     struct job *job = calloc(1, sizeof(*job));
 
@@ -71,7 +73,7 @@ enum status job_start_reading(struct session *session, const struct job_filter *
                               struct failure *failure, struct job **ret_job)
 {
     CLEANUP(job_freep) struct job *job = NULL;
-    enum status status = job_start(session, borrows, failure, &job);
+    enum status status = job_make(session, borrows, failure, &job);
 
     if (status != STATUS_OK)
         return status;
@@ -85,7 +87,7 @@ enum status job_start_verifying(struct session *session, bool borrows, struct fa
                                 struct job **ret_job)
 {
     CLEANUP(job_freep) struct job *job = NULL;
-    enum status status = job_start(session, borrows, failure, &job);
+    enum status status = job_make(session, borrows, failure, &job);
 
     if (status == STATUS_OK)
         status = log_verification_start(session->vault, failure, &job->verification);
@@ -94,10 +96,25 @@ enum status job_start_verifying(struct session *session, bool borrows, struct fa
     return status;
 }
 
+enum status job_start(struct session *session, bool borrows, const struct job_work *work, void *context,
+                      struct failure *failure, struct job **ret_job)
+{
+    enum status status = job_make(session, borrows, failure, ret_job);
+
+    if (status != STATUS_OK)
+        return status;
+    (*ret_job)->work = work;
+    (*ret_job)->context = context;
+    return STATUS_OK;
+}
+
 static void job_release(struct job *job)
 {
     struct session *session = job->session;
 
+    if (job->work != NULL)
+        job->work->release(job->context);
+    job->work = NULL;
     log_verification_freep(&job->verification);
     for (struct job **link = &session->jobs; *link != NULL; link = &(*link)->next) {
         if (*link == job) {
@@ -331,12 +348,14 @@ bool job_continue(struct job *job, struct secret *output)
     struct failure failure;
     struct reply reply;
     bool last = false;
-    bool due = true;
+    bool due = false;
     enum status status;
 
     reply_open(&reply, output);
     if (job->cancelled)
         status = failure_set(&failure, STATUS_LOCKED, "the vault was locked meanwhile");
+    else if (job->work != NULL)
+        status = job->work->slice(job->context, &reply, &failure, &last, &due);
     else if (job->verification != NULL)
         status = verify_slice(job, &reply, &failure, &last, &due);
     else

@@ -1,4 +1,4 @@
-/* Jobs: calls with many replies (ReadLog, VerifyLog), done in slices so that the agent serves others
+/* Jobs: calls with many replies (ReadLog, VerifyLog, Backup), done in slices so that the agent serves others
  * meanwhile. */
 #ifndef STEPVAULT_AGENT_JOB_H
 #define STEPVAULT_AGENT_JOB_H
@@ -10,6 +10,7 @@
 #include <stdint.h>
 #include <sys/types.h>
 
+struct reply;
 struct session;
 struct job;
 
@@ -31,6 +32,19 @@ enum status job_start_reading(struct session *session, const struct job_filter *
                               struct failure *failure, struct job **ret_job);
 enum status job_start_verifying(struct session *session, bool borrows, struct failure *failure,
                                 struct job **ret_job);
+
+/* A kind of job that has a file of its own. */
+struct job_work {
+    /* One slice. It may write members of one reply, which is sent if `*ret_due` is set, and is the last one
+     * if `*ret_last` is; both are false before. */
+    enum status (*slice)(void *context, struct reply *reply, struct failure *failure, bool *ret_last,
+                         bool *ret_due);
+    /* Frees the context, once, while the vault is still open. */
+    void (*release)(void *context);
+};
+/* `context` is the job's once it has started. */
+enum status job_start(struct session *session, bool borrows, const struct job_work *work, void *context,
+                      struct failure *failure, struct job **ret_job);
 
 /* Does one slice, between turns, and appends at most one reply frame to `output`. True when that was the last
  * one. */

@@ -204,6 +204,7 @@ static const struct method methods[] = {
     {"VerifyLog",             serve_verify_log,     NULL,                 METHOD_OPEN,  METHOD_MANY,                  {{0}}                                                },
     {"Checkpoint",            serve_checkpoint,     "checkpoint",         METHOD_OPEN,  METHOD_ALONE,                 {{0}}                                                },
     {"LogKey",                serve_log_key,        NULL,                 METHOD_OPEN,  0,                            {{0}}                                                },
+    {"Backup",                serve_backup,         "backup",             METHOD_OPEN,  METHOD_MANY,                  {{0}}                                                },
     {NULL,                    NULL,                 NULL,                 METHOD_ANY,   0,                            {{0}}                                                },
 };
 

@@ -68,6 +68,9 @@ enum status serve_project(struct session *session, struct request *request);
 /* serve_import.c */
 enum status serve_stage_import(struct session *session, struct request *request);
 
+/* serve_backup.c */
+enum status serve_backup(struct session *session, struct request *request);
+
 /* serve_log.c */
 enum status serve_read_log(struct session *session, struct request *request);
 enum status serve_verify_log(struct session *session, struct request *request);

@@ -1,6 +1,7 @@
 /* Admission of a call, its serving, its leaf, and the commit of a turn. */
 #include "agent/turn.h"
 
+#include "agent/job.h"
 #include "agent/stage.h"
 #include "base/clock.h"
 #include "log.h"
@@ -173,6 +174,7 @@ static void turn_fail(struct turn *turn, const struct failure *failure)
             continue;
         exchange->granted = false;
         exchange->why = failure->status;
+        job_freep(&exchange->job);
         output_drop(exchange);
         if (!exchange->oneway)
             reply_failure(exchange->output, failure);
@@ -256,10 +258,12 @@ static void answer(struct turn *turn, struct exchange *exchange)
         turn_abort(turn, &request->failure);
     exchange->granted = status == STATUS_OK;
     exchange->why = status;
-    if (status == STATUS_OK)
+    if (status == STATUS_OK) {
         exchange->job = request->job;
-    else
+    } else {
+        job_freep(&request->job);
         log_refusal(turn, exchange);
+    }
     /* Whoever read what is not committed yet is part of the turn, too. */
     exchange->in_turn = session->turn;
     if (request->missing_interface != NULL)

@@ -214,11 +214,39 @@ void disk_remove(const char *path)
     (void)unlink(path);
 }
 
+/* The folder of `path`, without a slash at its end unless it is the root. */
+static void folder_of(const char *path, char destination[DISK_PATH_MAX + 1])
+{
+    const char *slash = strrchr(path, '/');
+    (void)snprintf(destination, DISK_PATH_MAX + 1, "%.*s", slash == path ? 1 : (int)(slash - path), path);
+}
+
+bool disk_open_nameless(const char *path, int *ret_descriptor)
+{
+    char folder[DISK_PATH_MAX + 1];
+    folder_of(path, folder);
+    CLEANUP(cleanup_close) int descriptor = open(folder, O_TMPFILE | O_RDWR | O_CLOEXEC, 0600);
+    /* What a file system answers that makes no file without a name; an old kernel takes the folder for the
+     * file. */
+    if (descriptor < 0 && (errno == EOPNOTSUPP || errno == EISDIR || errno == EINVAL)) {
+        char name[DISK_PATH_MAX + sizeof(".copy")];
+        (void)snprintf(name, sizeof(name), "%s.copy", path);
+        (void)unlink(name);
+        descriptor = open(name, O_RDWR | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC, 0600);
+        if (descriptor >= 0 && unlink(name) != 0)
+            return false;
+    }
+    /* The umask may have taken bits of ours away. */
+    if (descriptor < 0 || fchmod(descriptor, 0600) != 0)
+        return false;
+    *ret_descriptor = cleanup_take_descriptor(&descriptor);
+    return true;
+}
+
 static enum status lock_folder(const char *path, struct failure *failure, int *ret_descriptor)
 {
     char folder[DISK_PATH_MAX + 1];
-    const char *slash = strrchr(path, '/');
-    (void)snprintf(folder, sizeof(folder), "%.*s", slash == path ? 1 : (int)(slash - path), path);
+    folder_of(path, folder);
     enum status status = file_make_folder(folder, failure);
     if (status != STATUS_OK)
         return status;

@@ -77,6 +77,10 @@ void disk_draft_drop(struct disk_draft *draft);
 /* Whether there is something at `path`, and whether it is only an empty regular file of ours. */
 bool disk_exists(const char *path, bool *ret_empty);
 
+/* Opens a new file without a name in the folder of `path`, 0600, for reading and writing. False with errno
+ * set. */
+bool disk_open_nameless(const char *path, int *ret_descriptor);
+
 /* Removes a vault's file and what SQLite keeps beside it, as far as they exist. */
 void disk_remove(const char *path);
 

@@ -263,7 +263,7 @@ static int fold(struct sqlite *sqlite, int how)
 
 bool sqlite_fold_long(struct sqlite *sqlite)
 {
-    if (sqlite->fold_at == 0 || sqlite->frames < sqlite->fold_at)
+    if (sqlite->held || sqlite->fold_at == 0 || sqlite->frames < sqlite->fold_at)
         return false;
     (void)fold(sqlite, SQLITE_CHECKPOINT_PASSIVE);
     return true;
@@ -273,6 +273,17 @@ enum status sqlite_fold(struct sqlite *sqlite, struct failure *failure)
 {
     int code = fold(sqlite, SQLITE_CHECKPOINT_TRUNCATE);
     return code == SQLITE_OK ? STATUS_OK : sqlite_fail(sqlite, code, failure);
+}
+
+enum status sqlite_fold_in_place(struct sqlite *sqlite, struct failure *failure)
+{
+    int code = fold(sqlite, SQLITE_CHECKPOINT_FULL);
+    if (code != SQLITE_OK)
+        return sqlite_fail(sqlite, code, failure);
+    if (!sqlite->folded)
+        return failure_set(failure, STATUS_FAILED, "the write-ahead log of the vault %s cannot be folded",
+                           sqlite->path);
+    return STATUS_OK;
 }
 
 void sqlite_reserve(struct sqlite *sqlite)

@@ -19,6 +19,7 @@ struct sqlite {
     bool identified; /* known to be a vault */
     int fold_at; /* frames in the write-ahead log at which a commit folds it into the file; 0: none does */
     int frames;  /* in it after our last commit; -1: we made none yet */
+    bool held;   /* no commit is folded until it is false again (snapshot.h) */
     bool folded; /* all of them are in the file, and nothing is read from the log */
 };
 
@@ -44,6 +45,9 @@ bool sqlite_fold_long(struct sqlite *sqlite);
 
 /* Folds the write-ahead log into the file, completely and durably, and empties it. */
 enum status sqlite_fold(struct sqlite *sqlite, struct failure *failure);
+
+/* Folds it, completely and durably, and leaves it as long as it is. */
+enum status sqlite_fold_in_place(struct sqlite *sqlite, struct failure *failure);
 
 /* Gives the write-ahead log the size on disk that it reaches before it is folded; as far as the disk lets us.
  */

@@ -319,7 +319,7 @@ void store_fold(struct store *store)
 {
     struct failure ignored;
 
-    if (!store->unfolded || store->in_batch)
+    if (!store->unfolded || store->in_batch || store->sqlite->held)
         return;
     store->unfolded = false;
     (void)sqlite_fold(store->sqlite, &ignored);
