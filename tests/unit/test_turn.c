@@ -43,18 +43,23 @@ static int turn_test_stop(void **state)
 }
 
 /* Serves a call of `method` on exchange `at`; `parameters` stand after the vault. */
-static void serve(size_t at, const char *method, const char *parameters, bool oneway)
+static void serve_as(size_t at, const char *method, const char *parameters, const char *envelope)
 {
     struct call call;
     char text[16 * PATH_MAX];
 
     snprintf(text, sizeof(text),
-             "{\"method\":\"io.stepvault.Agent.%s\",\"oneway\":%s,\"parameters\":{\"vault\":\"%s\"%s}}",
-             method, oneway ? "true" : "false", session.path, parameters);
+             "{\"method\":\"io.stepvault.Agent.%s\",\"%s\":true,\"parameters\":{\"vault\":\"%s\"%s}}", method,
+             envelope, session.path, parameters);
     assert_int_equal(call_parse(&call, text, strlen(text), &world.failure), STATUS_OK);
     secret_clear(&outputs[at]);
     turn_serve(&turn, &exchanges[at], &call);
     call_reset(&call);
+}
+
+static void serve(size_t at, const char *method, const char *parameters, bool oneway)
+{
+    serve_as(at, method, parameters, oneway ? "oneway" : "a.vendor");
 }
 
 static void expect_reply(size_t at, const char *start)
@@ -184,6 +189,33 @@ static void a_commit_that_fails_is_everybodys_reply_and_refusals_wait(void **sta
     assert_int_equal(log_size(session.vault), size + 3);
     expect_leaf(3, "\"refused\":\"set-variable\",\"count\":2");
     expect_leaf(2, "\"why\":\"NotFound\"");
+}
+
+static void a_job_starts_when_its_leaf_is_durable_and_not_otherwise(void **state)
+{
+    CLEANUP(secret_reset) struct secret output = {0};
+    struct rlimit before;
+
+    (void)state;
+    signal(SIGXFSZ, SIG_IGN);
+    getrlimit(RLIMIT_FSIZE, &before);
+    setrlimit(RLIMIT_FSIZE, &(struct rlimit){.rlim_cur = 1, .rlim_max = before.rlim_max});
+    serve_as(0, "Backup", "", "more");
+    turn_finish(&turn);
+    setrlimit(RLIMIT_FSIZE, &before);
+    expect_reply(0, ERROR("LogUnwritable"));
+    assert_null(exchanges[0].job);
+    assert_null(session.jobs);
+    serve_as(0, "Backup", "", "more");
+    assert_non_null(exchanges[0].job);
+    assert_int_equal(outputs[0].size, 0);
+    turn_finish(&turn);
+    expect_leaf(1, "\"action\":\"backup\",\"outcome\":\"granted\"");
+    while (!job_continue(exchanges[0].job, &output))
+        ;
+    assert_non_null(strstr(secret_text(&output), "\"log_size\":3"));
+    job_freep(&exchanges[0].job);
+    assert_null(session.jobs);
 }
 
 static void oneway_is_served_without_a_byte(void **state)
@@ -398,6 +430,7 @@ int main(void)
         TURN(what_is_not_logged_needs_no_commit),
         TURN(a_refusal_is_a_leaf_of_the_turn_and_spoils_it_for_nobody),
         TURN(a_commit_that_fails_is_everybodys_reply_and_refusals_wait),
+        TURN(a_job_starts_when_its_leaf_is_durable_and_not_otherwise),
         TURN(oneway_is_served_without_a_byte),
         TURN(another_user_is_told_nothing_and_waits_for_the_log),
         TURN(a_key_opens_a_locked_vault_for_one_call),
