@@ -172,6 +172,13 @@ static void miss(const char *what, const char *why)
         printf("# %s: %s%s%s\n", what, judge.name, *why == '\0' ? "" : ": ", why);
 }
 
+static void count_unread(void)
+{
+    judge.group->unread++;
+    if (judge.options.show)
+        printf("# in no cell: %s\n", judge.name);
+}
+
 static bool reads_as_base(void)
 {
     struct copy found = {.image = image_load(judge.path)};
@@ -193,7 +200,7 @@ static void judge_file(bool raw)
     else if (status != STATUS_OK)
         miss("refused, but not for what it is", failure.sentence);
     else if (raw && reads_as_base())
-        judge.group->unread++;
+        count_unread();
     else
         miss("not noticed", "");
     alarm(0);
@@ -294,7 +301,7 @@ void judge_log(struct image image, struct image log, bool behind)
     else if (is_older_head(head))
         judge.group->unpinned++;
     else if (behind && strcmp(head, judge.heads[judge.head_count - 1]) == 0)
-        judge.group->unread++;
+        count_unread();
     else
         miss("not noticed", "");
     alarm(0);

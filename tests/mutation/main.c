@@ -2,7 +2,7 @@
  * the vault must be refused or its check must say so. tests/mutation/mutation.sh makes the vault and runs
  * this.
  *
- *   mutate --vault FOLDER --in MEMORY [--shard I/N] [--point PATTERN] [--list]
+ *   mutate --vault FOLDER --in MEMORY [--shard I/N] [--point PATTERN] [--list | --show]
  *
  * FOLDER has vault.db, key, key2, older states as older-*.db, and open.db with open.db-wal as an agent had
  * them. Prints a line for each kind of case, tab-separated (kind, where, tried, noticed, no part of any row,
@@ -169,6 +169,7 @@ int main(int count, char **words)
         {"shard", required_argument, NULL, 's'},
         {"point", required_argument, NULL, 'p'},
         {"list",  no_argument,       NULL, 'l'},
+        {"show",  no_argument,       NULL, 'n'},
         {NULL,    0,                 NULL, 0  },
     };
     struct judge_options judged = {.shard = 1, .shards = 1};
@@ -181,6 +182,7 @@ int main(int count, char **words)
         judged.folder = option == 'i' ? optarg : judged.folder;
         judged.point = option == 'p' ? optarg : judged.point;
         judged.list = judged.list || option == 'l';
+        judged.show = judged.show || option == 'n';
         expect(option != '?', "see main.c for the options");
         expect(option != 's' || sscanf(optarg, "%u/%u", &judged.shard, &judged.shards) == 2, "--shard I/N");
     }

@@ -104,6 +104,7 @@ struct judge_options {
     unsigned shards;
     const char *point; /* a pattern for names of cases, or NULL */
     bool list;         /* name the cases and do not try them */
+    bool show;         /* name those that change bytes of no cell */
     struct vault_key keys[2];
 };
 void judge_start(const struct judge_options *options, const struct copy *base);
