@@ -315,6 +315,27 @@ static void a_truncated_file_is_refused(void **state)
     }
 }
 
+/* P4: no row depends on these, and SQLite reads the file as before. */
+static void a_changed_head_of_the_file_is_corrupt(void **state)
+{
+    static const off_t places[] = {20, 44, 48, 52, 56, 64, 67, 72, 91};
+    struct fixture *fixture = *state;
+    fixture_fill(fixture);
+    for (size_t i = 0; i < sizeof(places) / sizeof(places[0]); i++) {
+        struct store *store = NULL;
+        uint8_t byte = 0;
+        int descriptor = open(fixture->path, O_RDWR | O_CLOEXEC);
+        assert_true(descriptor >= 0);
+        assert_int_equal(pread(descriptor, &byte, 1, places[i]), 1);
+        assert_int_equal(pwrite(descriptor, &(uint8_t){byte ^ 1}, 1, places[i]), 1);
+        assert_int_equal(store_open(fixture->path, 0, &fixture->failure, &store), STATUS_CORRUPT);
+        assert_int_equal(pwrite(descriptor, &byte, 1, places[i]), 1);
+        assert_int_equal(close(descriptor), 0);
+    }
+    struct store *store = fixture_open(fixture);
+    store_freep(&store);
+}
+
 static void the_mode_of_the_journal_is_put_right(void **state)
 {
     struct fixture *fixture = *state;
@@ -383,6 +404,7 @@ int main(void)
         TEST(another_format_is_said),
         TEST(a_changed_schema_is_corrupt),
         TEST(a_truncated_file_is_refused),
+        TEST(a_changed_head_of_the_file_is_corrupt),
         TEST(the_mode_of_the_journal_is_put_right),
         TEST(slots_and_header_of_a_closed_vault_can_be_read),
         TEST(remote_file_systems_are_known_by_their_numbers),

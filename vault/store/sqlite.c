@@ -218,6 +218,37 @@ enum status sqlite_take(struct sqlite *sqlite, struct failure *failure)
     return STATUS_OK;
 }
 
+/* What the head of an SQLite file says that is the same for every vault, by place. Nothing else stands in for
+ * it: the rows do not depend on it, and a later version of SQLite may give meaning to what has none now. */
+static const struct {
+    size_t place;
+    uint8_t size;
+    uint8_t bytes[20];
+} constants[] = {
+    {16, 2,  {0x10, 0x00}       }, /* page size */
+    {20, 4,  {0, 64, 32, 32}    }, /* no reserved room; fractions */
+    {44, 16, {[3] = 4, [15] = 1}}, /* schema format; cache size; no vacuum; UTF-8 */
+    {64, 4,  {0}                }, /* no incremental vacuum */
+    {72, 20, {0}                }, /* reserved */
+};
+
+/* An SQLite code. */
+static int compare_head(sqlite3 *handle, bool *ret_same)
+{
+    sqlite3_file *file = NULL;
+    uint8_t head[100];
+    bool same = true;
+    int code = sqlite3_file_control(handle, "main", SQLITE_FCNTL_FILE_POINTER, (void *)&file);
+    if (code == SQLITE_OK)
+        code = file->pMethods->xRead(file, head, sizeof(head), 0);
+    if (code != SQLITE_OK)
+        return code;
+    for (size_t i = 0; i < sizeof(constants) / sizeof(constants[0]); i++)
+        same = same && memcmp(head + constants[i].place, constants[i].bytes, constants[i].size) == 0;
+    *ret_same = same;
+    return SQLITE_OK;
+}
+
 enum status sqlite_identify(struct sqlite *sqlite, struct failure *failure)
 {
     int64_t application = 0;
@@ -238,6 +269,11 @@ enum status sqlite_identify(struct sqlite *sqlite, struct failure *failure)
         code = schema_compare(sqlite->handle, &same);
     if (code == SQLITE_ERROR || (code == SQLITE_OK && !same))
         return failure_set(failure, STATUS_CORRUPT, "the vault %s is damaged: its schema was changed",
+                           sqlite->path);
+    if (code == SQLITE_OK)
+        code = compare_head(sqlite->handle, &same);
+    if (code == SQLITE_OK && !same)
+        return failure_set(failure, STATUS_CORRUPT, "the vault %s is damaged: the file's head was changed",
                            sqlite->path);
     return code == SQLITE_OK ? STATUS_OK : sqlite_fail(sqlite, code, failure);
 }
