@@ -30,7 +30,11 @@ struct store {
     struct watch watch;
     char *path;              /* of a vault in the making, whose file has another name until it is published */
     struct disk_draft draft; /* its folder is -1 for a vault that is there already */
+    struct store_scan *scans; /* those that are under way */
 };
+
+/* Before anything is written: ends the walks that are under way, which see the rows as they were. */
+void store_scans_interrupt(struct store *store);
 
 /* Steps to the first row of a statement that has at most one; false at its end or on an error. */
 bool store_step_once(struct store *store, sqlite3_stmt *statement, struct failure *failure,

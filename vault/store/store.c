@@ -259,6 +259,7 @@ enum status store_begin(struct store *store, struct failure *failure)
     if (store->in_batch)
         return failure_set(failure, STATUS_FAILED, "a batch is open on the vault %s already",
                            store->sqlite->path);
+    store_scans_interrupt(store);
     enum status status = run_plain(store, SCHEMA_BEGIN, failure);
     store->in_batch = status == STATUS_OK;
     return status;

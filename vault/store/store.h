@@ -134,6 +134,19 @@ enum status store_get_header(struct store *store, struct failure *failure, struc
 typedef enum status store_visit(void *context, const struct store_record *record, struct failure *failure);
 enum status store_scan(struct store *store, store_visit *visit, void *context, struct failure *failure);
 
+/* The same in slices of about `limit` rows and entries; the last looks at all pages at once. A batch that
+ * begins in between makes the scan stale, and it cannot go on: whoever wants all rows starts another one. It
+ * is freed before the store is. */
+struct store_scan;
+enum status store_scan_start(struct store *store, store_visit *visit, void *context, struct failure *failure,
+                             struct store_scan **ret_scan);
+enum status store_scan_continue(struct store_scan *scan, size_t limit, struct failure *failure,
+                                bool *ret_done);
+bool store_scan_is_stale(const struct store_scan *scan);
+/* Whether every record was visited. */
+bool store_scan_has_records(const struct store_scan *scan);
+void store_scan_freep(struct store_scan **scan);
+
 /* For an agent that stays: whoever waits for the vault learns that (queue.h), and the room that commits need
  * is written out (4.5 MiB beside the file, until it is closed), so that they overwrite instead of making a
  * file grow, which costs twice as much. About 10 ms. A disk too full for it is no error. */
