@@ -26,6 +26,7 @@ static const struct {
     {"the vault",  cmd_unlock_commands },
     {"the vault",  cmd_status_commands },
     {"the vault",  cmd_backup_commands },
+    {"the vault",  cmd_check_commands  },
     {"unlocking",  cmd_slot_commands   },
     {"accounts",   cmd_account_commands},
     {"apps",       cmd_app_commands    },

@@ -75,6 +75,7 @@ struct vault {
     char path[PATH_MAX];
     uint8_t id[SEAL_ID_SIZE];
     uint32_t epoch;
+    uint8_t opened_by[SLOT_ID_SIZE]; /* a slot; zeros for a vault that was made */
     struct vault_keys *keys;
     struct state state;
     struct log log;
@@ -121,6 +122,28 @@ enum status log_open_checkpoint(const struct vault *vault, const struct store_bl
                                 struct failure *failure, uint64_t *ret_time_ms, char ret_note[NOTE_MAX]);
 
 void log_close(struct vault *vault);
+
+/* The parts of vault_open, for whoever goes on where it stops (check.c). A vault of vault_open_file alone has
+ * no key, and one without its log opened is good for nothing else. */
+enum status vault_open_file(const char *path, unsigned wait_ms, struct failure *failure,
+                            struct vault **ret_vault);
+enum status vault_open_keys(struct vault *vault, const struct vault_key *key, struct failure *failure);
+/* Adds the terms of all rows but records to `state`. */
+enum status vault_scan_few(struct vault *vault, struct state *state, struct failure *failure);
+
+/* What the state row says. */
+struct vault_state {
+    uint8_t sum[SEAL_HASH_SIZE];
+    uint64_t count;
+    uint64_t log_size;
+    char head[NOTE_MAX];
+};
+enum status vault_read_state(struct vault *vault, struct failure *failure, struct vault_state *ret_state);
+/* STATUS_CORRUPT if that is not the sum and count of the rows `found`, or not the head last written. */
+enum status vault_compare_state(const struct vault *vault, const struct state *found,
+                                const struct vault_state *stored, struct failure *failure);
+enum status vault_compare_head(const struct vault *vault, const struct vault_state *stored,
+                               struct failure *failure);
 
 /* Reads all rows anew and compares them with the stored state. Not within a turn. */
 enum status vault_verify_rows(struct vault *vault, struct failure *failure);

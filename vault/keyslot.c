@@ -2,6 +2,7 @@
 #include "keyslot.h"
 
 #include "base/cleanup.h"
+#include "base/text.h"
 #include "interior.h"
 
 #include <stdlib.h>
@@ -34,9 +35,9 @@ static void slot_to_row(const struct slot *slot, struct store_slot *ret_row)
 }
 
 /* Tries the slot the key names, or every machine slot: those cost no derivation. */
-enum status keyslot_unwrap(const struct vault *vault, const struct store_slot *rows, size_t count,
-                           const struct vault_key *key, struct failure *failure,
-                           uint8_t ret_vault_key[SEAL_KEY_SIZE])
+enum status keyslot_unwrap_one(const struct vault *vault, const struct store_slot *rows, size_t count,
+                               const struct vault_key *key, struct failure *failure,
+                               uint8_t ret_vault_key[SEAL_KEY_SIZE], size_t *ret_slot)
 {
     bool named = false;
 
@@ -47,14 +48,25 @@ enum status keyslot_unwrap(const struct vault *vault, const struct store_slot *r
             continue;
         named = true;
         slot_from_row(&rows[i], &slot);
-        if (slot_unwrap(&slot, key->key, vault->id, vault->epoch, ret_vault_key))
+        if (slot_unwrap(&slot, key->key, vault->id, vault->epoch, ret_vault_key)) {
+            *ret_slot = i;
             return STATUS_OK;
+        }
     }
     if (key->has_slot && !named)
         return failure_set(failure, STATUS_NOT_FOUND, "the vault has no slot of that id");
     if (!named)
         return failure_set(failure, STATUS_WRONG_KEY, "no key file opens this vault: it has no machine slot");
     return failure_set(failure, STATUS_WRONG_KEY, "the key does not open the vault %s", vault->path);
+}
+
+enum status keyslot_unwrap(const struct vault *vault, const struct store_slot *rows, size_t count,
+                           const struct vault_key *key, struct failure *failure,
+                           uint8_t ret_vault_key[SEAL_KEY_SIZE])
+{
+    size_t slot;
+
+    return keyslot_unwrap_one(vault, rows, count, key, failure, ret_vault_key, &slot);
 }
 
 /* How many slots of each kind there may be. */
@@ -313,5 +325,39 @@ enum status keyslot_check(const struct vault_new_slot *slots, size_t count, stru
     if (usable == 0)
         return failure_set(failure, STATUS_INVALID,
                            "a vault needs a passphrase or a key file besides its recovery code");
+    return STATUS_OK;
+}
+
+static bool has_no_kdf(const struct store_slot *row)
+{
+    return row->memory_kib == 0 && row->passes == 0 && row->lanes == 0;
+}
+
+enum status keyslot_check_rows(const struct store_slot *rows, size_t count, struct failure *failure)
+{
+    unsigned counts[sizeof slot_limits / sizeof slot_limits[0]] = {0};
+
+    for (size_t i = 0; i < count; i++) {
+        char id[2 * SLOT_ID_SIZE + 1];
+        struct slot slot;
+
+        text_to_hex(id, rows[i].id, sizeof rows[i].id);
+        if (slot_kind_name((enum slot_kind)rows[i].kind) == NULL)
+            return failure_set(failure, STATUS_CORRUPT, "the slot %s is of a kind that is none", id);
+        slot_from_row(&rows[i], &slot);
+        bool derives = rows[i].kind == SLOT_PASSPHRASE || rows[i].kind == SLOT_LOGIN;
+        if (derives ? !slot_kdf_is_sound(&slot.header.kdf) : !has_no_kdf(&rows[i]))
+            return failure_set(failure, STATUS_CORRUPT,
+                               "the slot %s asks for Argon2id with %u KiB, %u passes and %u lanes, which "
+                               "stepvault never uses",
+                               id, rows[i].memory_kib, rows[i].passes, rows[i].lanes);
+        if (!id_is_random(rows[i].id))
+            return failure_set(failure, STATUS_CORRUPT, "the slot %s has an id that none is given", id);
+        if (++counts[rows[i].kind] > slot_limits[rows[i].kind])
+            return failure_set(failure, STATUS_CORRUPT, "the vault has %u %s slots, more than it can have",
+                               counts[rows[i].kind], slot_kind_name(slot.header.kind));
+    }
+    if (count == counts[SLOT_RECOVERY])
+        return failure_set(failure, STATUS_CORRUPT, "the vault has no slot that unlocks it day by day");
     return STATUS_OK;
 }

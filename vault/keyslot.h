@@ -17,4 +17,13 @@ enum status keyslot_unwrap(const struct vault *vault, const struct store_slot *r
                            const struct vault_key *key, struct failure *failure,
                            uint8_t ret_vault_key[SEAL_KEY_SIZE]);
 
+/* The same, and which slot it was. */
+enum status keyslot_unwrap_one(const struct vault *vault, const struct store_slot *rows, size_t count,
+                               const struct vault_key *key, struct failure *failure,
+                               uint8_t ret_vault_key[SEAL_KEY_SIZE], size_t *ret_slot);
+
+/* STATUS_CORRUPT unless these are slots that a vault can have: kinds, how many of each, the bounds of their
+ * derivation. */
+enum status keyslot_check_rows(const struct store_slot *rows, size_t count, struct failure *failure);
+
 #endif

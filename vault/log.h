@@ -58,6 +58,11 @@ void log_verifier(const struct vault *vault, char destination[NOTE_VERIFIER_MAX]
 struct log_verification;
 enum status log_verification_start(struct vault *vault, struct failure *failure,
                                    struct log_verification **ret_verification);
+/* The same of the log alone, whose signed head is `head`: it ends with the root, and of checkpoints it only
+ * notes whether they agree. Of an opened vault, or of one that stopped short of that and has its eras
+ * (check.c). */
+enum status log_verification_start_alone(struct vault *vault, const struct note_checkpoint *head,
+                                         struct failure *failure, struct log_verification **ret_verification);
 /* One more checkpoint that the log must have grown from, before the first slice. */
 enum status log_verification_against(struct log_verification *verification,
                                      const struct note_checkpoint *checkpoint, struct failure *failure);
@@ -71,6 +76,9 @@ uint64_t log_verification_total(const struct log_verification *verification);
 void log_verification_root(const struct log_verification *verification,
                            uint8_t destination[MERKLE_HASH_SIZE]);
 unsigned log_verification_checkpoints(const struct log_verification *verification);
+/* Whether a checkpoint, of those that the reading has come to, is of another log; `*ret_size` is that of the
+ * first. */
+bool log_verification_differs(const struct log_verification *verification, uint64_t *ret_size);
 void log_verification_freep(struct log_verification **verification);
 
 #endif

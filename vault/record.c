@@ -2,7 +2,6 @@
 #include "record.h"
 
 #include "base/cleanup.h"
-#include "base/text.h"
 #include "interior.h"
 
 #include <stddef.h>
@@ -93,91 +92,6 @@ void records_reset(struct records *records)
     memset(records, 0, sizeof *records);
 }
 
-/* One field of a document; false at the end or where the bytes are not a field. */
-static bool field_read(const uint8_t *bytes, size_t size, size_t *position, const char **ret_name,
-                       const char **ret_value, size_t *ret_size)
-{
-    size_t at = *position;
-
-    if (size - at < RECORD_FIELD_OVERHEAD)
-        return false;
-    size_t name_size = (size_t)bytes[at] << 8 | bytes[at + 1];
-    if (size - at < RECORD_FIELD_OVERHEAD + name_size)
-        return false;
-    const uint8_t *name = bytes + at + 2;
-    const uint8_t *length = name + name_size + 1;
-    size_t value_size = seal_load_u32(length);
-    if (size - at - RECORD_FIELD_OVERHEAD - name_size < value_size)
-        return false;
-    const uint8_t *value = length + 4;
-    if (name_size == 0 || memchr(name, 0, name_size) != NULL || name[name_size] != 0 ||
-        value[value_size] != 0)
-        return false;
-    *ret_name = (const char *)name;
-    *ret_value = (const char *)value;
-    *ret_size = value_size;
-    *position = at + RECORD_FIELD_OVERHEAD + name_size + value_size;
-    return true;
-}
-
-static bool fields_are_well_formed(const uint8_t *bytes, size_t size)
-{
-    const char *name, *value;
-    size_t position = 0, value_size;
-
-    while (position < size)
-        if (!field_read(bytes, size, &position, &name, &value, &value_size))
-            return false;
-    return true;
-}
-
-bool record_next(const struct record *record, const char *prefix, size_t *position, const char **ret_rest,
-                 const char **ret_value, size_t *ret_size)
-{
-    size_t prefix_size = strlen(prefix);
-    const char *name;
-
-    while (*position < record->size) {
-        if (!field_read(record->document, record->size, position, &name, ret_value, ret_size))
-            return false;
-        if (strncmp(name, prefix, prefix_size) == 0) {
-            *ret_rest = name + prefix_size;
-            return true;
-        }
-    }
-    return false;
-}
-
-const char *record_field(const struct record *record, const char *name, size_t *ret_size)
-{
-    const char *rest, *value;
-    size_t position = 0, size;
-
-    while (record_next(record, name, &position, &rest, &value, &size)) {
-        if (*rest != '\0')
-            continue;
-        if (ret_size != NULL)
-            *ret_size = size;
-        return value;
-    }
-    return NULL;
-}
-
-bool record_has(const struct record *record, const char *name)
-{
-    return record_field(record, name, NULL) != NULL;
-}
-
-uint64_t record_number(const struct record *record, const char *field)
-{
-    const char *text = record_field(record, field, NULL);
-    uint64_t number = 0;
-
-    if (text != NULL)
-        (void)text_to_number(text, UINT64_MAX, &number);
-    return number;
-}
-
 static void associate(const struct vault *vault, const struct store_record *row, struct seal_input *input)
 {
     seal_input_text(input, "stepvault/v1/record");
@@ -192,16 +106,38 @@ static void associate(const struct vault *vault, const struct store_record *row,
 }
 
 /* Associated data ends with the finals, which have no fixed length; most records have at most a few. */
-static bool associate_all(const struct vault *vault, const struct store_record *row,
-                          struct secret *destination)
+struct associated {
+    uint8_t some[RECORD_ASSOCIATED_MAX];
+    struct secret all; /* where `some` is too small */
+    const uint8_t *bytes;
+    size_t size;
+};
+
+static void associated_reset(struct associated *associated)
 {
-    uint8_t bytes[RECORD_ASSOCIATED_MAX];
-    struct seal_input input = {.bytes = bytes, .capacity = sizeof bytes};
+    secret_reset(&associated->all);
+}
+
+static bool associate_all(const struct vault *vault, const struct store_record *row,
+                          struct associated *associated)
+{
+    struct seal_input input = {.bytes = associated->some, .capacity = sizeof associated->some};
 
     associate(vault, row, &input);
+    seal_input_run(&input, row->finals, row->finals_size);
+    associated->bytes = input.bytes;
+    associated->size = input.size;
+    if (!input.overflow)
+        return true;
+    input = (struct seal_input){.bytes = associated->some, .capacity = sizeof associated->some};
+    associate(vault, row, &input);
     seal_input_u32(&input, (uint32_t)row->finals_size);
-    return secret_append(destination, input.bytes, input.size) &&
-           secret_append(destination, row->finals, row->finals_size);
+    if (!secret_append(&associated->all, input.bytes, input.size) ||
+        !secret_append(&associated->all, row->finals, row->finals_size))
+        return false;
+    associated->bytes = associated->all.bytes;
+    associated->size = associated->all.size;
+    return true;
 }
 
 static enum status changed(const char *what, struct failure *failure)
@@ -238,32 +174,92 @@ static bool document_is_asked_for(const struct vault *vault, const struct store_
     return memcmp(name, row->name, sizeof name) == 0;
 }
 
+/* Opens the document of a row whose body has the `size` of `document` when it is open. */
+static enum status open_document(const struct vault *vault, const struct store_record *row, uint8_t *document,
+                                 size_t size, struct failure *failure, struct record *ret_record)
+{
+    CLEANUP(associated_reset) struct associated associated = {.size = 0};
+
+    if (!associate_all(vault, row, &associated))
+        return failure_set_no_memory(failure);
+    if (!seal_open(document, vault->keys->record, row->body, row->body_size, associated.bytes,
+                   associated.size))
+        return changed("its seal", failure);
+    ret_record->size = seal_load_u32(document);
+    if (ret_record->size > size - RECORD_HEAD_SIZE)
+        return changed("its length", failure);
+    memcpy(ret_record->id, row->id, sizeof ret_record->id);
+    ret_record->version = row->version;
+    ret_record->finals_size = row->finals_size;
+    return STATUS_OK;
+}
+
+static bool body_has_size(const struct store_record *row)
+{
+    return row->body_size >= SEAL_OVERHEAD + RECORD_HEAD_SIZE && row->body_size <= RECORD_BODY_MAX;
+}
+
 enum status record_open_sealed(struct vault *vault, const struct store_record *row, struct failure *failure,
                                struct record *ret_record)
 {
-    CLEANUP(record_reset) struct record record = {.version = row->version};
-    CLEANUP(secret_reset) struct secret associated = {0};
+    CLEANUP(record_reset) struct record record = {0};
     size_t size = row->body_size - SEAL_OVERHEAD;
 
-    if (row->body_size < SEAL_OVERHEAD + RECORD_HEAD_SIZE || row->body_size > RECORD_BODY_MAX)
+    if (!body_has_size(row))
         return changed("its size", failure);
     record.document = secret_allocate(size);
-    if (record.document == NULL || !associate_all(vault, row, &associated))
+    if (record.document == NULL)
         return failure_set_no_memory(failure);
-    if (!seal_open(record.document, vault->keys->record, row->body, row->body_size, associated.bytes,
-                   associated.size))
-        return changed("its seal", failure);
-    record.size = seal_load_u32(record.document);
-    if (record.size > size - RECORD_HEAD_SIZE)
-        return changed("its length", failure);
+    enum status status = open_document(vault, row, record.document, size, failure, &record);
+    if (status != STATUS_OK)
+        return status;
     memmove(record.document, record.document + RECORD_HEAD_SIZE, record.size);
-    memcpy(record.id, row->id, sizeof record.id);
-    record.finals_size = row->finals_size;
-    if (!fields_are_well_formed(record.document, record.size) || !document_is_asked_for(vault, row, &record))
+    if (!record_fields_are_sound(record.document, record.size) || !document_is_asked_for(vault, row, &record))
         return changed("its document", failure);
     *ret_record = record;
     memset(&record, 0, sizeof record);
     return STATUS_OK;
+}
+
+static bool is_zero(const uint8_t *bytes, size_t size)
+{
+    return size == 0 || (bytes[0] == 0 && memcmp(bytes, bytes + 1, size - 1) == 0);
+}
+
+enum status record_open_whole(struct vault *vault, const struct store_record *row, struct secret *buffer,
+                              struct failure *failure, struct record *ret_record)
+{
+    struct record record = {0};
+    size_t size = row->body_size - SEAL_OVERHEAD;
+
+    if (!body_has_size(row))
+        return changed("its size", failure);
+    if (row->epoch != vault->epoch)
+        return changed("its epoch", failure);
+    buffer->size = 0;
+    if (!secret_reserve(buffer, size))
+        return failure_set_no_memory(failure);
+    enum status status = open_document(vault, row, buffer->bytes, size, failure, &record);
+    if (status != STATUS_OK)
+        return status;
+    record.document = buffer->bytes + RECORD_HEAD_SIZE;
+    if (size != seal_padded_size(RECORD_HEAD_SIZE + record.size) ||
+        !is_zero(record.document + record.size, size - RECORD_HEAD_SIZE - record.size))
+        return changed("its padding", failure);
+    if (!record_fields_are_sound(record.document, record.size) || !document_is_asked_for(vault, row, &record))
+        return changed("its document", failure);
+    *ret_record = record;
+    return STATUS_OK;
+}
+
+bool record_has_look_ups(struct vault *vault, const struct store_record *row, const struct record *record,
+                         const char *link_target)
+{
+    uint8_t place[STORE_LOOKUP_SIZE], link[STORE_LOOKUP_SIZE];
+
+    look_up_place(vault, record->kind, record->where, place);
+    look_up(vault, link_words[kinds[record->kind].link], link_target, "", link);
+    return memcmp(place, row->place, sizeof place) == 0 && memcmp(link, row->link, sizeof link) == 0;
 }
 
 /* The row is the one that was written last. */
@@ -470,7 +466,7 @@ enum status record_seal(struct vault *vault, const struct record_draft *draft, s
                         struct secret *body, struct record_sealed *ret_sealed)
 {
     CLEANUP(secret_reset) struct secret plain = {0};
-    CLEANUP(secret_reset) struct secret associated = {0};
+    CLEANUP(associated_reset) struct associated associated = {.size = 0};
     struct record_sealed sealed = {.exists = draft->exists};
     struct store_record *row = &sealed.row;
     size_t size = draft->fields.size;

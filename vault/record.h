@@ -58,6 +58,11 @@ bool record_has(const struct record *record, const char *name);
 bool record_next(const struct record *record, const char *prefix, size_t *position, const char **ret_rest,
                  const char **ret_value, size_t *ret_size);
 
+/* A decimal field, such as milliseconds since 1970; 0 if absent. */
+uint64_t record_number(const struct record *record, const char *field);
+/* True if the bytes of a document are fields and nothing else. */
+bool record_fields_are_sound(const uint8_t *bytes, size_t size);
+
 /* The one record of this kind, place and name; `*ret_found` false if there is none. */
 enum status record_find(struct vault *vault, enum record_kind kind, const char *where, const char *name,
                         struct failure *failure, struct record *ret_record, bool *ret_found);
@@ -170,10 +175,17 @@ enum status record_open(struct vault *vault, const struct store_record *row, str
 enum status record_open_sealed(struct vault *vault, const struct store_record *row, struct failure *failure,
                                struct record *ret_record);
 
+/* For whoever opens all of them (check.c): the document lies in `buffer`, secret memory of the caller that it
+ * shares with the next one, and is not to be reset; `failure` says what of it is not as FORMAT.md, section 5,
+ * has any record's: its epoch, its padding. */
+enum status record_open_whole(struct vault *vault, const struct store_record *row, struct secret *buffer,
+                              struct failure *failure, struct record *ret_record);
+/* Whether the row lies at the place of its document, and is linked to `link_target`; its name was compared
+ * when it was opened. */
+bool record_has_look_ups(struct vault *vault, const struct store_record *row, const struct record *record,
+                         const char *link_target);
+
 /* The hash of a final environment name. */
 void record_hash_final(const struct vault *vault, const char *name, uint8_t ret_hash[STORE_LOOKUP_SIZE]);
-
-/* A decimal field, such as milliseconds since 1970; 0 if absent. */
-uint64_t record_number(const struct record *record, const char *field);
 
 #endif

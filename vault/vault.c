@@ -97,11 +97,11 @@ static enum status vault_allocate(const char *path, struct failure *failure, str
     return STATUS_OK;
 }
 
-static enum status open_keys(struct vault *vault, const struct vault_key *key, struct failure *failure)
+enum status vault_open_keys(struct vault *vault, const struct vault_key *key, struct failure *failure)
 {
     CLEANUP(cleanup_free) struct store_slot *rows = NULL;
     struct store_header header;
-    size_t count;
+    size_t count, slot;
 
     enum status status = store_get_header(vault->store, failure, &header);
     if (status == STATUS_OK)
@@ -110,10 +110,12 @@ static enum status open_keys(struct vault *vault, const struct vault_key *key, s
         return status;
     memcpy(vault->id, header.vault_id, sizeof vault->id);
     vault->epoch = header.epoch;
-    status = keyslot_unwrap(vault, rows, count, key, failure, vault->keys->vault);
-    if (status == STATUS_OK)
-        derive_keys(vault);
-    return status;
+    status = keyslot_unwrap_one(vault, rows, count, key, failure, vault->keys->vault, &slot);
+    if (status != STATUS_OK)
+        return status;
+    memcpy(vault->opened_by, rows[slot].id, sizeof vault->opened_by);
+    derive_keys(vault);
+    return STATUS_OK;
 }
 
 /* Two rows of one key, also of two tables: the second would stand for both. */
@@ -185,15 +187,20 @@ static enum status scan_record(void *context, const struct store_record *row, st
     return STATUS_OK;
 }
 
-/* Reads every row the sum covers into an empty `state`, and has the store compare its indices. */
-static enum status scan(struct vault *vault, struct state *state, struct failure *failure)
+enum status vault_scan_few(struct vault *vault, struct state *state, struct failure *failure)
 {
     enum status status = scan_slots(vault, state, failure);
 
     if (status == STATUS_OK)
         status = scan_blobs(vault, state, STORE_SEGMENTS, failure);
-    if (status == STATUS_OK)
-        status = scan_blobs(vault, state, STORE_CHECKPOINTS, failure);
+    return status == STATUS_OK ? scan_blobs(vault, state, STORE_CHECKPOINTS, failure) : status;
+}
+
+/* Reads every row the sum covers into an empty `state`, and has the store compare its indices. */
+static enum status scan(struct vault *vault, struct state *state, struct failure *failure)
+{
+    enum status status = vault_scan_few(vault, state, failure);
+
     if (status == STATUS_OK)
         status = store_scan(vault->store, scan_record, &(struct record_scan){.vault = vault, .state = state},
                             failure);
@@ -213,14 +220,21 @@ static void associate_state(const struct vault *vault, uint64_t log_size_, uint6
     seal_input_u64(input, count);
 }
 
-/* Opens the state row and compares it with what the scan found; hands out the log's size and head. */
-static enum status verify_state(struct vault *vault, const struct state *state, struct failure *failure,
-                                uint64_t *ret_log_size, char ret_head[NOTE_MAX])
+static bool note_is_padded(const char note[NOTE_MAX])
+{
+    size_t size = strnlen(note, NOTE_MAX);
+
+    for (size_t i = size; i < NOTE_MAX; i++)
+        if (note[i] != '\0')
+            return false;
+    return size < NOTE_MAX;
+}
+
+enum status vault_read_state(struct vault *vault, struct failure *failure, struct vault_state *ret_state)
 {
     CLEANUP(cleanup_free) uint8_t *sealed = NULL;
-    uint8_t associated_bytes[96], plain[STATE_PLAIN_SIZE], numbers[16];
+    uint8_t associated_bytes[96], plain[STATE_PLAIN_SIZE];
     struct seal_input associated = {.bytes = associated_bytes, .capacity = sizeof associated_bytes};
-    struct seal_input expected = {.bytes = numbers, .capacity = sizeof numbers};
     uint64_t leaves, count;
     size_t size;
 
@@ -230,35 +244,69 @@ static enum status verify_state(struct vault *vault, const struct state *state, 
     if (status != STATUS_OK)
         return status;
     associate_state(vault, leaves, count, &associated);
-    seal_input_u64(&expected, state->count);
-    seal_input_u64(&expected, leaves);
     if (size != sizeof plain + SEAL_OVERHEAD ||
-        !seal_open(plain, vault->keys->state, sealed, size, associated.bytes, associated.size))
+        !seal_open(plain, vault->keys->state, sealed, size, associated.bytes, associated.size) ||
+        seal_load_u64(plain + SEAL_HASH_SIZE) != count ||
+        seal_load_u64(plain + SEAL_HASH_SIZE + 8) != leaves ||
+        !note_is_padded((const char *)plain + STATE_HEAD_SIZE))
         return failure_set(failure, STATUS_CORRUPT, "the state of the vault %s is not what the vault wrote",
                            vault->path);
-    if (count != state->count || !secret_equal(plain, state->sum, SEAL_HASH_SIZE) ||
-        memcmp(plain + SEAL_HASH_SIZE, numbers, sizeof numbers) != 0 || plain[sizeof plain - 1] != 0)
-        return failure_set(
-            failure, STATUS_CORRUPT,
-            "the rows of the vault %s are not those it wrote: something was changed, added or removed",
-            vault->path);
-    memcpy(ret_head, plain + STATE_HEAD_SIZE, NOTE_MAX);
-    *ret_log_size = leaves;
+    *ret_state = (struct vault_state){.count = count, .log_size = leaves};
+    memcpy(ret_state->sum, plain, sizeof ret_state->sum);
+    memcpy(ret_state->head, plain + STATE_HEAD_SIZE, NOTE_MAX);
     return STATUS_OK;
+}
+
+enum status vault_compare_state(const struct vault *vault, const struct state *found,
+                                const struct vault_state *stored, struct failure *failure)
+{
+    if (found->count == stored->count && secret_equal(found->sum, stored->sum, sizeof stored->sum))
+        return STATUS_OK;
+    return failure_set(
+        failure, STATUS_CORRUPT,
+        "the rows of the vault %s are not those it wrote: something was changed, added or removed",
+        vault->path);
+}
+
+/* Opens the state row and compares it with what the scan found. */
+static enum status verify_state(struct vault *vault, const struct state *found, struct failure *failure,
+                                struct vault_state *ret_state)
+{
+    enum status status = vault_read_state(vault, failure, ret_state);
+
+    return status == STATUS_OK ? vault_compare_state(vault, found, ret_state, failure) : status;
+}
+
+enum status vault_compare_head(const struct vault *vault, const struct vault_state *stored,
+                               struct failure *failure)
+{
+    if (stored->log_size == vault->log.head_size && strcmp(stored->head, vault->log.head) == 0)
+        return STATUS_OK;
+    return failure_set(failure, STATUS_CORRUPT, "the state of the vault %s is not the one last written",
+                       vault->path);
 }
 
 enum status vault_verify_rows(struct vault *vault, struct failure *failure)
 {
     CLEANUP(state_reset) struct state fresh = {0};
-    char head[NOTE_MAX];
-    uint64_t size;
+    struct vault_state stored;
 
     enum status status = scan(vault, &fresh, failure);
     if (status == STATUS_OK)
-        status = verify_state(vault, &fresh, failure, &size, head);
-    if (status == STATUS_OK && (size != vault->log.head_size || strcmp(head, vault->log.head) != 0))
-        status = failure_set(failure, STATUS_CORRUPT, "the state of the vault %s is not the one last written",
-                             vault->path);
+        status = verify_state(vault, &fresh, failure, &stored);
+    return status == STATUS_OK ? vault_compare_head(vault, &stored, failure) : status;
+}
+
+enum status vault_open_file(const char *path, unsigned wait_ms, struct failure *failure,
+                            struct vault **ret_vault)
+{
+    CLEANUP(vault_freep) struct vault *vault = NULL;
+
+    enum status status = vault_allocate(path, failure, &vault);
+    if (status == STATUS_OK)
+        status = store_open(path, wait_ms, failure, &vault->store);
+    if (status == STATUS_OK)
+        *ret_vault = TAKE(vault);
     return status;
 }
 
@@ -266,20 +314,17 @@ enum status vault_open(const char *path, const struct vault_key *key, unsigned w
                        struct failure *failure, struct vault **ret_vault)
 {
     CLEANUP(vault_freep) struct vault *vault = NULL;
-    char head[NOTE_MAX];
-    uint64_t size;
+    struct vault_state stored;
 
-    enum status status = vault_allocate(path, failure, &vault);
+    enum status status = vault_open_file(path, wait_ms, failure, &vault);
     if (status == STATUS_OK)
-        status = store_open(path, wait_ms, failure, &vault->store);
-    if (status == STATUS_OK)
-        status = open_keys(vault, key, failure);
+        status = vault_open_keys(vault, key, failure);
     if (status == STATUS_OK)
         status = scan(vault, &vault->state, failure);
     if (status == STATUS_OK)
-        status = verify_state(vault, &vault->state, failure, &size, head);
+        status = verify_state(vault, &vault->state, failure, &stored);
     if (status == STATUS_OK)
-        status = log_open(vault, size, head, failure);
+        status = log_open(vault, stored.log_size, stored.head, failure);
     if (status == STATUS_OK)
         *ret_vault = TAKE(vault);
     else if (status == STATUS_CORRUPT && vault != NULL && vault->store != NULL)

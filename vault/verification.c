@@ -14,12 +14,15 @@
 struct kept {
     uint64_t size;
     uint8_t root[MERKLE_HASH_SIZE];
+    bool met; /* by the tree of that size */
 };
 
 struct log_verification {
     struct vault *vault;
-    struct merkle_edge target; /* the log when the verification began */
-    struct merkle_edge edge;   /* what was read so far */
+    bool alone;    /* neither rows nor kept checkpoints end it */
+    uint64_t size; /* the log's when the verification began */
+    uint8_t root[MERKLE_HASH_SIZE];
+    struct merkle_edge edge; /* what was read so far */
     uint8_t (*tails)[LOG_TILE_WIDTH][MERKLE_HASH_SIZE];
     uint8_t previous[MERKLE_HASH_SIZE];
     size_t era;                     /* of the next leaf */
@@ -73,29 +76,55 @@ static enum status load_checkpoints(struct log_verification *verification, struc
                 return failure_set(failure, STATUS_CORRUPT,
                                    "the checkpoint kept at size %" PRIu64 " is not one of this log",
                                    blob->number);
-            kept[verification->kept_count].size = checkpoint.size;
+            kept[verification->kept_count] = (struct kept){.size = checkpoint.size};
             memcpy(kept[verification->kept_count++].root, checkpoint.root, MERKLE_HASH_SIZE);
         }
         next = verification->rows.blobs[verification->rows.count - 1].number + 1;
     }
 }
 
-enum status log_verification_start(struct vault *vault, struct failure *failure,
-                                   struct log_verification **ret_verification)
+static enum status start(struct vault *vault, struct failure *failure,
+                         struct log_verification **ret_verification)
 {
     CLEANUP(log_verification_freep) struct log_verification *verification = calloc(1, sizeof *verification);
 
     if (verification == NULL)
         return failure_set_no_memory(failure);
     verification->vault = vault;
-    verification->target = vault->log.edge;
     verification->tails = calloc(LOG_LEVELS, sizeof *verification->tails);
     if (verification->tails == NULL)
         return failure_set_no_memory(failure);
-    enum status status = load_checkpoints(verification, failure);
+    *ret_verification = TAKE(verification);
+    return STATUS_OK;
+}
+
+enum status log_verification_start(struct vault *vault, struct failure *failure,
+                                   struct log_verification **ret_verification)
+{
+    CLEANUP(log_verification_freep) struct log_verification *verification = NULL;
+
+    enum status status = start(vault, failure, &verification);
+    if (status != STATUS_OK)
+        return status;
+    verification->size = vault->log.edge.size;
+    merkle_root(verification->root, &vault->log.edge);
+    status = load_checkpoints(verification, failure);
     if (status == STATUS_OK)
         *ret_verification = TAKE(verification);
     return status;
+}
+
+enum status log_verification_start_alone(struct vault *vault, const struct note_checkpoint *head,
+                                         struct failure *failure, struct log_verification **ret_verification)
+{
+    enum status status = start(vault, failure, ret_verification);
+
+    if (status != STATUS_OK)
+        return status;
+    (*ret_verification)->alone = true;
+    (*ret_verification)->size = head->size;
+    memcpy((*ret_verification)->root, head->root, MERKLE_HASH_SIZE);
+    return STATUS_OK;
 }
 
 enum status log_verification_against(struct log_verification *verification,
@@ -111,7 +140,7 @@ enum status log_verification_against(struct log_verification *verification,
         kept[at] = kept[at - 1];
         at--;
     }
-    kept[at].size = checkpoint->size;
+    kept[at] = (struct kept){.size = checkpoint->size};
     memcpy(kept[at].root, checkpoint->root, sizeof kept[at].root);
     verification->kept_count++;
     return STATUS_OK;
@@ -203,8 +232,10 @@ static enum status check_kept(struct log_verification *verification, struct fail
 
     while (verification->kept_next < verification->kept_count &&
            verification->kept[verification->kept_next].size == verification->edge.size) {
+        struct kept *kept = &verification->kept[verification->kept_next++];
         merkle_root(root, &verification->edge);
-        if (memcmp(root, verification->kept[verification->kept_next++].root, sizeof root) != 0)
+        kept->met = memcmp(root, kept->root, sizeof root) == 0;
+        if (!kept->met && !verification->alone)
             return failure_set(failure, STATUS_CORRUPT,
                                "the log differs from the checkpoint of size %" PRIu64,
                                verification->edge.size);
@@ -277,7 +308,7 @@ static enum status check_tag(const struct log_verification *verification, struct
     uint8_t tag[LOG_TAG_SIZE];
     char expected[2 * LOG_TAG_SIZE + 1];
 
-    if (verification->vault->log.edge.size != verification->target.size)
+    if (verification->vault->log.edge.size != verification->size)
         return STATUS_OK;
     log_tag_state(verification->vault, verification->tag_index, tag);
     text_to_hex(expected, tag, sizeof tag);
@@ -289,7 +320,7 @@ static enum status check_tag(const struct log_verification *verification, struct
 /* Unfinished tiles above the leaves are stored, too; they may have grown since. */
 static enum status check_end(struct log_verification *verification, struct failure *failure)
 {
-    uint8_t found[MERKLE_HASH_SIZE], expected[MERKLE_HASH_SIZE];
+    uint8_t found[MERKLE_HASH_SIZE];
     uint64_t size = verification->edge.size;
 
     for (unsigned level = 1; level < LOG_LEVELS; level++) {
@@ -301,17 +332,17 @@ static enum status check_end(struct log_verification *verification, struct failu
             return status;
     }
     merkle_root(found, &verification->edge);
-    merkle_root(expected, &verification->target);
-    if (memcmp(found, expected, sizeof found) != 0)
+    if (memcmp(found, verification->root, sizeof found) != 0)
         return failure_set(failure, STATUS_CORRUPT, "the log's root differs from the signed head");
     enum status status = check_tag(verification, failure);
-    return status == STATUS_OK ? vault_verify_rows(verification->vault, failure) : status;
+    return status == STATUS_OK && !verification->alone ? vault_verify_rows(verification->vault, failure)
+                                                       : status;
 }
 
 enum status log_verification_continue(struct log_verification *verification, uint64_t leaves,
                                       struct failure *failure, bool *ret_done)
 {
-    uint64_t left = verification->target.size - verification->edge.size;
+    uint64_t left = verification->size - verification->edge.size;
 
     while (leaves > 0 && left > 0) {
         bool pruned = verification->edge.size < verification->vault->log.pruned;
@@ -334,7 +365,7 @@ uint64_t log_verification_position(const struct log_verification *verification)
 
 uint64_t log_verification_total(const struct log_verification *verification)
 {
-    return verification->target.size;
+    return verification->size;
 }
 
 void log_verification_root(const struct log_verification *verification, uint8_t destination[MERKLE_HASH_SIZE])
@@ -345,4 +376,14 @@ void log_verification_root(const struct log_verification *verification, uint8_t 
 unsigned log_verification_checkpoints(const struct log_verification *verification)
 {
     return (unsigned)verification->kept_count;
+}
+
+bool log_verification_differs(const struct log_verification *verification, uint64_t *ret_size)
+{
+    for (size_t i = 0; i < verification->kept_next; i++)
+        if (!verification->kept[i].met) {
+            *ret_size = verification->kept[i].size;
+            return true;
+        }
+    return false;
 }

@@ -303,6 +303,11 @@ void job_freep(struct job **job)
     *job = NULL;
 }
 
+void job_let_go_all(struct session *session)
+{
+    (void)session;
+}
+
 void job_cancel_all(struct session *session)
 {
     (void)session;

@@ -43,7 +43,7 @@ static enum status job_make(struct session *session, bool borrows, struct failur
         return failure_set_no_memory(failure);
     job->session = session;
     job->borrows = borrows;
-    job->total = log_size(session->vault);
+    job->total = session->vault != NULL ? log_size(session->vault) : 0;
     job->replied_at_ms = clock_monotonic_ms();
     job->next = session->jobs;
     session->jobs = job;
@@ -106,6 +106,14 @@ enum status job_start(struct session *session, bool borrows, const struct job_wo
     (*ret_job)->work = work;
     (*ret_job)->context = context;
     return STATUS_OK;
+}
+
+void job_let_go_all(struct session *session)
+{
+    for (struct job *job = session->jobs; job != NULL; job = job->next) {
+        if (job->work != NULL && job->work->let_go != NULL)
+            job->work->let_go(job->context);
+    }
 }
 
 static void job_release(struct job *job)

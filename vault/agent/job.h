@@ -1,5 +1,5 @@
-/* Jobs: calls with many replies (ReadLog, VerifyLog, Backup), done in slices so that the agent serves others
- * meanwhile. */
+/* Jobs: calls with many replies (ReadLog, VerifyLog, Check, Backup), done in slices so that the agent serves
+ * others meanwhile. */
 #ifndef STEPVAULT_AGENT_JOB_H
 #define STEPVAULT_AGENT_JOB_H
 
@@ -41,10 +41,16 @@ struct job_work {
                          bool *ret_due);
     /* Frees the context, once, while the vault is still open. */
     void (*release)(void *context);
+    /* NULL where it has the file of a locked vault never open. Else it closes that, having done all its work.
+     */
+    void (*let_go)(void *context);
 };
 /* `context` is the job's once it has started. */
 enum status job_start(struct session *session, bool borrows, const struct job_work *work, void *context,
                       struct failure *failure, struct job **ret_job);
+
+/* Before the file of a locked vault is opened by another. */
+void job_let_go_all(struct session *session);
 
 /* Does one slice, between turns, and appends at most one reply frame to `output`. True when that was the last
  * one. */

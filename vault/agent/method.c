@@ -21,6 +21,7 @@
 static const struct method methods[] = {
     {"Status",                serve_status,         NULL,                 METHOD_ANY,   METHOD_CALL_KEY,              {{0}}                                                },
     {"ListSlots",             serve_list_slots,     NULL,                 METHOD_VAULT, 0,                            {{0}}                                                },
+    {"Check",                 serve_check,          NULL,                 METHOD_VAULT, METHOD_ALONE | METHOD_MANY,   {{0}}                                                },
     {"Initialize",
      serve_initialize,                              "initialize",
      METHOD_ANY,                                                                        METHOD_ALONE | METHOD_NO_KEY,

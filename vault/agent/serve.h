@@ -71,6 +71,9 @@ enum status serve_stage_import(struct session *session, struct request *request)
 /* serve_backup.c */
 enum status serve_backup(struct session *session, struct request *request);
 
+/* serve_check.c */
+enum status serve_check(struct session *session, struct request *request);
+
 /* serve_log.c */
 enum status serve_read_log(struct session *session, struct request *request);
 enum status serve_verify_log(struct session *session, struct request *request);

@@ -1,6 +1,7 @@
 /* State, slots, unlocking and locking. */
 #include "agent/serve.h"
 
+#include "agent/job.h"
 #include "base/cleanup.h"
 #include "base/clock.h"
 #include "base/text.h"
@@ -140,6 +141,7 @@ enum status serve_list_slots(struct session *session, struct request *request)
         memcpy(id, vault_id(session->vault), sizeof(id));
         epoch = vault_epoch(session->vault);
     } else {
+        job_let_go_all(session);
         status = vault_read_slots(session->path, session->wait_ms, &request->failure, id, &epoch, &headers,
                                   &count);
     }

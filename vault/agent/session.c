@@ -20,6 +20,7 @@ enum status session_open(struct session *session, const struct vault_key *key, s
 {
     if (session->vault != NULL)
         return vault_check_key(session->vault, key, failure);
+    job_let_go_all(session);
     return vault_open(session->path, key, session->wait_ms, failure, &session->vault);
 }
 

@@ -69,11 +69,7 @@ static bool threads_can_start(unsigned count)
 
 enum status kdf_check(const struct slot_kdf *kdf, struct failure *failure)
 {
-    const bool sound = kdf->memory_kib >= KDF_MEMORY_FLOOR_KIB && kdf->memory_kib <= KDF_MEMORY_CEILING_KIB &&
-                       kdf->passes >= KDF_PASSES_FLOOR && kdf->passes <= KDF_PASSES_CEILING &&
-                       kdf->lanes == KDF_LANES;
-
-    if (sound)
+    if (slot_kdf_is_sound(kdf))
         return STATUS_OK;
     return failure_set(
         failure, STATUS_CORRUPT,

@@ -19,6 +19,7 @@
  * (seal.h) under the wrap key with A as associated data. */
 #include "crypto/slot.h"
 
+#include "crypto/kdf.h"
 #include "crypto/seal.h"
 
 #include <sodium.h>
@@ -37,6 +38,12 @@ static const char *const kind_names[] = {
     [SLOT_RECOVERY] = "recovery",
     [SLOT_MACHINE] = "machine",
 };
+
+bool slot_kdf_is_sound(const struct slot_kdf *kdf)
+{
+    return kdf->memory_kib >= KDF_MEMORY_FLOOR_KIB && kdf->memory_kib <= KDF_MEMORY_CEILING_KIB &&
+           kdf->passes >= KDF_PASSES_FLOOR && kdf->passes <= KDF_PASSES_CEILING && kdf->lanes == KDF_LANES;
+}
 
 const char *slot_kind_name(enum slot_kind kind)
 {

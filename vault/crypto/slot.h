@@ -39,6 +39,9 @@ struct slot_kdf {
     uint8_t salt[SLOT_SALT_SIZE];
 };
 
+/* False if the parameters are below the floor or above the ceiling of kdf.h. */
+bool slot_kdf_is_sound(const struct slot_kdf *kdf);
+
 /* A slot's public header. */
 struct slot_header {
     uint8_t id[SLOT_ID_SIZE];
