@@ -53,7 +53,7 @@ enum status key_new_machine(const char *path, struct failure *failure, struct ke
 void key_slot_write(struct json_writer *writer, const char *name, const struct key_slot *slot);
 
 /* The slot headers of a ListSlots reply. */
-#define KEY_SLOTS_MAX 64
+#define KEY_SLOTS_MAX 68
 struct key_headers {
     struct slot_header headers[KEY_SLOTS_MAX];
     size_t count;

@@ -70,6 +70,13 @@ struct vault_place {
     uint8_t hash[STORE_LOOKUP_SIZE];
 };
 
+/* What a turn that gives the vault new keys takes back if it is rolled back. */
+struct vault_former {
+    struct vault_keys *keys;
+    struct state state;
+    uint32_t epoch;
+};
+
 struct vault {
     struct store *store;
     char path[PATH_MAX];
@@ -85,10 +92,18 @@ struct vault {
     size_t borrowed_bytes;
     bool borrow_expired;
     struct vault_place last_place;
+    struct vault_former *former; /* NULL but in a turn that renewed the keys */
     bool in_turn;
     bool broken;
     bool rolled_back; /* the log's edge must be read again before the next turn */
 };
+
+/* Fills `keys` from its vault key. */
+void vault_derive_keys(struct vault_keys *keys, const uint8_t id[SEAL_ID_SIZE], uint32_t epoch);
+
+/* Within a turn: from now on the vault has these keys, which become its own, the next epoch, and a state of
+ * no rows. The first thing that vault_rollback takes back. */
+enum status vault_renew_keys(struct vault *vault, struct vault_keys **keys, struct failure *failure);
 
 /* Log keys and edge of a vault whose state row said `size` leaves and head note `head`; verifies the root. */
 enum status log_open(struct vault *vault, uint64_t size, const char *head, struct failure *failure);
@@ -116,6 +131,10 @@ enum status log_open_leaf(const struct vault *vault, uint64_t index, const struc
 
 /* The keyed tag of the state that leaf `index` carries: of the index, the count of rows and their sum. */
 void log_tag_state(const struct vault *vault, uint64_t index, uint8_t ret_tag[LOG_TAG_SIZE]);
+
+/* Keeps the note of a head of that size, within a turn. */
+enum status log_put_checkpoint(struct vault *vault, uint64_t size, uint64_t time_ms, const char *note,
+                               struct failure *failure);
 
 /* Opens a kept checkpoint: when it was kept, and the note. */
 enum status log_open_checkpoint(const struct vault *vault, const struct store_blob *blob,

@@ -308,12 +308,11 @@ enum status vault_replace_slot(struct vault *vault, const struct vault_new_slot 
 
 enum status keyslot_check(const struct vault_new_slot *slots, size_t count, struct failure *failure)
 {
-    struct store_slot rows[16];
+    struct store_slot rows[VAULT_SLOTS_MAX];
     size_t usable = 0;
 
-    if (count == 0 || count > sizeof rows / sizeof rows[0])
-        return failure_set(failure, STATUS_INVALID, "a vault is made with 1 to %zu slots",
-                           sizeof rows / sizeof rows[0]);
+    if (count == 0 || count > VAULT_SLOTS_MAX)
+        return failure_set(failure, STATUS_INVALID, "a vault has 1 to %u slots", VAULT_SLOTS_MAX);
     for (size_t i = 0; i < count; i++) {
         struct slot slot = {.header = slots[i].header};
         enum status status = check_new_slot(rows, i, &slots[i], failure);
@@ -360,4 +359,80 @@ enum status keyslot_check_rows(const struct store_slot *rows, size_t count, stru
     if (count == counts[SLOT_RECOVERY])
         return failure_set(failure, STATUS_CORRUPT, "the vault has no slot that unlocks it day by day");
     return STATUS_OK;
+}
+
+/* The row, of that kind and none of those taken, that the key opens: of a machine slot any, of others the one
+ * of that id. */
+static const struct store_slot *find_continued(const struct vault *vault, const struct store_slot *rows,
+                                               size_t count, const struct slot_header *header,
+                                               const uint8_t key[SLOT_KEY_SIZE], uint8_t *vault_key)
+{
+    for (size_t i = 0; i < count; i++) {
+        struct slot slot;
+
+        if (rows[i].kind != (uint32_t)header->kind ||
+            (header->kind != SLOT_MACHINE && memcmp(rows[i].id, header->id, SLOT_ID_SIZE) != 0))
+            continue;
+        slot_from_row(&rows[i], &slot);
+        if (slot_unwrap(&slot, key, vault->id, vault->epoch, vault_key) &&
+            secret_equal(vault_key, vault->keys->vault, SEAL_KEY_SIZE))
+            return &rows[i];
+    }
+    return NULL;
+}
+
+/* One slot of the new set: it becomes the one it continues, or is one of an id that nothing has. */
+static enum status settle(struct vault *vault, const struct store_slot *rows, size_t count,
+                          const struct rekey_claim *claim, struct failure *failure,
+                          struct vault_new_slot *slot)
+{
+    const struct store_slot *row;
+
+    for (size_t i = 0; i < count; i++)
+        if (memcmp(rows[i].salt, slot->header.kdf.salt, SLOT_SALT_SIZE) == 0)
+            return failure_set(failure, STATUS_INVALID, "a slot of the new set has the salt of an old one");
+    if (!claim->continues)
+        return check_id_is_free(vault, slot, failure);
+    uint8_t *vault_key = secret_allocate(SEAL_KEY_SIZE);
+    if (vault_key == NULL)
+        return failure_set_no_memory(failure);
+    row = find_continued(vault, rows, count, &slot->header, claim->old_key, vault_key);
+    secret_free(vault_key);
+    if (row == NULL)
+        return failure_set(failure, STATUS_WRONG_KEY, "the key of a %s slot that is to stay does not open it",
+                           slot_kind_name(slot->header.kind));
+    memcpy(slot->header.id, row->id, SLOT_ID_SIZE);
+    slot->header.created_ms = row->created_ms;
+    return STATUS_OK;
+}
+
+static bool is_among(const struct vault_new_slot *slots, size_t count, const uint8_t id[SLOT_ID_SIZE])
+{
+    for (size_t i = 0; i < count; i++)
+        if (memcmp(slots[i].header.id, id, SLOT_ID_SIZE) == 0)
+            return true;
+    return false;
+}
+
+enum status keyslot_settle(struct vault *vault, struct vault_new_slot *slots,
+                           const struct rekey_claim *claims, size_t count, struct failure *failure,
+                           struct slot_header **ret_removed, size_t *ret_removed_count)
+{
+    CLEANUP(cleanup_free) struct store_slot *rows = NULL;
+    size_t row_count, removed = 0;
+
+    enum status status = list_slots(vault, failure, &rows, &row_count);
+    for (size_t i = 0; status == STATUS_OK && i < count; i++)
+        status = settle(vault, rows, row_count, &claims[i], failure, &slots[i]);
+    if (status == STATUS_OK)
+        status = keyslot_check(slots, count, failure);
+    if (status != STATUS_OK)
+        return status;
+    for (size_t i = 0; i < row_count; i++)
+        if (!is_among(slots, count, rows[i].id))
+            rows[removed++] = rows[i];
+    status = headers_from_rows(rows, removed, failure, ret_removed);
+    if (status == STATUS_OK)
+        *ret_removed_count = removed;
+    return status;
 }

@@ -3,6 +3,7 @@
 #define STEPVAULT_KEYSLOT_H
 
 #include "crypto/seal.h"
+#include "rekey.h"
 #include "store/store.h"
 #include "vault.h"
 
@@ -25,5 +26,12 @@ enum status keyslot_unwrap_one(const struct vault *vault, const struct store_slo
 /* STATUS_CORRUPT unless these are slots that a vault can have: kinds, how many of each, the bounds of their
  * derivation. */
 enum status keyslot_check_rows(const struct store_slot *rows, size_t count, struct failure *failure);
+
+/* Makes `slots` the whole new set: each that its claim says continues one of now gets the id and the time of
+ * making of that one. `*ret_removed` (malloc'ed) are the slots of now that none continues. STATUS_WRONG_KEY
+ * where a key does not open the slot that is to go on; else as keyslot_check. */
+enum status keyslot_settle(struct vault *vault, struct vault_new_slot *slots,
+                           const struct rekey_claim *claims, size_t count, struct failure *failure,
+                           struct slot_header **ret_removed, size_t *ret_removed_count);
 
 #endif

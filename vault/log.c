@@ -136,16 +136,16 @@ static enum status seal_body(struct vault *vault, uint64_t index, const struct s
     return store_put_blob(vault->store, STORE_LEAVES, index, body.bytes, padded + SEAL_OVERHEAD, failure);
 }
 
-static enum status put_checkpoint(struct vault *vault, struct failure *failure)
+enum status log_put_checkpoint(struct vault *vault, uint64_t size, uint64_t time_ms, const char *note,
+                               struct failure *failure)
 {
     uint8_t plain[8 + NOTE_MAX] = {0}, sealed[sizeof plain + SEAL_OVERHEAD], bytes[96];
     uint8_t key[STATE_KEY_SIZE], term[SEAL_HASH_SIZE];
     struct seal_input head = {.bytes = plain, .capacity = 8};
     struct seal_input input = {.bytes = bytes, .capacity = sizeof bytes};
-    uint64_t size = vault->log.head_size;
 
-    seal_input_u64(&head, clock_wall_ms());
-    memcpy(plain + 8, vault->log.head, strlen(vault->log.head));
+    seal_input_u64(&head, time_ms);
+    memcpy(plain + 8, note, strlen(note));
     log_associate(vault, "stepvault/v1/checkpoint", size, vault->epoch, &input);
     seal_close(sealed, vault->keys->checkpoint, plain, sizeof plain, input.bytes, input.size);
     state_blob_key(STORE_CHECKPOINTS, size, key);
@@ -184,7 +184,7 @@ enum status log_keep_head(struct vault *vault, struct failure *failure)
     state_blob_key(STORE_CHECKPOINTS, vault->log.head_size, key);
     if (vault->log.head_size == 0 || state_remembers(&vault->state, key))
         return STATUS_OK;
-    return put_checkpoint(vault, failure);
+    return log_put_checkpoint(vault, vault->log.head_size, clock_wall_ms(), vault->log.head, failure);
 }
 
 /* The first leaf of a day keeps the head that the day before ended with. */

@@ -16,11 +16,22 @@
 #define STATE_PLAIN_SIZE (STATE_HEAD_SIZE + NOTE_MAX)
 #define SCAN_ROWS 512u
 
+static void former_freep(struct vault_former **former)
+{
+    if (*former == NULL)
+        return;
+    secret_free((*former)->keys);
+    state_reset(&(*former)->state);
+    free(*former);
+    *former = NULL;
+}
+
 void vault_freep(struct vault **vault)
 {
     if (*vault == NULL)
         return;
     borrow_drop(*vault);
+    former_freep(&(*vault)->former);
     log_close(*vault);
     state_reset(&(*vault)->state);
     store_rows_reset(&(*vault)->rows);
@@ -61,9 +72,8 @@ bool vault_is_broken(const struct vault *vault)
 }
 
 /* The purposes of FORMAT.md, section 2, and where each key lies. */
-static void derive_keys(struct vault *vault)
+void vault_derive_keys(struct vault_keys *keys, const uint8_t id[SEAL_ID_SIZE], uint32_t epoch)
 {
-    struct vault_keys *keys = vault->keys;
     const struct {
         const char *purpose;
         uint8_t *key;
@@ -77,7 +87,34 @@ static void derive_keys(struct vault *vault)
     };
 
     for (size_t i = 0; i < sizeof purposes / sizeof purposes[0]; i++)
-        seal_derive_key(purposes[i].key, keys->vault, purposes[i].purpose, vault->id, vault->epoch);
+        seal_derive_key(purposes[i].key, keys->vault, purposes[i].purpose, id, epoch);
+}
+
+/* Keys, epoch and state of the vault and those that it had change places. */
+static void former_exchange(struct vault *vault)
+{
+    struct vault_former now = {.keys = vault->keys, .state = vault->state, .epoch = vault->epoch};
+
+    vault->keys = vault->former->keys;
+    vault->state = vault->former->state;
+    vault->epoch = vault->former->epoch;
+    vault->last_place = (struct vault_place){0};
+    *vault->former = now;
+}
+
+enum status vault_renew_keys(struct vault *vault, struct vault_keys **keys, struct failure *failure)
+{
+    struct vault_former *former = calloc(1, sizeof *former);
+
+    if (former == NULL)
+        return failure_set_no_memory(failure);
+    borrow_drop(vault);
+    former->keys = TAKE(*keys);
+    former->epoch = vault->epoch + 1;
+    vault->former = former;
+    former_exchange(vault);
+    state_begin(&vault->state);
+    return STATUS_OK;
 }
 
 static enum status vault_allocate(const char *path, struct failure *failure, struct vault **ret_vault)
@@ -114,7 +151,7 @@ enum status vault_open_keys(struct vault *vault, const struct vault_key *key, st
     if (status != STATUS_OK)
         return status;
     memcpy(vault->opened_by, rows[slot].id, sizeof vault->opened_by);
-    derive_keys(vault);
+    vault_derive_keys(vault->keys, vault->id, vault->epoch);
     return STATUS_OK;
 }
 
@@ -361,6 +398,9 @@ void vault_rollback(struct vault *vault)
         return;
     borrow_drop(vault);
     store_rollback(vault->store);
+    if (vault->former != NULL)
+        former_exchange(vault);
+    former_freep(&vault->former);
     state_rollback(&vault->state);
     era_rollback(vault);
     /* Reading and verifying need no more than the edge, and come before the next turn may. */
@@ -407,6 +447,7 @@ enum status vault_commit(struct vault *vault, struct failure *failure)
         vault_rollback(vault);
         return status;
     }
+    former_freep(&vault->former);
     state_keep(&vault->state);
     era_keep(vault);
     memcpy(vault->log.head, note, sizeof note);
@@ -415,9 +456,9 @@ enum status vault_commit(struct vault *vault, struct failure *failure)
     return STATUS_OK;
 }
 
-void vault_fold(struct vault *vault)
+bool vault_fold(struct vault *vault)
 {
-    store_fold(vault->store);
+    return store_fold(vault->store);
 }
 
 enum status vault_start_snapshot(struct vault *vault, struct failure *failure,
@@ -466,7 +507,7 @@ enum status vault_create(const char *path, const struct vault_new_slot *slots, s
     memcpy(header.vault_id, vault->id, sizeof header.vault_id);
     vault->epoch = header.epoch;
     seal_random(vault->keys->vault, sizeof vault->keys->vault);
-    derive_keys(vault);
+    vault_derive_keys(vault->keys, vault->id, vault->epoch);
     status = store_create(path, &header, failure, &vault->store);
     if (status == STATUS_OK)
         status = fill(vault, slots, count, caller, failure);

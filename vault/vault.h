@@ -26,6 +26,8 @@ struct vault_key {
     uint8_t key[SLOT_KEY_SIZE];
 };
 
+#define VAULT_SLOTS_MAX 68u /* a passphrase, two of logins, a recovery code and 64 key files */
+
 /* A slot to be made. */
 struct vault_new_slot {
     struct slot_header header;
@@ -54,9 +56,9 @@ void vault_freep(struct vault **vault);
 enum status vault_begin(struct vault *vault, struct failure *failure);
 enum status vault_commit(struct vault *vault, struct failure *failure);
 void vault_rollback(struct vault *vault);
-/* Ends the work of a turn that wrote much (import.h), once its callers have their replies. Nothing to do
- * after any other turn. Not within a turn. */
-void vault_fold(struct vault *vault);
+/* Ends the work of a turn that wrote much (import.h), once its callers have their replies, or of a rekey,
+ * before that. Nothing to do after any other turn. Not within a turn. False if it could not be done yet. */
+bool vault_fold(struct vault *vault);
 /* A copy of the vault as the last commit left it: store/snapshot.h. Not within a turn. */
 enum status vault_start_snapshot(struct vault *vault, struct failure *failure,
                                  struct store_snapshot **ret_snapshot);

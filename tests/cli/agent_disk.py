@@ -46,7 +46,12 @@ def still_works(client):
     is_(error(client.call("LogKey")), None)
     is_(client.call("Checkpoint")["parameters"]["kept"], False)
     is_(error(client.call("ListVariables")), None)
-    is_(client.call("Unlock", idle=3600)["parameters"], {"was_open": True, "pin": "held"})
+    is_(client.call("Unlock", idle=3600)["parameters"], {"was_open": True})
+
+
+def rekey(client, salt):
+    slot = {**machine_slot(KEY), "salt": f"{salt:02x}" * 16, "old_key": slot_key(KEY)["key"]}
+    return client.call("Rekey", slot_key=slot_key(KEY), slots=[slot])
 
 
 def full(folder):
@@ -76,6 +81,18 @@ def full(folder):
     is_(client.call("Status")["parameters"]["log"], "ok")
     actions = [(leaf["action"], leaf.get("refused"), leaf.get("why")) for leaf in client.leaves()]
     assert ("refusals", "project", "LogUnwritable") in actions and actions[-1][0] == "project", actions
+    # A rekey writes all of it anew: with no room for that everything is as it was, and the agent goes on.
+    for number in range(60):
+        client.call("SetVariable", path=f"many/{number % 6}", name=f"N{number}", value="v" * 60000)
+    fill(ballast)
+    is_(error(rekey(client, 1)), "LogUnwritable")
+    is_(client.call("ListSlots")["parameters"]["epoch"], 1)
+    is_(error(client.many("VerifyLog")[-1]), None)
+    os.unlink(ballast)
+    is_(len(client.call("Project", step="many/1")["parameters"]["variables"]), 11)
+    is_(error(rekey(client, 2)), None)
+    is_(client.call("ListSlots")["parameters"]["epoch"], 2)
+    is_(len(client.call("Project", step="many/1")["parameters"]["variables"]), 11)
     is_(error(client.many("VerifyLog")[-1]), None)
     is_(error(client.call("Lock")), None)
     is_(agent.wait(), 0)
@@ -95,7 +112,7 @@ def read_only(folder):
     mount("-o", "remount,ro", disk)
     agent = started(folder, vault)
     client = agent.connect()
-    is_(client.call("Unlock", slot_key=slot_key(KEY))["parameters"], {"was_open": False, "pin": "held"})
+    is_(client.call("Unlock", slot_key=slot_key(KEY))["parameters"], {"was_open": False})
     still_works(client)
     is_(error(client.call("Lock")), None)
     is_(agent.wait(), 0)

@@ -39,7 +39,7 @@ CALLS = {
     "AnnotateStep": {"path": "billing/notify", "note": "a note"}, "MoveStep": {"path": "billing/notify", "to": "moved", "dry_run": True},
     "RemoveStep": {"path": "billing/notify", "force": True}, "ReadLog": {}, "VerifyLog": {}, "Checkpoint": {}, "LogKey": {},
 }
-FRESH = {"AddSlot", "RemoveSlot", "ReplacePassphrase"}
+FRESH = {"AddSlot", "RemoveSlot", "ReplacePassphrase", "Rekey"}
 MANY = {"ReadLog", "VerifyLog"}
 ANYTIME = {"Status", "ListSlots"}
 LOGGED = {"AddSlot", "RemoveSlot", "ReplacePassphrase", "AddAccount", "SetAccount", "RenameAccount", "RemoveAccount", "SetVariable",
@@ -51,6 +51,15 @@ LOGGED = {"AddSlot", "RemoveSlot", "ReplacePassphrase", "AddAccount", "SetAccoun
 # As systemd does: the descriptor becomes 3, then the agent.
 HAND_OVER = "import os,sys; os.dup2(int(sys.argv[1]),3,inheritable=True); " \
     "os.environ.update(LISTEN_PID=str(os.getpid()),LISTEN_FDS='1'); os.execv(sys.argv[2],sys.argv[2:])"
+
+
+def rekey_slots(salt, *more):
+    """The new set of slots: the machine slot of `furnished` goes on."""
+    key = base64.b64encode(KEY).decode()
+    return [{**machine_slot(KEY), "salt": f"{salt:02x}" * 16, "old_key": key}, *more]
+
+
+CALLS["Rekey"] = {"slots": rekey_slots(1), "dry_run": True}
 
 
 def is_(actual, expected):
@@ -185,6 +194,36 @@ def test_each_logged_method_has_one_leaf_with_who_asked():
             is_((leaf["who"]["uid"], leaf["who"]["pid"]), (os.getuid(), os.getpid()))
             is_(leaf["who"]["exe"], os.readlink("/proc/self/exe"))
             is_(leaf["who"]["parent"]["pid"], os.getppid())
+
+
+def test_rekey_is_logged_with_the_slots_and_leaves_only_those_that_were_named():
+    with furnished() as (agent, client):
+        importer = agent.connect()
+        is_(importer.call("StageImport", environment="QT0xAA==")["parameters"]["staged"], 1)
+        new = {**machine_slot(OTHER_KEY, 5), "salt": "05" * 16}
+        planned = client.call("Rekey", slot_key=slot_key(KEY), slots=rekey_slots(1, new), dry_run=True)["parameters"]
+        is_((planned["epoch"], planned["kept"], planned["made"], planned["removed"]),
+            (1, [slot_id(1)], [slot_id(5)], [slot_id(3)]))
+        reply = client.call("Rekey", slot_key=slot_key(KEY), slots=rekey_slots(1, new))["parameters"]
+        is_({**reply, "records": 0}, {**planned, "records": 0, "epoch": 2, "folded": True})
+        leaf = client.leaves()[-1]
+        is_((leaf["action"], leaf["epoch"], leaf["slots"]),
+            ("rekey", 2, {"kept": [slot_id(1)], "made": [slot_id(5)], "removed": [slot_id(3)]}))
+        check(leaf["successor"]["key"] == client.call("LogKey")["parameters"]["key"], leaf)
+        is_(error(importer.call("StageImport", commit=True)), "Locked")
+        is_(error(client.call("Rekey", slot_key=slot_key(KEY), slots=rekey_slots(1))), "Invalid")
+        is_(error(client.call("Rekey", slot_key=slot_key(KEY), slots=[{**slot, "old_key": "A" * 43 + "="} for slot in rekey_slots(2)])),
+            "WrongKey")
+        is_(client.leaves()[-1]["why"], "WrongKey")
+        check("slots" not in client.leaves()[-1], "a refused rekey has no slots in its leaf")
+        is_(error(client.many("VerifyLog")[-1]), None)
+        is_(client.call("Project", step="billing/notify")["parameters"]["variables"], {"STRIPE_KEY": "sk_live_1"})
+        agent, client = lock(agent, client)
+        is_(error(client.call("Unlock", slot_key=slot_key(KEY))), None)
+        agent, client = lock(agent, client)
+        is_(error(client.call("Unlock", slot_key=slot_key(OTHER_KEY))), None)
+        is_(error(client.many("VerifyLog")[-1]), None)
+        agent.process.kill()
 
 
 def test_secrets_never_stand_in_the_log():
@@ -468,7 +507,7 @@ def ends_and_locks(end):
         check(not os.path.exists(agent.vault + "-wal"), "the vault was not closed")
         with running(os.path.dirname(os.path.dirname(agent.socket)), vault=agent.vault) as again:
             client = again.connect()
-            is_(client.call("Unlock", slot_key=slot_key(KEY))["parameters"], {"was_open": False, "pin": "held"})
+            is_(client.call("Unlock", slot_key=slot_key(KEY))["parameters"], {"was_open": False})
             is_(error(client.many("VerifyLog")[-1]), None)
             return [leaf for leaf in client.leaves() if leaf["action"] == "lock"][-1]
 
@@ -505,7 +544,7 @@ def test_replacing_the_socket_locks_and_ends_it_and_leaves_the_new_one():
 
 def test_its_lifetime_locks_and_ends_it():
     def live(_, client):
-        is_(client.call("Unlock", lifetime=1)["parameters"], {"was_open": True, "pin": "held"})
+        is_(client.call("Unlock", lifetime=1)["parameters"], {"was_open": True})
         is_(client.call("Status")["parameters"]["locks_in"], 1)
     is_(ends_and_locks(live)["cause"], "lifetime")
 
@@ -563,7 +602,7 @@ def test_kill_at_any_moment_leaves_the_state_before_or_after():
             agent.process.wait()
             agent = Agent(folder)
             client = agent.connect()
-            is_(client.call("Unlock", slot_key=slot_key(KEY))["parameters"], {"was_open": False, "pin": "held"})
+            is_(client.call("Unlock", slot_key=slot_key(KEY))["parameters"], {"was_open": False})
             names = {row["name"] for row in client.call("ListVariables", path="/")["parameters"]["variables"]}
             kept = sum(name.startswith(f"T{turn}_") for name in names)
             check(answered <= kept <= 100 and all(f"T{turn}_{n}" in names for n in range(kept)), (answered, kept))
@@ -756,7 +795,7 @@ def test_a_socket_handed_over_is_served_and_left_alone():
         stream = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
         stream.connect(path)
         one = Client(stream, agent.vault)
-        is_(one.call("Unlock", slot_key=slot_key(KEY))["parameters"], {"was_open": False, "pin": "held"})
+        is_(one.call("Unlock", slot_key=slot_key(KEY))["parameters"], {"was_open": False})
         is_(one.call("Lock")["parameters"], {"was_open": True})
         is_(process.wait(20), 0)
         check(os.path.exists(path), "the socket was removed")

@@ -231,7 +231,7 @@ static void a_rolled_back_slot_change_is_none(void **state)
 
 static void a_vault_is_not_made_with_slots_that_break_a_rule(void **state)
 {
-    struct vault_new_slot slots[17];
+    struct vault_new_slot slots[VAULT_SLOTS_MAX + 1];
     struct vault *vault = NULL;
     char path[160];
 
@@ -240,7 +240,8 @@ static void a_vault_is_not_made_with_slots_that_break_a_rule(void **state)
     for (size_t i = 0; i < sizeof slots / sizeof slots[0]; i++)
         slots[i] = slot_of(SLOT_MACHINE, (uint8_t)(i + 1));
     assert_int_equal(vault_create(path, slots, 0, &caller, &world.failure, &vault), STATUS_INVALID);
-    assert_int_equal(vault_create(path, slots, 17, &caller, &world.failure, &vault), STATUS_INVALID);
+    assert_int_equal(vault_create(path, slots, VAULT_SLOTS_MAX + 1, &caller, &world.failure, &vault),
+                     STATUS_INVALID);
     slots[0].header.kind = SLOT_RECOVERY;
     assert_int_equal(vault_create(path, slots, 1, &caller, &world.failure, &vault), STATUS_INVALID);
     slots[0].header.kind = SLOT_PASSPHRASE;

@@ -19,30 +19,34 @@
 
 /* In the order of the interface file. */
 static const struct method methods[] = {
-    {"Status",                serve_status,         NULL,                 METHOD_ANY,   METHOD_CALL_KEY,              {{0}}                                                },
-    {"ListSlots",             serve_list_slots,     NULL,                 METHOD_VAULT, 0,                            {{0}}                                                },
-    {"Check",                 serve_check,          NULL,                 METHOD_VAULT, METHOD_ALONE | METHOD_MANY,   {{0}}                                                },
+    {"Status",                serve_status,         NULL,                 METHOD_ANY,   METHOD_CALL_KEY,                 {{0}}                                                },
+    {"ListSlots",             serve_list_slots,     NULL,                 METHOD_VAULT, 0,                               {{0}}                                                },
+    {"Check",                 serve_check,          NULL,                 METHOD_VAULT, METHOD_ALONE | METHOD_MANY,      {{0}}                                                },
     {"Initialize",
      serve_initialize,                              "initialize",
      METHOD_ANY,                                                                        METHOD_ALONE | METHOD_NO_KEY,
-     {{"slots", PARAMETER_NEW_SLOTS, REQUIRED}}                                                                                                                            },
+     {{"slots", PARAMETER_NEW_SLOTS, REQUIRED}}                                                                                                                               },
     {"Unlock",
      serve_unlock,                                  "unlock",
      METHOD_VAULT,                                                                      METHOD_ALONE,
-     {{"lifetime", NUMBER, OPTIONAL}, {"idle", NUMBER, OPTIONAL}}                                                                                                          },
-    {"Lock",                  serve_lock,           "lock",               METHOD_ANY,   METHOD_ALONE | METHOD_NO_KEY, {{0}}                                                },
+     {{"lifetime", NUMBER, OPTIONAL}, {"idle", NUMBER, OPTIONAL}}                                                                                                             },
+    {"Lock",                  serve_lock,           "lock",               METHOD_ANY,   METHOD_ALONE | METHOD_NO_KEY,    {{0}}                                                },
     {"AddSlot",
      serve_add_slot,                                "add-slot",
      METHOD_OPEN,                                                                       METHOD_FRESH_KEY,
-     {{"new_slot", PARAMETER_NEW_SLOT, REQUIRED}, {"replace", BOOLEAN, OPTIONAL}}                                                                                          },
+     {{"new_slot", PARAMETER_NEW_SLOT, REQUIRED}, {"replace", BOOLEAN, OPTIONAL}}                                                                                             },
     {"RemoveSlot",
      serve_remove_slot,                             "remove-slot",
      METHOD_OPEN,                                                                       METHOD_FRESH_KEY,
-     {{"slot", TEXT, REQUIRED}}                                                                                                                                            },
+     {{"slot", TEXT, REQUIRED}}                                                                                                                                               },
     {"ReplacePassphrase",
      serve_replace_passphrase,                      "replace-passphrase",
      METHOD_OPEN,                                                                       METHOD_FRESH_KEY,
-     {{"new_slot", PARAMETER_NEW_SLOT, REQUIRED}}                                                                                                                          },
+     {{"new_slot", PARAMETER_NEW_SLOT, REQUIRED}}                                                                                                                             },
+    {"Rekey",
+     serve_rekey,                                   "rekey",
+     METHOD_OPEN,                                                                       METHOD_ALONE | METHOD_FRESH_KEY,
+     {{"slots", PARAMETER_REKEY_SLOTS, REQUIRED}, {"dry_run", BOOLEAN, OPTIONAL}}                                                                                             },
     {"AddAccount",
      serve_add_account,                             "add-account",
      METHOD_OPEN,                                                                       0,
@@ -50,12 +54,12 @@ static const struct method methods[] = {
       {"label", TEXT, OPTIONAL},
       {"properties", OBJECT, REQUIRED},
       {"note", TEXT, OPTIONAL},
-      {"expires", TEXT, OPTIONAL}}                                                                                                                                         },
+      {"expires", TEXT, OPTIONAL}}                                                                                                                                            },
     {"ListAccounts",
      serve_list_accounts,                           NULL,
      METHOD_OPEN,                                                                       0,
-     {{"app", TEXT, OPTIONAL}, {"stale", BOOLEAN, OPTIONAL}, {"expiring", BOOLEAN, OPTIONAL}}                                                                              },
-    {"ShowAccount",           serve_show_account,   NULL,                 METHOD_OPEN,  0,                            {{"account", TEXT, REQUIRED}}                        },
+     {{"app", TEXT, OPTIONAL}, {"stale", BOOLEAN, OPTIONAL}, {"expiring", BOOLEAN, OPTIONAL}}                                                                                 },
+    {"ShowAccount",           serve_show_account,   NULL,                 METHOD_OPEN,  0,                               {{"account", TEXT, REQUIRED}}                        },
     {"SetAccount",
      serve_set_account,                             "set-account",
      METHOD_OPEN,                                                                       0,
@@ -63,28 +67,28 @@ static const struct method methods[] = {
       {"properties", OBJECT, REQUIRED},
       {"unset", TEXTS, OPTIONAL},
       {"note", TEXT, OPTIONAL},
-      {"expires", TEXT, OPTIONAL}}                                                                                                                                         },
+      {"expires", TEXT, OPTIONAL}}                                                                                                                                            },
     {"AnnotateAccount",
      serve_annotate_account,                        "annotate-account",
      METHOD_OPEN,                                                                       0,
-     {{"account", TEXT, REQUIRED}, {"note", TEXT, OPTIONAL}, {"expires", TEXT, OPTIONAL}}                                                                                  },
+     {{"account", TEXT, REQUIRED}, {"note", TEXT, OPTIONAL}, {"expires", TEXT, OPTIONAL}}                                                                                     },
     {"ListAccountRevisions",
      serve_list_account_revisions,                  NULL,
      METHOD_OPEN,                                                                       0,
-     {{"account", TEXT, REQUIRED}}                                                                                                                                         },
+     {{"account", TEXT, REQUIRED}}                                                                                                                                            },
     {"RestoreAccount",
      serve_restore_account,                         "restore-account",
      METHOD_OPEN,                                                                       0,
-     {{"account", TEXT, REQUIRED}, {"revision", NUMBER, OPTIONAL}}                                                                                                         },
+     {{"account", TEXT, REQUIRED}, {"revision", NUMBER, OPTIONAL}}                                                                                                            },
     {"ForgetAccount",
      serve_forget_account,                          "forget-account",
      METHOD_OPEN,                                                                       0,
-     {{"account", TEXT, REQUIRED}, {"revision", NUMBER, OPTIONAL}}                                                                                                         },
+     {{"account", TEXT, REQUIRED}, {"revision", NUMBER, OPTIONAL}}                                                                                                            },
     {"RenameAccount",
      serve_rename_account,                          "rename-account",
      METHOD_OPEN,                                                                       0,
-     {{"account", TEXT, REQUIRED}, {"label", TEXT, REQUIRED}}                                                                                                              },
-    {"RemoveAccount",         serve_remove_account, "remove-account",     METHOD_OPEN,  0,                            {{"account", TEXT, REQUIRED}}                        },
+     {{"account", TEXT, REQUIRED}, {"label", TEXT, REQUIRED}}                                                                                                                 },
+    {"RemoveAccount",         serve_remove_account, "remove-account",     METHOD_OPEN,  0,                               {{"account", TEXT, REQUIRED}}                        },
     {"SetVariable",
      serve_set_variable,                            "set-variable",
      METHOD_OPEN,                                                                       0,
@@ -94,23 +98,23 @@ static const struct method methods[] = {
       {"value_base64", TEXT, OPTIONAL},
       {"allow_dangerous_name", BOOLEAN, OPTIONAL},
       {"note", TEXT, OPTIONAL},
-      {"expires", TEXT, OPTIONAL}}                                                                                                                                         },
+      {"expires", TEXT, OPTIONAL}}                                                                                                                                            },
     {"GetVariable",
      serve_get_variable,                            "get",
      METHOD_OPEN,                                                                       0,
-     {{"path", TEXT, REQUIRED}, {"name", TEXT, REQUIRED}, {"revision", NUMBER, OPTIONAL}}                                                                                  },
+     {{"path", TEXT, REQUIRED}, {"name", TEXT, REQUIRED}, {"revision", NUMBER, OPTIONAL}}                                                                                     },
     {"ListVariables",
      serve_list_variables,                          NULL,
      METHOD_OPEN,                                                                       0,
-     {{"path", TEXT, OPTIONAL}, {"stale", BOOLEAN, OPTIONAL}, {"expiring", BOOLEAN, OPTIONAL}}                                                                             },
+     {{"path", TEXT, OPTIONAL}, {"stale", BOOLEAN, OPTIONAL}, {"expiring", BOOLEAN, OPTIONAL}}                                                                                },
     {"UnsetVariable",
      serve_unset_variable,                          "unset-variable",
      METHOD_OPEN,                                                                       0,
-     {{"path", TEXT, REQUIRED}, {"name", TEXT, REQUIRED}}                                                                                                                  },
+     {{"path", TEXT, REQUIRED}, {"name", TEXT, REQUIRED}}                                                                                                                     },
     {"BlockVariable",
      serve_block_variable,                          "block-variable",
      METHOD_OPEN,                                                                       0,
-     {{"path", TEXT, REQUIRED}, {"name", TEXT, REQUIRED}}                                                                                                                  },
+     {{"path", TEXT, REQUIRED}, {"name", TEXT, REQUIRED}}                                                                                                                     },
     {"StageImport",
      serve_stage_import,                            "import",
      METHOD_OPEN,                                                                       METHOD_ALONE | METHOD_STAGES,
@@ -120,29 +124,29 @@ static const struct method methods[] = {
       {"replace", BOOLEAN, OPTIONAL},
       {"allow_dangerous_name", BOOLEAN, OPTIONAL},
       {"dry_run", BOOLEAN, OPTIONAL},
-      {"commit", BOOLEAN, OPTIONAL}}                                                                                                                                       },
+      {"commit", BOOLEAN, OPTIONAL}}                                                                                                                                          },
     {"AnnotateVariable",
      serve_annotate_variable,                       "annotate-variable",
      METHOD_OPEN,                                                                       0,
      {{"path", TEXT, REQUIRED},
       {"name", TEXT, REQUIRED},
       {"note", TEXT, OPTIONAL},
-      {"expires", TEXT, OPTIONAL}}                                                                                                                                         },
+      {"expires", TEXT, OPTIONAL}}                                                                                                                                            },
     {"ListVariableRevisions",
      serve_list_variable_revisions,                 NULL,
      METHOD_OPEN,                                                                       0,
-     {{"path", TEXT, REQUIRED}, {"name", TEXT, OPTIONAL}}                                                                                                                  },
+     {{"path", TEXT, REQUIRED}, {"name", TEXT, OPTIONAL}}                                                                                                                     },
     {"RestoreVariable",
      serve_restore_variable,                        "restore-variable",
      METHOD_OPEN,                                                                       0,
      {{"path", TEXT, REQUIRED},
       {"name", TEXT, REQUIRED},
       {"revision", NUMBER, OPTIONAL},
-      {"allow_dangerous_name", BOOLEAN, OPTIONAL}}                                                                                                                         },
+      {"allow_dangerous_name", BOOLEAN, OPTIONAL}}                                                                                                                            },
     {"ForgetVariable",
      serve_forget_variable,                         "forget-variable",
      METHOD_OPEN,                                                                       0,
-     {{"path", TEXT, REQUIRED}, {"name", TEXT, REQUIRED}, {"revision", NUMBER, OPTIONAL}}                                                                                  },
+     {{"path", TEXT, REQUIRED}, {"name", TEXT, REQUIRED}, {"revision", NUMBER, OPTIONAL}}                                                                                     },
     {"Bind",
      serve_bind,                                    "bind",
      METHOD_OPEN,                                                                       0,
@@ -152,33 +156,33 @@ static const struct method methods[] = {
       {"only", TEXTS, OPTIONAL},
       {"environment", OBJECT, OPTIONAL},
       {"replace", BOOLEAN, OPTIONAL},
-      {"allow_dangerous_name", BOOLEAN, OPTIONAL}}                                                                                                                         },
-    {"Unbind",                serve_unbind,         "unbind",             METHOD_OPEN,  0,                            {{"path", TEXT, REQUIRED}, {"alias", TEXT, REQUIRED}}},
+      {"allow_dangerous_name", BOOLEAN, OPTIONAL}}                                                                                                                            },
+    {"Unbind",                serve_unbind,         "unbind",             METHOD_OPEN,  0,                               {{"path", TEXT, REQUIRED}, {"alias", TEXT, REQUIRED}}},
     {"AddStep",
      serve_add_step,                                "add-step",
      METHOD_OPEN,                                                                       0,
-     {{"path", TEXT, REQUIRED}, {"no_inherit", BOOLEAN, OPTIONAL}, {"note", TEXT, OPTIONAL}}                                                                               },
-    {"ListSteps",             serve_list_steps,     NULL,                 METHOD_OPEN,  0,                            {{"under", TEXT, OPTIONAL}}                          },
-    {"ShowStep",              serve_show_step,      NULL,                 METHOD_OPEN,  0,                            {{"path", TEXT, REQUIRED}}                           },
+     {{"path", TEXT, REQUIRED}, {"no_inherit", BOOLEAN, OPTIONAL}, {"note", TEXT, OPTIONAL}}                                                                                  },
+    {"ListSteps",             serve_list_steps,     NULL,                 METHOD_OPEN,  0,                               {{"under", TEXT, OPTIONAL}}                          },
+    {"ShowStep",              serve_show_step,      NULL,                 METHOD_OPEN,  0,                               {{"path", TEXT, REQUIRED}}                           },
     {"AnnotateStep",
      serve_annotate_step,                           "annotate-step",
      METHOD_OPEN,                                                                       0,
-     {{"path", TEXT, REQUIRED}, {"note", TEXT, OPTIONAL}}                                                                                                                  },
+     {{"path", TEXT, REQUIRED}, {"note", TEXT, OPTIONAL}}                                                                                                                     },
     {"MoveStep",
      serve_move_step,                               "move-step",
      METHOD_OPEN,                                                                       0,
-     {{"path", TEXT, REQUIRED}, {"to", TEXT, REQUIRED}, {"dry_run", BOOLEAN, OPTIONAL}}                                                                                    },
+     {{"path", TEXT, REQUIRED}, {"to", TEXT, REQUIRED}, {"dry_run", BOOLEAN, OPTIONAL}}                                                                                       },
     {"RemoveStep",
      serve_remove_step,                             "remove-step",
      METHOD_OPEN,                                                                       0,
-     {{"path", TEXT, REQUIRED}, {"force", BOOLEAN, OPTIONAL}}                                                                                                              },
+     {{"path", TEXT, REQUIRED}, {"force", BOOLEAN, OPTIONAL}}                                                                                                                 },
     {"ListNames",
      serve_list_names,                              NULL,
      METHOD_OPEN,                                                                       METHOD_NO_USE,
      {{"kind", TEXT, REQUIRED},
       {"prefix", TEXT, OPTIONAL},
       {"path", TEXT, OPTIONAL},
-      {"account", TEXT, OPTIONAL}}                                                                                                                                         },
+      {"account", TEXT, OPTIONAL}}                                                                                                                                            },
     {"Project",
      serve_project,                                 "project",
      METHOD_OPEN,                                                                       0,
@@ -191,7 +195,7 @@ static const struct method methods[] = {
       {"purpose", TEXT, OPTIONAL},
       {"reason", TEXT, OPTIONAL},
       {"command", TEXT, OPTIONAL},
-      {"references", OBJECT, OPTIONAL}}                                                                                                                                    },
+      {"references", OBJECT, OPTIONAL}}                                                                                                                                       },
     {"ReadLog",
      serve_read_log,                                NULL,
      METHOD_OPEN,                                                                       METHOD_MANY,
@@ -201,12 +205,12 @@ static const struct method methods[] = {
       {"variable", TEXT, OPTIONAL},
       {"uid", NUMBER, OPTIONAL},
       {"outcome", TEXT, OPTIONAL},
-      {"since", TEXT, OPTIONAL}}                                                                                                                                           },
-    {"VerifyLog",             serve_verify_log,     NULL,                 METHOD_OPEN,  METHOD_MANY,                  {{0}}                                                },
-    {"Checkpoint",            serve_checkpoint,     "checkpoint",         METHOD_OPEN,  METHOD_ALONE,                 {{0}}                                                },
-    {"LogKey",                serve_log_key,        NULL,                 METHOD_OPEN,  0,                            {{0}}                                                },
-    {"Backup",                serve_backup,         "backup",             METHOD_OPEN,  METHOD_MANY,                  {{0}}                                                },
-    {NULL,                    NULL,                 NULL,                 METHOD_ANY,   0,                            {{0}}                                                },
+      {"since", TEXT, OPTIONAL}}                                                                                                                                              },
+    {"VerifyLog",             serve_verify_log,     NULL,                 METHOD_OPEN,  METHOD_MANY,                     {{0}}                                                },
+    {"Checkpoint",            serve_checkpoint,     "checkpoint",         METHOD_OPEN,  METHOD_ALONE,                    {{0}}                                                },
+    {"LogKey",                serve_log_key,        NULL,                 METHOD_OPEN,  0,                               {{0}}                                                },
+    {"Backup",                serve_backup,         "backup",             METHOD_OPEN,  METHOD_MANY,                     {{0}}                                                },
+    {NULL,                    NULL,                 NULL,                 METHOD_ANY,   0,                               {{0}}                                                },
 };
 
 static const struct method service_methods[] = {
@@ -236,6 +240,19 @@ static const struct parameter new_slot_members[] = {
     {"salt",       TEXT,   REQUIRED},
     {"created",    TEXT,   REQUIRED},
     {"key",        TEXT,   REQUIRED},
+    {NULL,         0,      false   }
+};
+
+static const struct parameter rekey_slot_members[] = {
+    {"id",         TEXT,   REQUIRED},
+    {"kind",       TEXT,   REQUIRED},
+    {"memory_kib", NUMBER, REQUIRED},
+    {"passes",     NUMBER, REQUIRED},
+    {"lanes",      NUMBER, REQUIRED},
+    {"salt",       TEXT,   REQUIRED},
+    {"created",    TEXT,   REQUIRED},
+    {"key",        TEXT,   REQUIRED},
+    {"old_key",    TEXT,   OPTIONAL},
     {NULL,         0,      false   }
 };
 
@@ -326,6 +343,8 @@ static bool value_fits(const struct json *value, enum parameter_kind kind)
         return members_fit(value, new_slot_members);
     case PARAMETER_NEW_SLOTS:
         return list_fits(value, new_slot_members);
+    case PARAMETER_REKEY_SLOTS:
+        return list_fits(value, rekey_slot_members);
     case PARAMETER_IMPORT_ACCOUNTS:
         return list_fits(value, import_account_members);
     }
@@ -395,11 +414,11 @@ const char *method_check(const struct method *method, const struct json *paramet
 }
 
 /* Base64 of exactly 32 bytes. */
-static bool key_read(const struct json *object, uint8_t destination[SLOT_KEY_SIZE])
+static bool key_read(const struct json *object, const char *member, uint8_t destination[SLOT_KEY_SIZE])
 {
     CLEANUP(secret_reset) struct secret key = {0};
     size_t length;
-    const char *base64 = json_text(json_member(object, "key"), &length);
+    const char *base64 = json_text(json_member(object, member), &length);
 
     if (!text_append_from_base64(&key, base64, length) || key.size != SLOT_KEY_SIZE)
         return false;
@@ -415,7 +434,7 @@ enum status method_read_key(const struct json *slot_key, struct failure *failure
     if (slot != NULL && !text_from_hex(ret_key->slot, SLOT_ID_SIZE, slot))
         return failure_set(failure, STATUS_INVALID,
                            "the slot of the slot key is not an id of 32 hexadecimal digits");
-    if (!key_read(slot_key, ret_key->key))
+    if (!key_read(slot_key, "key", ret_key->key))
         return failure_set(failure, STATUS_INVALID, "the slot key is not base64 of 32 bytes");
     return STATUS_OK;
 }
@@ -448,7 +467,16 @@ enum status method_read_slot(const struct json *new_slot, struct failure *failur
         return failure_set(failure, STATUS_INVALID, "a new slot's salt is not 32 hexadecimal digits");
     if (!clock_parse(json_member_text(new_slot, "created"), clock_wall_ms(), &header->created_ms))
         return failure_set(failure, STATUS_INVALID, "a new slot's time of creation is not RFC 3339");
-    if (!key_read(new_slot, ret_slot->key))
+    if (!key_read(new_slot, "key", ret_slot->key))
         return failure_set(failure, STATUS_INVALID, "a new slot's key is not base64 of 32 bytes");
+    return STATUS_OK;
+}
+
+enum status method_read_claim(const struct json *rekey_slot, struct failure *failure,
+                              struct rekey_claim *ret_claim)
+{
+    ret_claim->continues = json_member(rekey_slot, "old_key") != NULL;
+    if (ret_claim->continues && !key_read(rekey_slot, "old_key", ret_claim->old_key))
+        return failure_set(failure, STATUS_INVALID, "the old key of a slot is not base64 of 32 bytes");
     return STATUS_OK;
 }

@@ -6,6 +6,7 @@
 #include "agent/call.h"
 #include "base/status.h"
 #include "leaf.h"
+#include "rekey.h"
 #include "vault.h"
 
 #include <stdbool.h>
@@ -27,6 +28,7 @@ enum parameter_kind {
     PARAMETER_SLOT_KEY,
     PARAMETER_NEW_SLOT,
     PARAMETER_NEW_SLOTS,
+    PARAMETER_REKEY_SLOTS,
     PARAMETER_IMPORT_ACCOUNTS
 };
 
@@ -89,9 +91,12 @@ const struct method *method_at(size_t index);
  * superfluous. */
 const char *method_check(const struct method *method, const struct json *parameters);
 
-/* Reads a SlotKey and a NewSlot that method_check let pass. STATUS_INVALID says what breaks its form. */
+/* Read a SlotKey, a NewSlot and what is claimed of a RekeySlot, which method_check let pass. STATUS_INVALID
+ * says what breaks its form. */
 enum status method_read_key(const struct json *slot_key, struct failure *failure, struct vault_key *ret_key);
 enum status method_read_slot(const struct json *new_slot, struct failure *failure,
                              struct vault_new_slot *ret_slot);
+enum status method_read_claim(const struct json *rekey_slot, struct failure *failure,
+                              struct rekey_claim *ret_claim);
 
 #endif

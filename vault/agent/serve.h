@@ -32,6 +32,9 @@ enum status serve_add_slot(struct session *session, struct request *request);
 enum status serve_remove_slot(struct session *session, struct request *request);
 enum status serve_replace_passphrase(struct session *session, struct request *request);
 
+/* serve_rekey.c */
+enum status serve_rekey(struct session *session, struct request *request);
+
 /* serve_account.c */
 enum status serve_add_account(struct session *session, struct request *request);
 enum status serve_list_accounts(struct session *session, struct request *request);

@@ -114,7 +114,8 @@ enum status serve_stage_import(struct session *session, struct request *request)
     if (*request->stage == NULL)
         status = stage_start(session, &request->failure, request->stage);
     else if (stage_import(*request->stage) == NULL)
-        status = failure_set(&request->failure, STATUS_LOCKED, "the vault was locked during the import");
+        status = failure_set(&request->failure, STATUS_LOCKED,
+                             "the vault was locked, or given a new key, during the import");
     if (status == STATUS_OK)
         status = stage_all(session, request);
     if (status != STATUS_OK)

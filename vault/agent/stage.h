@@ -23,13 +23,13 @@ void stage_freep(struct stage **stage);
 /* The same within a turn, which closes a vault that it kept open. */
 void stage_end(struct stage **stage);
 
-/* Its import; NULL once the vault was locked. */
+/* Its import; NULL once the vault was locked or given a new key. */
 struct import *stage_import(const struct stage *stage);
 
 /* To be called after something was staged: STATUS_TOO_LARGE if that was too much. */
 enum status stage_check(const struct stage *stage, struct failure *failure);
 
-/* Before the vault is closed: nothing staged is of use any more. */
+/* Before the vault is closed, or when it has a new key: nothing staged is of use any more. */
 void stage_drop_all(struct session *session);
 
 #endif

@@ -91,6 +91,7 @@ const char *const schema_statements[SCHEMA_STATEMENT_COUNT] = {
     [SCHEMA_ROLLBACK] = "ROLLBACK",
     [SCHEMA_PUT_HEADER] = "INSERT INTO header (id, vault_id, epoch) VALUES (0, ?1, ?2)",
     [SCHEMA_GET_HEADER] = "SELECT vault_id, epoch FROM header WHERE id = 0",
+    [SCHEMA_SET_EPOCH] = "UPDATE header SET epoch = ?1 WHERE id = 0",
     /* Not INSERT OR REPLACE: that would silently remove another record that has this name. */
     [SCHEMA_PUT_RECORD] = "INSERT INTO records (" RECORD_COLUMNS ") VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8)"
                           " ON CONFLICT (id) DO UPDATE SET place = excluded.place, name = excluded.name,"
@@ -101,6 +102,7 @@ const char *const schema_statements[SCHEMA_STATEMENT_COUNT] = {
     [SCHEMA_FIND_BY_NAME] = "SELECT " RECORD_COLUMNS " FROM records WHERE name = ?1",
     [SCHEMA_FIND_BY_PLACE] = "SELECT " RECORD_COLUMNS " FROM records WHERE place = ?1 ORDER BY id",
     [SCHEMA_FIND_BY_LINK] = "SELECT " RECORD_COLUMNS " FROM records WHERE link = ?1 ORDER BY id",
+    [SCHEMA_PAGE_BY_ID] = "SELECT " RECORD_COLUMNS " FROM records WHERE id > ?1 ORDER BY id LIMIT ?2",
     [SCHEMA_PAGE_BY_PLACE] =
         "SELECT " RECORD_COLUMNS " FROM records WHERE place = ?1 AND id > ?2 ORDER BY id LIMIT ?3",
     [SCHEMA_PAGE_BY_LINK] =
@@ -131,6 +133,13 @@ const char *const schema_statements[SCHEMA_STATEMENT_COUNT] = {
     [SCHEMA_PUT_STATE] =
         "INSERT OR REPLACE INTO state (id, log_size, record_count, sealed) VALUES (0, ?1, ?2, ?3)",
     [SCHEMA_GET_STATE] = "SELECT log_size, record_count, sealed FROM state WHERE id = 0",
+    /* Without WHERE, so that whole pages are freed, and secure_delete overwrites them: of rows that go one by
+     * one a copy can be left where a page was split. */
+    [SCHEMA_CLEAR_RECORDS] = "DELETE FROM records",
+    [SCHEMA_CLEAR_SLOTS] = "DELETE FROM slots",
+    [SCHEMA_CLEAR_SEGMENTS] = "DELETE FROM segments",
+    [SCHEMA_CLEAR_CHECKPOINTS] = "DELETE FROM checkpoints",
+    [SCHEMA_CLEAR_STATE] = "DELETE FROM state",
     [SCHEMA_COUNT_FREE] = "PRAGMA freelist_count",
     [SCHEMA_LIST_PAGES] = "SELECT pageno FROM dbstat WHERE name = ?1",
     [SCHEMA_VERIFY] = "PRAGMA quick_check(records)",

@@ -87,6 +87,11 @@ static enum status find_file(struct store_snapshot *snapshot, struct failure *fa
     return STATUS_OK;
 }
 
+bool store_snapshot_is_under_way(const struct store *store)
+{
+    return store->sqlite->held;
+}
+
 enum status store_snapshot_start(struct store *store, struct failure *failure,
                                  struct store_snapshot **ret_snapshot)
 {

@@ -22,6 +22,9 @@ struct store_snapshot;
 enum status store_snapshot_start(struct store *store, struct failure *failure,
                                  struct store_snapshot **ret_snapshot);
 
+/* True while one is not whole. */
+bool store_snapshot_is_under_way(const struct store *store);
+
 /* Copies at most `size` bytes more, not within a batch. Once it is done the snapshot needs its store no more.
  */
 enum status store_snapshot_copy(struct store_snapshot *snapshot, size_t size, struct failure *failure,

@@ -237,9 +237,13 @@ enum status store_get_header(struct store *store, struct failure *failure, struc
 
 void store_reserve(struct store *store)
 {
+    struct failure ignored;
+
     queue_stay(store->place);
+    /* What a killed process left in the write-ahead log may be what was to take rows out of the file. */
+    bool folded = !store->sqlite->immutable && sqlite_fold(store->sqlite, &ignored) == STATUS_OK;
     sqlite_reserve(store->sqlite);
-    store_mark(store, false);
+    store_mark(store, folded);
 }
 
 /* ---- Batches ---- */
@@ -316,17 +320,18 @@ static void end_commit(struct store *store)
     store_mark(store, folded);
 }
 
-void store_fold(struct store *store)
+bool store_fold(struct store *store)
 {
     struct failure ignored;
 
     if (!store->unfolded || store->in_batch || store->sqlite->held)
-        return;
+        return !store->unfolded;
     store->unfolded = false;
-    (void)sqlite_fold(store->sqlite, &ignored);
+    bool folded = sqlite_fold(store->sqlite, &ignored) == STATUS_OK;
     sqlite_reserve(store->sqlite);
     store_mark(store, true);
     (void)malloc_trim(0); /* what SQLite and the caller held of the batch goes back to the machine */
+    return folded;
 }
 
 enum status store_commit(struct store *store, struct failure *failure)

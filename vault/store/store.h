@@ -172,9 +172,13 @@ void store_widen(struct store *store);
 enum status store_load_begin(struct store *store, struct failure *failure);
 enum status store_load_end(struct store *store, struct failure *failure);
 
+/* In an open batch: removes every row but those of header, leaves and tiles, so that nothing of it stays in
+ * the file once the batch is folded, and sets the header's epoch. */
+enum status store_begin_epoch(struct store *store, uint32_t epoch, struct failure *failure);
+
 /* Folds what a widened batch wrote, about 2 µs a record; there is nothing to do after any other. Outside of a
- * batch. What it cannot do a later commit will. */
-void store_fold(struct store *store);
+ * batch. What it cannot do, and says so by false, a later commit will. */
+bool store_fold(struct store *store);
 
 /* Inserts or replaces the record with this id. A `name` taken by another id is STATUS_EXISTS. Numbers over
  * INT64_MAX are STATUS_INVALID, here and below. Removing what is not there is STATUS_OK. */
@@ -194,6 +198,8 @@ enum status store_find_by_link(struct store *store, const uint8_t link[STORE_LOO
                                struct failure *failure, struct store_rows *rows);
 /* The same in pages, so that a caller can stop: at most `limit` records with an id greater than `after`
  * (NULL: from the first), in order of id. */
+enum status store_page_by_id(struct store *store, const uint8_t *after, size_t limit, struct failure *failure,
+                             struct store_rows *rows);
 enum status store_page_by_place(struct store *store, const uint8_t place[STORE_LOOKUP_SIZE],
                                 const uint8_t *after, size_t limit, struct failure *failure,
                                 struct store_rows *rows);

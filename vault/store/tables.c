@@ -144,6 +144,18 @@ static enum status page(struct store *store, enum schema_statement which, const 
     return row_collect_records(&row, rows);
 }
 
+enum status store_page_by_id(struct store *store, const uint8_t *after, size_t limit, struct failure *failure,
+                             struct store_rows *rows)
+{
+    struct row row = {.sqlite = store->sqlite, .table = "records", .failure = failure};
+    enum status status = sqlite_statement(store->sqlite, SCHEMA_PAGE_BY_ID, failure, &row.statement);
+    if (status != STATUS_OK)
+        return status;
+    bind_after(row.statement, 1, after);
+    bind_limit(row.statement, 2, limit);
+    return row_collect_records(&row, rows);
+}
+
 enum status store_page_by_place(struct store *store, const uint8_t place[STORE_LOOKUP_SIZE],
                                 const uint8_t *after, size_t limit, struct failure *failure,
                                 struct store_rows *rows)
@@ -292,6 +304,28 @@ enum status store_list_blobs(struct store *store, enum store_table table, uint64
     (void)sqlite3_bind_int64(row.statement, 1, first > INT64_MAX ? INT64_MAX : (int64_t)first);
     bind_limit(row.statement, 2, first > INT64_MAX ? 0 : limit);
     return row_collect_blobs(&row, rows);
+}
+
+/* ---- A new epoch ---- */
+
+enum status store_begin_epoch(struct store *store, uint32_t epoch, struct failure *failure)
+{
+    static const enum schema_statement clearing[] = {SCHEMA_CLEAR_RECORDS, SCHEMA_CLEAR_SLOTS,
+                                                     SCHEMA_CLEAR_SEGMENTS, SCHEMA_CLEAR_CHECKPOINTS,
+                                                     SCHEMA_CLEAR_STATE};
+    struct binder binder = {0};
+    enum status status = STATUS_OK;
+    for (size_t i = 0; status == STATUS_OK && i < sizeof(clearing) / sizeof(clearing[0]); i++) {
+        status = store_writing_statement(store, clearing[i], failure, &binder.statement);
+        if (status == STATUS_OK)
+            status = run_bound(store, &binder, failure);
+    }
+    if (status == STATUS_OK)
+        status = store_writing_statement(store, SCHEMA_SET_EPOCH, failure, &binder.statement);
+    if (status != STATUS_OK)
+        return status;
+    bind_number(&binder, 1, epoch);
+    return run_bound(store, &binder, failure);
 }
 
 /* ---- State ---- */
