@@ -77,6 +77,18 @@ static void add_due(struct output_table *table, const struct json *agent)
                             (long long)json_member_number(agent, "stale", 0), rest);
 }
 
+static void add_pin(struct output_table *table, const struct json *agent)
+{
+    const char *pin = json_member_text(agent, "pin");
+    const char *trouble = json_member_text(agent, "pin_trouble");
+
+    if (pin == NULL)
+        return;
+    output_table_add(table, "pin");
+    output_table_add_format(table, "%s%s%s", pin, trouble != NULL ? ", " : "",
+                            trouble != NULL ? trouble : "");
+}
+
 static void add_open(struct output_table *table, const struct json *agent)
 {
     const char *log = json_member_text(agent, "log");
@@ -87,6 +99,7 @@ static void add_open(struct output_table *table, const struct json *agent)
     output_table_add(table, "log");
     output_table_add_format(table, "%lld entries, %s", (long long)json_member_number(agent, "log_size", 0),
                             log != NULL ? log : "?");
+    add_pin(table, agent);
     add_due(table, agent);
     add_seconds(table, "locks in", json_member_number(agent, "locks_in", 0));
     add_seconds(table, "idle lock after", json_member_number(agent, "idle_locks_after", 0));

@@ -86,18 +86,39 @@ static enum status ask_state(struct exchange *exchange, struct failure *failure,
     return STATUS_OK;
 }
 
+/* What a person should know of the pin; that it held, as it does nearly always, is not of it. */
+static void say_pin(const struct json *reply)
+{
+    const char *pin = json_member_text(reply, "pin");
+    const char *trouble = json_member_text(reply, "pin_trouble");
+
+    if (trouble != NULL)
+        output_note("%s", trouble);
+    if (pin == NULL || json_member_boolean(reply, "was_open", false))
+        return;
+    if (strcmp(pin, "unreadable") == 0)
+        output_note("whether the vault is the one last seen here could not be told; what it is now is "
+                    "remembered instead");
+    else if (strcmp(pin, "none") == 0 && trouble == NULL)
+        output_note("this vault was not seen here before; from now on an older copy in its place is refused");
+}
+
 static enum status send_unlock(struct exchange *exchange, const struct opening *opening,
                                const struct key *key, struct failure *failure)
 {
     CLEANUP(exchange_question_reset) struct question question = {0};
     CLEANUP(exchange_answer_reset) struct answer answer = {0};
+    enum status status;
 
     exchange_question(&question, "Unlock");
     if (opening->has_lifetime)
         json_add_number(&question.writer, "lifetime", opening->lifetime);
     if (opening->has_idle)
         json_add_number(&question.writer, "idle", opening->idle);
-    return exchange_send(exchange, &question, key, failure, &answer);
+    status = exchange_send(exchange, &question, key, failure, &answer);
+    if (status == STATUS_OK)
+        say_pin(answer.parameters);
+    return status;
 }
 
 static enum status read_key(const struct exchange *exchange, const struct opening *opening,

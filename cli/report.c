@@ -26,7 +26,8 @@ static const char *const hints[STATUS_COUNT] = {
     [STATUS_NO_VAULT] = "make one with: stepvault init",
     [STATUS_FOREIGN] = "nothing of it was used; look at its kind, owner and mode with: ls -l",
     [STATUS_CORRUPT] = "keep the file as it is, and see what holds with: stepvault check",
-    [STATUS_ROLLED_BACK] = "if this is the copy you mean to go on with: stepvault restore FILE",
+    [STATUS_ROLLED_BACK] =
+        "put the newer copy back, or go on from an older one, without the rest: stepvault restore FILE",
     [STATUS_FORMAT] = "use the version of stepvault that wrote it, or a newer one",
     [STATUS_BUSY] = "wait until it ends, or end it with: stepvault lock",
     [STATUS_LOG_UNWRITABLE] = "free some space or make the folder writable, then try again",

@@ -1,6 +1,6 @@
 /* A new vault key and epoch: everything that the old keys sealed is made anew under the new ones, the log
  * gets a new reading key, a new segment and a new signing key, and of the slots only those stay whose keys
- * come with the call. docs/FORMAT.md, section 11. */
+ * come with the call. docs/FORMAT.md, section 12. */
 #ifndef STEPVAULT_REKEY_H
 #define STEPVAULT_REKEY_H
 

@@ -46,7 +46,7 @@ def still_works(client):
     is_(error(client.call("LogKey")), None)
     is_(client.call("Checkpoint")["parameters"]["kept"], False)
     is_(error(client.call("ListVariables")), None)
-    is_(client.call("Unlock", idle=3600)["parameters"], {"was_open": True})
+    is_(client.call("Unlock", idle=3600)["parameters"], {"was_open": True, "pin": "held"})
 
 
 def rekey(client, salt):
@@ -112,7 +112,7 @@ def read_only(folder):
     mount("-o", "remount,ro", disk)
     agent = started(folder, vault)
     client = agent.connect()
-    is_(client.call("Unlock", slot_key=slot_key(KEY))["parameters"], {"was_open": False})
+    is_(client.call("Unlock", slot_key=slot_key(KEY))["parameters"], {"was_open": False, "pin": "held"})
     still_works(client)
     is_(error(client.call("Lock")), None)
     is_(agent.wait(), 0)

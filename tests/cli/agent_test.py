@@ -507,7 +507,7 @@ def ends_and_locks(end):
         check(not os.path.exists(agent.vault + "-wal"), "the vault was not closed")
         with running(os.path.dirname(os.path.dirname(agent.socket)), vault=agent.vault) as again:
             client = again.connect()
-            is_(client.call("Unlock", slot_key=slot_key(KEY))["parameters"], {"was_open": False})
+            is_(client.call("Unlock", slot_key=slot_key(KEY))["parameters"], {"was_open": False, "pin": "held"})
             is_(error(client.many("VerifyLog")[-1]), None)
             return [leaf for leaf in client.leaves() if leaf["action"] == "lock"][-1]
 
@@ -544,7 +544,7 @@ def test_replacing_the_socket_locks_and_ends_it_and_leaves_the_new_one():
 
 def test_its_lifetime_locks_and_ends_it():
     def live(_, client):
-        is_(client.call("Unlock", lifetime=1)["parameters"], {"was_open": True})
+        is_(client.call("Unlock", lifetime=1)["parameters"], {"was_open": True, "pin": "held"})
         is_(client.call("Status")["parameters"]["locks_in"], 1)
     is_(ends_and_locks(live)["cause"], "lifetime")
 
@@ -602,7 +602,7 @@ def test_kill_at_any_moment_leaves_the_state_before_or_after():
             agent.process.wait()
             agent = Agent(folder)
             client = agent.connect()
-            is_(client.call("Unlock", slot_key=slot_key(KEY))["parameters"], {"was_open": False})
+            is_(client.call("Unlock", slot_key=slot_key(KEY))["parameters"], {"was_open": False, "pin": "held"})
             names = {row["name"] for row in client.call("ListVariables", path="/")["parameters"]["variables"]}
             kept = sum(name.startswith(f"T{turn}_") for name in names)
             check(answered <= kept <= 100 and all(f"T{turn}_{n}" in names for n in range(kept)), (answered, kept))
@@ -795,7 +795,7 @@ def test_a_socket_handed_over_is_served_and_left_alone():
         stream = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
         stream.connect(path)
         one = Client(stream, agent.vault)
-        is_(one.call("Unlock", slot_key=slot_key(KEY))["parameters"], {"was_open": False})
+        is_(one.call("Unlock", slot_key=slot_key(KEY))["parameters"], {"was_open": False, "pin": "held"})
         is_(one.call("Lock")["parameters"], {"was_open": True})
         is_(process.wait(20), 0)
         check(os.path.exists(path), "the socket was removed")

@@ -26,6 +26,8 @@ echo "$said" >&2
 say "the key lies there encrypted only" "$(find /var/lib/stepvault /etc/stepvault -type f -printf '%P ' | sed 's/vault.db-[a-z]* //g')" "billing/vault.db billing/billing.key"
 say "the socket's folder is the user's alone" "$(stat -c '%U %a' /run/stepvault/billing)" "billing 700"
 say "the agent is the unit's" "$(as_billing stepvault status --json | jq -r '.pid')" "$(unit stepvault-agent@billing.service MainPID)"
+say "what it last saw of the vault lies apart from it" \
+    "$(find /var/lib/stepvault-state -name '*.pin' -printf '%u %m %P' | sed 's/[0-9a-f]\{16\}/PIN/')" "billing 600 billing/stepvault/pins/PIN.pin"
 echo sk_1 | as_billing stepvault env set STRIPE_KEY --at billing/notify 2> /dev/null
 say "root is not the user, and is refused" "$(stepvault status 2>&1 | grep -c 'belongs to another user')" 1
 as_billing stepvault lock
@@ -42,6 +44,7 @@ systemctl stop stepvault-agent@billing.socket stepvault-agent@billing.service
 say "stopped, nothing listens" "$(ls /run/stepvault 2>&1)" ""
 unset STEPVAULT_SOCKET
 say "a service with the credential in its own unit needs no agent" "$(notified billing-alone.service)" "sk_1, key file: readable"
+say "and the same pin" "$(find /var/lib/stepvault-state -name '*.pin' | wc -l)" 1
 say "and leaves none behind" "$(pgrep -c stepvault-agent)" 0
 cp /etc/stepvault/billing.key /etc/stepvault/kept
 head -c -8 /etc/stepvault/kept > /etc/stepvault/billing.key

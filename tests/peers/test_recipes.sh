@@ -71,7 +71,8 @@ as_job() {
     (cd "$scratch/checkout" && env -i HOME="$HOME" XDG_STATE_HOME="$XDG_STATE_HOME" PATH="$scratch/bin:/usr/bin:/bin" CI=true RUNNER_TEMP="$scratch/temporary" \
         CI_PROJECT_DIR="$scratch/checkout" STEPVAULT_VAULT="$scratch/checkout/ci/vault.db" "$@" < /dev/null)
 }
-entries() { stepvault audit log --vault "$scratch/checkout/ci/vault.db" --key-file "$key" --step ci/deploy --json | grep -c '"project"'; }
+# A copy of each job, of which none has seen the others'.
+entries() { XDG_STATE_HOME=$(mktemp -d -p "$scratch") stepvault audit log --vault "$scratch/checkout/ci/vault.db" --key-file "$key" --step ci/deploy --json | grep -c '"project"'; }
 
 checked_out
 block RECIPES.md CI 1 | sed -n '/run: |/,/env:/p' | sed '1d;$d' > "$scratch/script"

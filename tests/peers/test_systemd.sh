@@ -36,7 +36,7 @@ has "what is wrong would be found" "$err" "NoNewPrivilege"
 
 export STEPVAULT_VAULT="$scratch/data/activated/vault.db" STEPVAULT_SOCKET="$scratch/run/stepvault/agent.sock"
 mkdir -m 700 "$scratch/run/stepvault"
-systemd-socket-activate --listen="$STEPVAULT_SOCKET" "$bin/stepvault-agent" --vault "$STEPVAULT_VAULT" 2> "$scratch/activate" &
+systemd-socket-activate --setenv=XDG_STATE_HOME --listen="$STEPVAULT_SOCKET" "$bin/stepvault-agent" --vault "$STEPVAULT_VAULT" 2> "$scratch/activate" &
 activated=$!
 for _ in $(seq 100); do
     [ ! -S "$STEPVAULT_SOCKET" ] || break

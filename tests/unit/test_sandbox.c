@@ -59,7 +59,7 @@ static int try(bool (*attempt)(void))
     assert_true(child >= 0);
     if (child == 0) {
         sandbox_protect_memory(&sandbox);
-        sandbox_enter(&sandbox, folder, folder);
+        sandbox_enter(&sandbox, &(struct sandbox_folders){.vault = folder, .socket = folder});
         _exit(attempt() ? DONE : 0);
     }
     assert_int_equal(waitpid(child, &status, 0), child);

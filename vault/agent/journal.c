@@ -18,3 +18,8 @@ void journal_refusal(const char *action, const struct leaf_caller *caller, enum 
                  "refused %s to uid %u, pid %d (%.255s): %s, %" PRIu64 " times", action,
                  (unsigned)caller->uid, (int)caller->pid, caller->program, status_wire_name(why), count);
 }
+
+void journal_trouble(const char *sentence)
+{
+    journal_note(journal_socket, "stepvault-agent", "%s", sentence);
+}

@@ -11,4 +11,7 @@ void journal_open(void);
 /* One line: what was refused, to whom, why. */
 void journal_refusal(const char *action, const struct leaf_caller *caller, enum status why, uint64_t count);
 
+/* One line: what is wrong with something that the agent goes on without. */
+void journal_trouble(const char *sentence);
+
 #endif

@@ -158,23 +158,30 @@ static void parent_folder(const char *path, char destination[PATH_MAX])
         memcpy(destination, "/", 2);
 }
 
-/* The vault's folder must exist before the sandbox names it; a single command's agent makes no folders for a
- * mistyped path. */
+/* The folders must exist before the sandbox names them; a single command's agent makes none for a mistyped
+ * path. */
 static enum status confine(const struct server *server, struct session *session, struct failure *failure)
 {
     char vault_folder[PATH_MAX];
     char socket_folder[PATH_MAX];
     bool has_socket = server->listener->lock >= 0;
+    bool stays = server->listener->socket >= 0;
     enum status status = STATUS_OK;
 
     parent_folder(session->path, vault_folder);
     parent_folder(has_socket ? server->listener->path : "/", socket_folder);
-    if (server->listener->socket >= 0)
+    if (stays)
         status = file_make_folder(vault_folder, failure);
+    pinner_start(&session->pinner, stays || access(session->path, F_OK) == 0);
     if (status == STATUS_OK && chdir("/") != 0)
         status = failure_set_errno(failure, STATUS_FAILED, errno, "cannot change to /");
     if (status == STATUS_OK)
-        sandbox_enter(&session->sandbox, vault_folder, has_socket ? socket_folder : NULL);
+        sandbox_enter(&session->sandbox,
+                      &(struct sandbox_folders){
+                          .vault = vault_folder,
+                          .pins = session->pinner.folder[0] != '\0' ? session->pinner.folder : NULL,
+                          .socket = has_socket ? socket_folder : NULL,
+                      });
     return status;
 }
 

@@ -105,31 +105,31 @@ static bool landlock_allow(int ruleset, uint64_t handled, const char *folder, ui
     return syscall(SYS_landlock_add_rule, ruleset, RULE_PATH_BENEATH, &rule, 0) == 0;
 }
 
-static bool landlock_restrict(const struct landlock_version *version, const char *vault_folder,
-                              const char *socket_folder)
+static bool landlock_restrict(const struct landlock_version *version, const struct sandbox_folders *folders)
 {
     const struct ruleset_attributes attributes = {version->files, version->network, version->scopes};
     const size_t size = version->scopes != 0    ? sizeof(attributes)
                         : version->network != 0 ? offsetof(struct ruleset_attributes, scopes)
                                                 : offsetof(struct ruleset_attributes, network);
-    const uint64_t vault_rights =
+    const uint64_t file_rights =
         FILE_READ | FILE_WRITE | FOLDER_READ | FILE_REMOVE | FILE_MAKE | FILE_TRUNCATE;
     const uint64_t socket_rights = FOLDER_READ | FILE_REMOVE;
     CLEANUP(cleanup_close) int ruleset = (int)syscall(SYS_landlock_create_ruleset, &attributes, size, 0);
 
-    return ruleset >= 0 && landlock_allow(ruleset, version->files, vault_folder, vault_rights) &&
-           landlock_allow(ruleset, version->files, socket_folder, socket_rights) &&
+    return ruleset >= 0 && landlock_allow(ruleset, version->files, folders->vault, file_rights) &&
+           landlock_allow(ruleset, version->files, folders->pins, file_rights) &&
+           landlock_allow(ruleset, version->files, folders->socket, socket_rights) &&
            syscall(SYS_landlock_restrict_self, ruleset, 0) == 0;
 }
 
-static void stage_landlock(struct sandbox *sandbox, const char *vault_folder, const char *socket_folder)
+static void stage_landlock(struct sandbox *sandbox, const struct sandbox_folders *folders)
 {
     long found = syscall(SYS_landlock_create_ruleset, NULL, 0, RULESET_VERSION);
     size_t version = found < (long)LANDLOCK_VERSIONS ? (size_t)(found > 0 ? found : 0) : LANDLOCK_VERSIONS;
 
     if (version == 0)
         stage_add(sandbox, "landlock", false, "this kernel has no Landlock");
-    else if (!landlock_restrict(&landlock_versions[version - 1], vault_folder, socket_folder))
+    else if (!landlock_restrict(&landlock_versions[version - 1], folders))
         stage_add(sandbox, "landlock", false, "the kernel refused: %s", strerror(errno));
     else
         stage_add(sandbox, "landlock", true, "version %zu: files%s%s%s", version,
@@ -147,10 +147,10 @@ static void stage_system_calls(struct sandbox *sandbox)
                                              : "the kernel refused the filter");
 }
 
-void sandbox_enter(struct sandbox *sandbox, const char *vault_folder, const char *socket_folder)
+void sandbox_enter(struct sandbox *sandbox, const struct sandbox_folders *folders)
 {
     stage_no_new_privileges(sandbox);
-    stage_landlock(sandbox, vault_folder, socket_folder);
+    stage_landlock(sandbox, folders);
     stage_system_calls(sandbox);
 }
 

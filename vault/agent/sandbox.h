@@ -22,9 +22,16 @@ struct sandbox {
 /* First of all: no core file, no tracer. */
 void sandbox_protect_memory(struct sandbox *sandbox);
 
-/* Last before the loop: no new privileges, no files but those of the vault's folder and the removal of the
- * socket (NULL or absent: none), no network, few system calls. */
-void sandbox_enter(struct sandbox *sandbox, const char *vault_folder, const char *socket_folder);
+/* The folders that the sandbox leaves open; NULL or absent: none. */
+struct sandbox_folders {
+    const char *vault;  /* its files may be read, written, made and removed */
+    const char *pins;   /* likewise */
+    const char *socket; /* its files may be removed */
+};
+
+/* Last before the loop: no new privileges, no files but those of the folders, no network, few system calls.
+ */
+void sandbox_enter(struct sandbox *sandbox, const struct sandbox_folders *folders);
 
 /* Whether all secret memory is locked right now. */
 void sandbox_memory_locked(struct protection *ret_protection);

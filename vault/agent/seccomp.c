@@ -36,7 +36,7 @@ static const int agent_calls[] = {
     SYS_pread64, SYS_pwrite64, SYS_lseek, SYS_fsync, SYS_fdatasync, SYS_ftruncate, SYS_fallocate, SYS_fcntl,
     SYS_flock, SYS_openat, SYS_fstat, SYS_statx, SYS_fstatfs, SYS_statfs, SYS_faccessat, SYS_readlinkat,
     SYS_unlinkat, SYS_renameat2, SYS_mkdirat, SYS_fchmod, SYS_fchmodat, SYS_fchown, SYS_dup3, SYS_getcwd,
-    SYS_umask,
+    SYS_umask, SYS_getdents64,
     /* Memory, threads of nobody, identity, signals, the end. */
     SYS_munmap, SYS_mremap, SYS_madvise, SYS_brk, SYS_mlock, SYS_mlock2, SYS_munlock, SYS_futex,
     SYS_getrandom, SYS_sched_yield, SYS_set_robust_list, SYS_prlimit64, SYS_sysinfo, SYS_getrusage,

@@ -77,6 +77,13 @@ static const char *log_state(const struct session *session)
     return session->vault != NULL ? "ok" : "the vault is not open";
 }
 
+static void write_pin(struct json_writer *writer, enum pin_state state, const char *trouble)
+{
+    json_add_text(writer, "pin", pin_state_name(state));
+    if (trouble[0] != '\0')
+        json_add_text(writer, "pin_trouble", trouble);
+}
+
 static void write_summary(const struct session *session, struct json_writer *writer)
 {
     struct summary summary;
@@ -105,8 +112,10 @@ enum status serve_status(struct session *session, struct request *request)
     json_add_number(writer, "waiting_refusals", backlog_refusals(&session->backlog));
     json_add_text(writer, "log", log_state(session));
     write_protections(session, writer);
-    if (visible)
+    if (visible) {
+        write_pin(writer, pinner_state(&session->pinner), pinner_trouble(&session->pinner));
         write_summary(session, writer);
+    }
     return STATUS_OK;
 }
 
@@ -185,6 +194,8 @@ enum status serve_initialize(struct session *session, struct request *request)
     if (slots == NULL)
         return failure_set(&request->failure, STATUS_NO_MEMORY, "not enough memory for the slots");
     status = read_slots(list, &request->failure, slots, count);
+    if (status == STATUS_OK && strcmp(session_state(session), "absent") == 0)
+        pinner_begin(&session->pinner, session->path);
     if (status == STATUS_OK)
         status = vault_create(session->path, slots, count, leaf_find_caller(&request->leaf),
                               &request->failure, &session->vault);
@@ -193,6 +204,8 @@ enum status serve_initialize(struct session *session, struct request *request)
     session->unlocked = true;
     session->used_at_ms = clock_boot_ms();
     vault_reserve(session->vault);
+    pinner_note(&session->pinner, session->vault);
+    pinner_write(&session->pinner, session->vault, session->path, true);
     json_add_hex(&request->reply.writer, "vault_id", vault_id(session->vault), 16);
     return STATUS_OK;
 }
@@ -233,6 +246,7 @@ static enum status log_unlock(struct session *session, struct request *request, 
 
 enum status serve_unlock(struct session *session, struct request *request)
 {
+    const struct pin_finding *found = &session->pinner.found;
     struct failure *failure = &request->failure;
     bool was_open = session->unlocked;
     bool has_lifetime;
@@ -259,7 +273,14 @@ enum status serve_unlock(struct session *session, struct request *request)
         session->lifetime_at_ms = lifetime_ms > 0 ? session->used_at_ms + lifetime_ms : 0;
     if (has_idle)
         session->idle_ms = idle_ms;
+    pinner_write(&session->pinner, session->vault, session->path, true);
     json_add_boolean(&request->reply.writer, "was_open", was_open);
+    /* What was found is said where it was found; what became of it is Status's to say. */
+    if (!was_open && found->state == PIN_UNREADABLE)
+        write_pin(&request->reply.writer, found->state, found->failure.sentence);
+    else
+        write_pin(&request->reply.writer, was_open ? pinner_state(&session->pinner) : found->state,
+                  pinner_trouble(&session->pinner));
     return STATUS_OK;
 }
 

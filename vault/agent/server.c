@@ -444,11 +444,14 @@ static int wait_ms(const struct server *server)
 {
     uint64_t now = clock_monotonic_ms();
     uint64_t until = server->next_deadline_ms;
+    uint64_t pin_ms = server->session->pinner.due_ms;
 
     if (server->ready != NULL || job_can_run(server))
         return 0;
     if (server->lonely_at_ms != 0 && (until == 0 || server->lonely_at_ms + LONELY_MS < until))
         until = server->lonely_at_ms + LONELY_MS;
+    if (pin_ms != 0 && (until == 0 || pin_ms < until))
+        until = pin_ms;
     if (until == 0)
         return -1;
     return until > now ? (int)(until - now) : 0;
@@ -470,6 +473,7 @@ static enum status iterate(struct server *server, struct failure *failure)
     serve_ready(server);
     finish_turn(server);
     run_jobs(server);
+    session_pin(server->session);
     close_overdue(server);
     reap(server);
     set_timer(server);

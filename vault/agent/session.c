@@ -4,6 +4,7 @@
 #include "agent/job.h"
 #include "agent/journal.h"
 #include "agent/stage.h"
+#include "base/cleanup.h"
 #include "base/clock.h"
 #include "log.h"
 
@@ -18,16 +19,35 @@ const char *session_state(const struct session *session)
 
 enum status session_open(struct session *session, const struct vault_key *key, struct failure *failure)
 {
+    CLEANUP(vault_freep) struct vault *vault = NULL;
+    enum status status;
+
     if (session->vault != NULL)
         return vault_check_key(session->vault, key, failure);
     job_let_go_all(session);
-    return vault_open(session->path, key, session->wait_ms, failure, &session->vault);
+    status = vault_open(session->path, key, session->wait_ms, failure, &vault);
+    if (status == STATUS_OK)
+        status = pinner_check(&session->pinner, vault, failure);
+    if (status == STATUS_OK)
+        session->vault = TAKE(vault);
+    return status;
+}
+
+/* The pin comes before the vault is let go of: afterwards another agent may have it. What was open for calls
+ * only is pinned without waiting for the disk, because its caller waits: a power cut costs it this one step
+ * of the pin, and it took a durable commit for what it was given already. */
+static void session_end(struct session *session)
+{
+    if (session->vault == NULL)
+        return;
+    pinner_write(&session->pinner, session->vault, session->path, session->unlocked);
+    vault_freep(&session->vault);
 }
 
 void session_close(struct session *session)
 {
     if (!session->unlocked && session->borrowers == 0 && !session->turn)
-        vault_freep(&session->vault);
+        session_end(session);
 }
 
 static void session_note_failure(struct session *session, const struct failure *failure)
@@ -75,9 +95,10 @@ enum status session_commit(struct session *session, struct failure *failure)
     session->turn = false;
     backlog_settle(&session->backlog, status == STATUS_OK);
     session->log_failed = session->log_failed && status != STATUS_OK;
-    if (status != STATUS_OK) {
+    if (status == STATUS_OK)
+        pinner_note(&session->pinner, session->vault);
+    else
         session_note_failure(session, failure);
-    }
     return status;
 }
 
@@ -85,6 +106,13 @@ void session_fold(struct session *session)
 {
     if (session->vault != NULL && !session->turn)
         (void)vault_fold(session->vault);
+}
+
+void session_pin(struct session *session)
+{
+    if (session->pinner.due_ms != 0 && session->vault != NULL && !session->turn &&
+        clock_monotonic_ms() >= session->pinner.due_ms)
+        pinner_write(&session->pinner, session->vault, session->path, true);
 }
 
 static void session_wait(struct session *session, const char *action, bool granted, enum status why,
@@ -134,10 +162,10 @@ void session_lock(struct session *session, const struct leaf_caller *caller, con
     }
     job_cancel_all(session);
     stage_drop_all(session);
+    session_end(session);
     session->unlocked = false;
     session->lifetime_at_ms = 0;
     session->idle_ms = 0;
-    vault_freep(&session->vault);
 }
 
 uint64_t session_locks_at(const struct session *session)

@@ -9,6 +9,7 @@
 #define STEPVAULT_AGENT_SESSION_H
 
 #include "agent/backlog.h"
+#include "agent/pinner.h"
 #include "agent/sandbox.h"
 #include "base/status.h"
 #include "leaf.h"
@@ -37,6 +38,7 @@ struct session {
     struct failure log_failure; /* why nothing could be logged last, while log_failed */
     struct backlog backlog;
     struct sandbox sandbox;
+    struct pinner pinner;
     bool peer_reader_runs;
     size_t connections;
     struct leaf_caller self;
@@ -47,7 +49,8 @@ struct session {
 /* "absent", "locked" or "open". */
 const char *session_state(const struct session *session);
 
-/* Opens the vault with the key for the call at hand, or checks the key if it is open already. */
+/* Opens the vault with the key for the call at hand, and compares it with its pin; or checks the key if it is
+ * open already. */
 enum status session_open(struct session *session, const struct vault_key *key, struct failure *failure);
 
 /* Closes a vault that was open for calls, jobs and stages only, once none is left and no turn is open. */
@@ -61,6 +64,9 @@ void session_rollback(struct session *session);
 
 /* To be called between turns: what a large one left to be done for the file. */
 void session_fold(struct session *session);
+
+/* Writes the pin if its time has come. */
+void session_pin(struct session *session);
 
 /* Notes a refusal that cannot be logged now: it waits, and the journal gets a line. */
 void session_refuse(struct session *session, const char *action, const struct leaf_caller *caller,

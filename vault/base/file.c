@@ -440,6 +440,21 @@ bool file_settings_path(const char *name, char destination[PATH_MAX])
     return length > 0 && length < PATH_MAX;
 }
 
+bool file_state_path(const char *name, char destination[PATH_MAX])
+{
+    const char *state = environment_folder("XDG_STATE_HOME");
+    const char *home = environment_folder("HOME");
+    int length = -1;
+
+    if (state == NULL && geteuid() == 0)
+        state = "/var/lib";
+    if (state != NULL)
+        length = snprintf(destination, PATH_MAX, "%s/stepvault/%s", state, name);
+    else if (home != NULL)
+        length = snprintf(destination, PATH_MAX, "%s/.local/state/stepvault/%s", home, name);
+    return length > 0 && length < PATH_MAX;
+}
+
 bool file_key_path(const char *option, char destination[PATH_MAX])
 {
     const char *named = option != NULL ? option : environment_get("STEPVAULT_KEY_FILE");

@@ -65,6 +65,11 @@ enum status file_socket_path(const char *vault, struct failure *failure, char de
  * `name` behind it. False if neither is set, or the path is too long. */
 bool file_settings_path(const char *name, char destination[PATH_MAX]);
 
+/* The folder of what this machine remembers: $XDG_STATE_HOME, else /var/lib for root, else
+ * $HOME/.local/state, with
+ * `/stepvault/` and `name` behind it. False if there is no such place, or the path is too long. */
+bool file_state_path(const char *name, char destination[PATH_MAX]);
+
 /* The key file at hand: `option` if not NULL, else $STEPVAULT_KEY_FILE, else
  * $CREDENTIALS_DIRECTORY/stepvault.key if that exists. Returns false if there is none. */
 bool file_key_path(const char *option, char destination[PATH_MAX]);
