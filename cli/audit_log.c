@@ -76,6 +76,16 @@ static bool append_entry(struct secret *lines, const struct json *leaf, bool per
     return true;
 }
 
+/* In place of an entry that was pruned, which has no line any more: what whoever hashes the lines needs. */
+static enum status append_pruned(struct secret *lines, const struct json *leaf, struct failure *failure)
+{
+    if (!secret_append_format(lines, "{\"index\":%" PRId64 ",\"pruned\":\"",
+                              json_member_number(leaf, "index", 0)) ||
+        !output_append_plain(lines, json_member_text(leaf, "hash")) || !secret_append_text(lines, "\"}\n"))
+        return failure_set(failure, STATUS_NO_MEMORY, "not enough memory for the log");
+    return STATUS_OK;
+}
+
 static enum status append_leaf(struct secret *lines, const struct json *leaf, bool verbatim, bool person,
                                struct failure *failure)
 {
@@ -84,6 +94,8 @@ static enum status append_leaf(struct secret *lines, const struct json *leaf, bo
     const char *line = json_text(json_member(leaf, "line"), &size);
     enum status status;
 
+    if (line == NULL && verbatim && json_member_text(leaf, "hash") != NULL)
+        return append_pruned(lines, leaf, failure);
     if (line == NULL)
         return failure_set(failure, STATUS_PROTOCOL, "the agent sent a log entry without its line");
     if (verbatim) {
@@ -102,15 +114,23 @@ static enum status append_leaf(struct secret *lines, const struct json *leaf, bo
 struct printing {
     bool verbatim;
     bool person;
+    int64_t pruned; /* entries before this one were pruned, in part */
 };
+
+void audit_note_pruned(int64_t pruned)
+{
+    if (pruned > 0)
+        output_note("entries before number %" PRId64 " were pruned, and are not among these", pruned);
+}
 
 static enum status print_leaves(void *context, const struct json *parameters, struct failure *failure,
                                 bool *ret_enough)
 {
     CLEANUP(secret_reset) struct secret lines = {0};
-    const struct printing *printing = context;
+    struct printing *printing = context;
     const struct json *leaves = json_member(parameters, "leaves");
 
+    printing->pruned = json_member_number(parameters, "pruned", 0);
     for (size_t i = 0; i < json_count(leaves); i++) {
         enum status status =
             append_leaf(&lines, json_at(leaves, i), printing->verbatim, printing->person, failure);
@@ -189,7 +209,11 @@ enum status audit_log(struct invocation *invocation, struct failure *failure)
 
     exchange_question(&question, invocation->command->method);
     status = add_filters(invocation, &question, failure);
-    return status == STATUS_OK ? audit_read(invocation, &question, print_leaves, &printing, failure) : status;
+    if (status == STATUS_OK)
+        status = audit_read(invocation, &question, print_leaves, &printing, failure);
+    if (status == STATUS_OK)
+        audit_note_pruned(printing.pruned);
+    return status;
 }
 
 enum status audit_export(struct invocation *invocation, struct failure *failure)
@@ -198,5 +222,6 @@ enum status audit_export(struct invocation *invocation, struct failure *failure)
     struct printing printing = {.verbatim = true};
 
     exchange_question(&question, "ReadLog");
+    json_add_boolean(&question.writer, "pruned", true);
     return audit_read(invocation, &question, print_leaves, &printing, failure);
 }

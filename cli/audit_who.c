@@ -44,6 +44,7 @@ struct who {
     struct row *rows;
     struct nameset keys; /* of the rows, in their order */
     struct output_progress progress;
+    int64_t pruned;           /* entries before this one say nothing any more */
     const struct json *entry; /* at hand */
     const struct json *leaf;  /* its line */
 };
@@ -280,6 +281,7 @@ static enum status count_leaves(void *context, const struct json *parameters, st
     const struct json *leaves = json_member(parameters, "leaves");
 
     (void)ret_enough;
+    who->pruned = json_member_number(parameters, "pruned", 0);
     for (size_t i = 0; i < json_count(leaves); i++) {
         CLEANUP(json_freep) struct json *leaf = NULL;
         size_t size = 0;
@@ -382,6 +384,7 @@ static enum status write_rows(const struct who *who, struct failure *failure)
     for (size_t i = 0; i < who->keys.count; i++)
         write_row(&writer, &who->rows[i]);
     json_close_array(&writer);
+    json_add_number(&writer, "pruned", (uint64_t)who->pruned);
     json_close_object(&writer);
     if (writer.failed || !secret_append_byte(&text, '\n'))
         return failure_set(failure, STATUS_NO_MEMORY, "not enough memory for the document");
@@ -405,6 +408,7 @@ enum status audit_who(struct invocation *invocation, struct failure *failure)
     }
     if (status != STATUS_OK)
         return status;
+    audit_note_pruned(who.pruned);
     if (who.keys.count > 1)
         qsort(who.rows, who.keys.count, sizeof(*who.rows), compare_rows);
     return option_flag(&invocation->options, "json") ? write_rows(&who, failure) : print_rows(&who, failure);

@@ -1,4 +1,5 @@
-/* audit: the access log, its verification, its signed head and the key that signed it. */
+/* audit: the signed head of the access log, the keys that sign it, and the rows of what is done in audit_*.c.
+ */
 #include "audit.h"
 #include "base/cleanup.h"
 #include "command.h"
@@ -7,47 +8,6 @@
 
 #include <inttypes.h>
 #include <stdio.h>
-
-static enum status print_verification(const struct json *parameters, struct failure *failure)
-{
-    CLEANUP(output_table_reset) struct output_table table;
-    const char *root = json_member_text(parameters, "root");
-
-    output_table_start(&table, 2, NULL);
-    if (root == NULL)
-        return failure_set(failure, STATUS_PROTOCOL, "the agent's reply has no root");
-    output_table_add(&table, "size");
-    output_table_add_format(&table, "%" PRId64, json_member_number(parameters, "total", 0));
-    output_table_add(&table, "root");
-    output_table_add(&table, root);
-    output_table_add(&table, "checkpoints");
-    output_table_add_format(&table, "%" PRId64, json_member_number(parameters, "checkpoints", 0));
-    return output_table_print(&table, failure);
-}
-
-static enum status cmd_audit_verify(struct invocation *invocation, struct failure *failure)
-{
-    CLEANUP(exchange_reset) struct exchange exchange = {0};
-    CLEANUP(exchange_question_reset) struct question question = {0};
-    CLEANUP(exchange_answer_reset) struct answer answer = {0};
-    struct output_progress progress = {.what = "entries verified"};
-    enum status status = exchange_begin(invocation, failure, &exchange, &question);
-
-    question.ask.more = true;
-    if (status == STATUS_OK)
-        status = exchange_ask(&exchange, &question, failure, &answer);
-    while (status == STATUS_OK && answer.continues) {
-        output_progress_show(&progress, (uint64_t)json_member_number(answer.parameters, "done", 0),
-                             (uint64_t)json_member_number(answer.parameters, "total", 0));
-        status = exchange_next(&exchange, failure, &answer);
-    }
-    output_progress_end(&progress);
-    if (status != STATUS_OK)
-        return status;
-    if (option_flag(&invocation->options, "json"))
-        return output_document(answer.parameters, failure);
-    return print_verification(answer.parameters, failure);
-}
 
 static enum status cmd_audit_checkpoint(struct invocation *invocation, struct failure *failure)
 {
@@ -67,6 +27,24 @@ static enum status cmd_audit_checkpoint(struct invocation *invocation, struct fa
     return output_text(note, failure);
 }
 
+/* Which key signs from which entry on. */
+static enum status print_keys(const struct json *eras, struct failure *failure)
+{
+    static const char *const headings[] = {"ERA", "FIRST", "EPOCH", "KEY"};
+    CLEANUP(output_table_reset) struct output_table table;
+
+    output_table_start(&table, 4, headings);
+    for (size_t i = 0; i < json_count(eras); i++) {
+        const struct json *era = json_at(eras, i);
+
+        output_table_add_format(&table, "%zu", i);
+        output_table_add_format(&table, "%" PRId64, json_member_number(era, "first", 0));
+        output_table_add_format(&table, "%" PRId64, json_member_number(era, "epoch", 0));
+        output_table_add(&table, json_member_text(era, "key"));
+    }
+    return output_table_print(&table, failure);
+}
+
 static enum status cmd_audit_key(struct invocation *invocation, struct failure *failure)
 {
     CLEANUP(exchange_answer_reset) struct answer answer = {0};
@@ -78,6 +56,8 @@ static enum status cmd_audit_key(struct invocation *invocation, struct failure *
         return status;
     if (option_flag(&invocation->options, "json"))
         return output_document(answer.parameters, failure);
+    if (option_flag(&invocation->options, "all"))
+        return print_keys(json_member(answer.parameters, "eras"), failure);
     key = json_member_text(answer.parameters, "key");
     if (key == NULL)
         return failure_set(failure, STATUS_PROTOCOL, "the agent's reply has no key");
@@ -103,6 +83,31 @@ static const struct option_rule audit_log_options[] = {
     OPTION_SINCE,
     {"json",                                   NULL, false, "Prints each entry as the line of JSON that was hashed."},
     {0                                       },
+};
+static const struct option_rule audit_verify_options[] = {
+    {"against", "FILE|-", false, "A checkpoint that was kept, from which the log must have grown."},
+    OPTION_JSON,
+    {0   }
+};
+static const struct option_rule audit_prove_options[] = {
+    {"size", "N", false, "Against the kept checkpoint of N entries, instead of the head."},
+    OPTION_JSON, {0}
+};
+static const struct option_rule audit_prune_options[] = {
+    {"before", "TIME", false, "Only entries older than 2026-11-22, or 365d."},
+    OPTION_PASSPHRASE_FD,
+    OPTION_RECOVERY,
+    OPTION_RECOVERY_CODE_FD,
+    {0  }
+};
+static const struct option_rule audit_key_options[] = {
+    {"all",  NULL, false, "Prints the keys of all eras, and from which entry on each signs."},
+    OPTION_JSON,
+    {0}
+};
+static const struct command_member audit_prove_members[] = {
+    {"size", MEMBER_NUMBER, 0, "size"},
+    {0    }
 };
 static const struct option_rule audit_who_options[] = {OPTION_SINCE, OPTION_JSON, {0}};
 static const struct command_member audit_log_members[] = {
@@ -148,13 +153,37 @@ const struct command cmd_audit_commands[] = {
                 "root of a checkpoint of size N.",
     },
     {
-        .name = "audit", .subcommand = "verify", .run = cmd_audit_verify, .method = "VerifyLog",
-        .options = command_json_options,
-        .usage = "[--json]",
+        .name = "audit", .subcommand = "verify", .run = audit_verify, .method = "VerifyLog",
+        .options = audit_verify_options,
+        .usage = "[--against FILE|-] [--json]",
         .summary = "verify the access log",
         .help = "Reads every entry, recomputes the Merkle tree and compares it with the signed head and every kept "
                 "checkpoint, and all rows of the vault with their sum. Prints size and root. Exits 0 only if all of it "
-                "holds.",
+                "holds.\n"
+                "\n"
+                "--against names a checkpoint that was kept elsewhere: the log must have grown from it, over whatever was "
+                "rekeyed and restored since. Its size and era are printed, too; with --json also the proof (RFC 6962), "
+                "and the signed head that it leads to, so that anybody can check it.",
+    },
+    {
+        .name = "audit", .subcommand = "prove", .run = audit_prove, .method = "ProveLeaf",
+        .members = audit_prove_members, .options = audit_prove_options,
+        .least = 1, .most = 1, .arguments = {"LEAF"},
+        .usage = "LEAF [--size N] [--json]",
+        .summary = "print a receipt for one entry",
+        .help = "Prints a receipt (C2SP tlog-proof; save it as a .tlog-proof file) that entry LEAF, counted from 0, is in "
+                "the log: the entry, the hashes that lead from it to the root, and the signed head. --size takes the "
+                "checkpoint of N entries that the vault keeps, instead of the head. What is in the entry is shown to "
+                "whoever gets the receipt.",
+    },
+    {
+        .name = "audit", .subcommand = "prune", .run = audit_prune, .method = "PruneLog", .options = audit_prune_options,
+        .usage = "--before TIME [--passphrase-fd N | --recovery | --key-file FILE]",
+        .summary = "remove old entries, keep their hashes",
+        .help = "Removes what old entries say, in blocks of 256 whose entries are all older than TIME, from the oldest on, "
+                "and keeps their hashes: checkpoints and receipts hold as before, and the log verifies. Entries that "
+                "announce a new signing key stay. There is no way back. Needs the passphrase, the recovery code or a key "
+                "file anew; is logged.",
     },
     {
         .name = "audit", .subcommand = "checkpoint", .run = cmd_audit_checkpoint, .method = "Checkpoint",
@@ -166,10 +195,12 @@ const struct command cmd_audit_commands[] = {
     },
     {
         .name = "audit", .subcommand = "key", .run = cmd_audit_key, .method = "LogKey",
-        .options = command_json_options,
-        .usage = "[--json]",
+        .options = audit_key_options,
+        .usage = "[--all] [--json]",
         .summary = "print the key that verifies it",
-        .help = "Prints the verifier key of the log's signatures (C2SP signed-note).",
+        .help = "Prints the verifier key of the log's signatures (C2SP signed-note). With --all those of all eras: a rekey "
+                "and a restore begin one, with an entry in which the key before vouches for the key after. A checkpoint "
+                "of N entries is signed by the key of the last era whose first entry is below N.",
     },
     {0},
 };

@@ -27,6 +27,7 @@ static const struct {
     {"NAME=PROPERTY",           VALUE_TEXT    },
     {"JSON|-",                  VALUE_TEXT    },
     {"TEXT",                    VALUE_TEXT    },
+    {"LEAF",                    VALUE_TEXT    },
     {"N",                       VALUE_TEXT    },
     {"MS",                      VALUE_TEXT    },
     {"UID",                     VALUE_TEXT    },

@@ -278,6 +278,8 @@ void era_rollback(struct vault *vault)
         segment_forget(vault, log->saved_segments);
         memcpy(log->keys->reading, log->keys->saved_reading, SEAL_KEY_SIZE);
     }
+    if (log->pruning)
+        log->pruned = log->saved_pruned;
     era_keep(vault);
 }
 
@@ -285,6 +287,7 @@ void era_keep(struct vault *vault)
 {
     struct log *log = &vault->log;
 
+    log->pruning = false;
     if (!log->succession && !log->renewal)
         return;
     secret_wipe(&log->keys->saved_signer, sizeof log->keys->saved_signer);

@@ -51,9 +51,11 @@ struct log {
     size_t era_count;
     uint64_t pruned; /* leaves below this one have no body any more */
     bool succession; /* the turn began an era, */
-    bool renewal;    /* or changed the reading key: what was before is saved */
+    bool renewal;    /* or changed the reading key, */
+    bool pruning;    /* or pruned: what was before is saved */
     size_t saved_eras;
     size_t saved_segments;
+    uint64_t saved_pruned;
     char saved_instance[ERA_INSTANCE_SIZE];
     char instance[ERA_INSTANCE_SIZE];
     uint64_t sequence; /* of our next leaf */
@@ -128,6 +130,10 @@ enum status log_corrupt_leaf(uint64_t index, const char *what, struct failure *f
 enum status log_open_leaf(const struct vault *vault, uint64_t index, const struct store_blob *blob,
                           struct failure *failure, struct secret *ret_line,
                           uint8_t ret_hash[MERKLE_HASH_SIZE]);
+
+/* STATUS_CORRUPT unless the log, which is not empty, has a row for the first leaf that was not pruned and for
+ * those that kept theirs, and none besides before it. */
+enum status log_check_pruned(struct vault *vault, struct failure *failure);
 
 /* The keyed tag of the state that leaf `index` carries: of the index, the count of rows and their sum. */
 void log_tag_state(const struct vault *vault, uint64_t index, uint8_t ret_tag[LOG_TAG_SIZE]);

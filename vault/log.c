@@ -28,11 +28,6 @@ uint64_t log_size(const struct vault *vault)
     return vault->log.edge.size;
 }
 
-uint64_t log_pruned(const struct vault *vault)
-{
-    return vault->log.pruned;
-}
-
 const char *log_head(const struct vault *vault)
 {
     return vault->log.head;
@@ -104,7 +99,7 @@ enum status log_open_leaf(const struct vault *vault, uint64_t index, const struc
 enum status log_read(struct vault *vault, uint64_t index, struct failure *failure, struct secret *ret_line,
                      uint8_t ret_hash[MERKLE_HASH_SIZE])
 {
-    if (index < vault->log.pruned)
+    if (log_is_pruned(vault, index))
         return failure_set(failure, STATUS_NOT_FOUND,
                            "entry %" PRIu64 " of the access log was pruned: only its hash is left", index);
     enum status status = store_list_blobs(vault->store, STORE_LEAVES, index, 1, failure, &vault->rows);
@@ -185,6 +180,26 @@ enum status log_keep_head(struct vault *vault, struct failure *failure)
     if (vault->log.head_size == 0 || state_remembers(&vault->state, key))
         return STATUS_OK;
     return log_put_checkpoint(vault, vault->log.head_size, clock_wall_ms(), vault->log.head, failure);
+}
+
+enum status log_read_checkpoint(struct vault *vault, uint64_t size, struct failure *failure,
+                                char ret_note[NOTE_MAX])
+{
+    uint64_t time_ms;
+
+    if (size == vault->log.head_size) {
+        memcpy(ret_note, vault->log.head, NOTE_MAX);
+        return STATUS_OK;
+    }
+    enum status status = store_list_blobs(vault->store, STORE_CHECKPOINTS, size, 1, failure, &vault->rows);
+    if (status != STATUS_OK)
+        return status;
+    if (vault->rows.count != 1 || vault->rows.blobs[0].number != size)
+        return failure_set(failure, STATUS_NOT_FOUND,
+                           "the vault keeps no checkpoint of %" PRIu64
+                           " entries: it has its head, one a day, and those that were handed out",
+                           size);
+    return log_open_checkpoint(vault, &vault->rows.blobs[0], failure, &time_ms, ret_note);
 }
 
 /* The first leaf of a day keeps the head that the day before ended with. */

@@ -25,8 +25,22 @@ uint64_t log_size(const struct vault *vault);
 enum status log_read(struct vault *vault, uint64_t index, struct failure *failure, struct secret *ret_line,
                      uint8_t ret_hash[MERKLE_HASH_SIZE]);
 
-/* Leaves below this one have no line any more, but only their hash: log_read is STATUS_NOT_FOUND. */
+/* Leaves below this one have no line any more, but only their hash: log_read is STATUS_NOT_FOUND. The first
+ * leaf of an era keeps its line, because it says why to trust the key from there on; log_is_pruned knows. */
 uint64_t log_pruned(const struct vault *vault);
+bool log_is_pruned(const struct vault *vault, uint64_t index);
+/* The next leaf from `index` on that has a line, which may be the one behind the last. */
+uint64_t log_skip_pruned(const struct vault *vault, uint64_t index);
+
+/* Takes the lines of whole tiles of leaves (256) whose every leaf is older than `before_ms`, from the oldest
+ * on, at most `tiles` of them: a change of the turn, which needs a leaf after it. */
+struct log_pruning {
+    uint64_t first; /* these leaves lost their lines: from first */
+    uint64_t end;   /* to end - 1 */
+    bool more;      /* there are further tiles that old */
+};
+enum status log_prune(struct vault *vault, uint64_t before_ms, size_t tiles, struct failure *failure,
+                      struct log_pruning *ret_pruning);
 
 /* The leaf hash of leaf `index`, and proofs of RFC 9162 (2.1.3 and 2.1.4) about the tree of the first `size`
  * leaves. Of the committed log, in O(log n), from tiles that are taken as stored: the proof is good if it
@@ -49,6 +63,10 @@ const char *log_head(const struct vault *vault);
 /* Keeps a copy of the head among the checkpoints: a change of the turn, which needs a leaf after it. */
 enum status log_keep_head(struct vault *vault, struct failure *failure);
 
+/* The head, or the kept checkpoint of this size. STATUS_NOT_FOUND if there is none. */
+enum status log_read_checkpoint(struct vault *vault, uint64_t size, struct failure *failure,
+                                char ret_note[NOTE_MAX]);
+
 /* The verifier key of the signatures from now on; those before are in log_eras. */
 void log_verifier(const struct vault *vault, char destination[NOTE_VERIFIER_MAX]);
 
@@ -63,7 +81,8 @@ enum status log_verification_start(struct vault *vault, struct failure *failure,
  * (check.c). */
 enum status log_verification_start_alone(struct vault *vault, const struct note_checkpoint *head,
                                          struct failure *failure, struct log_verification **ret_verification);
-/* One more checkpoint that the log must have grown from, before the first slice. */
+/* One more checkpoint that the log must have grown from, before the first slice: STATUS_ROLLED_BACK from the
+ * slice that sees that it did not. */
 enum status log_verification_against(struct log_verification *verification,
                                      const struct note_checkpoint *checkpoint, struct failure *failure);
 /* Goes on for at most `leaves`; `*ret_done` when all is verified. STATUS_CORRUPT says what and where. Not

@@ -126,18 +126,6 @@ static enum status check_no_more_tiles(struct vault *vault, uint64_t size, struc
     return STATUS_OK;
 }
 
-/* Nor a line of a leaf that was pruned. */
-static enum status check_first_leaf(struct vault *vault, uint64_t size, struct failure *failure)
-{
-    enum status status = store_list_blobs(vault->store, STORE_LEAVES, 0, 1, failure, &vault->rows);
-
-    if (status != STATUS_OK || size == 0)
-        return status;
-    if (vault->rows.count != 1 || vault->rows.blobs[0].number != vault->log.pruned)
-        return log_corrupt("it does not begin where it should", failure);
-    return STATUS_OK;
-}
-
 enum status tile_load_edge(struct vault *vault, uint64_t size, struct failure *failure)
 {
     enum status status = load_last_leaves(vault, size, failure);
@@ -150,7 +138,7 @@ enum status tile_load_edge(struct vault *vault, uint64_t size, struct failure *f
     if (status == STATUS_OK)
         status = check_no_more_tiles(vault, size, failure);
     if (status == STATUS_OK)
-        status = check_first_leaf(vault, size, failure);
+        status = size == 0 ? STATUS_OK : log_check_pruned(vault, failure);
     if (status == STATUS_OK)
         status = load_last_position(vault, size, failure);
     if (status == STATUS_OK)

@@ -13,6 +13,7 @@
 
 struct kept {
     uint64_t size;
+    bool given; /* by the caller, not kept by the vault */
     uint8_t root[MERKLE_HASH_SIZE];
     bool met; /* by the tree of that size */
 };
@@ -140,7 +141,7 @@ enum status log_verification_against(struct log_verification *verification,
         kept[at] = kept[at - 1];
         at--;
     }
-    kept[at] = (struct kept){.size = checkpoint->size};
+    kept[at] = (struct kept){.size = checkpoint->size, .given = true};
     memcpy(kept[at].root, checkpoint->root, sizeof kept[at].root);
     verification->kept_count++;
     return STATUS_OK;
@@ -235,10 +236,15 @@ static enum status check_kept(struct log_verification *verification, struct fail
         struct kept *kept = &verification->kept[verification->kept_next++];
         merkle_root(root, &verification->edge);
         kept->met = memcmp(root, kept->root, sizeof root) == 0;
-        if (!kept->met && !verification->alone)
-            return failure_set(failure, STATUS_CORRUPT,
-                               "the log differs from the checkpoint of size %" PRIu64,
-                               verification->edge.size);
+        if (kept->met || verification->alone)
+            continue;
+        if (kept->given)
+            return failure_set(failure, STATUS_ROLLED_BACK,
+                               "the log did not grow from the checkpoint: its first %" PRIu64
+                               " entries have another root, so one of the two is of a branch",
+                               kept->size);
+        return failure_set(failure, STATUS_CORRUPT,
+                           "the log differs from the checkpoint kept at size %" PRIu64, kept->size);
     }
     return STATUS_OK;
 }
@@ -271,6 +277,18 @@ static enum status check_leaf(struct log_verification *verification, const struc
     return status == STATUS_OK ? advance(verification, hash, failure) : status;
 }
 
+/* One that kept its line among those that were pruned. */
+static enum status check_kept_leaf(struct log_verification *verification, struct failure *failure)
+{
+    CLEANUP(store_rows_reset) struct store_rows rows = {0};
+    uint64_t index = verification->edge.size;
+
+    enum status status = store_list_blobs(verification->vault->store, STORE_LEAVES, index, 1, failure, &rows);
+    if (status == STATUS_OK && rows.count == 0)
+        status = log_corrupt_leaf(index, "it is missing", failure);
+    return status == STATUS_OK ? check_leaf(verification, &rows.blobs[0], failure) : status;
+}
+
 /* A tile of leaves whose lines are gone: its hashes are held to the root by the tiles above it. */
 static enum status check_pruned(struct log_verification *verification, struct failure *failure)
 {
@@ -284,7 +302,9 @@ static enum status check_pruned(struct log_verification *verification, struct fa
         rows->blobs[0].size != LOG_TILE_WIDTH * MERKLE_HASH_SIZE)
         return log_corrupt("its tiles", failure);
     for (size_t i = 0; status == STATUS_OK && i < LOG_TILE_WIDTH; i++)
-        status = advance(verification, rows->blobs[0].bytes + i * MERKLE_HASH_SIZE, failure);
+        status = log_is_pruned(verification->vault, verification->edge.size)
+                     ? advance(verification, rows->blobs[0].bytes + i * MERKLE_HASH_SIZE, failure)
+                     : check_kept_leaf(verification, failure);
     return status;
 }
 
@@ -335,6 +355,8 @@ static enum status check_end(struct log_verification *verification, struct failu
     if (memcmp(found, verification->root, sizeof found) != 0)
         return failure_set(failure, STATUS_CORRUPT, "the log's root differs from the signed head");
     enum status status = check_tag(verification, failure);
+    if (status == STATUS_OK)
+        status = log_check_pruned(verification->vault, failure);
     return status == STATUS_OK && !verification->alone ? vault_verify_rows(verification->vault, failure)
                                                        : status;
 }
@@ -375,7 +397,11 @@ void log_verification_root(const struct log_verification *verification, uint8_t 
 
 unsigned log_verification_checkpoints(const struct log_verification *verification)
 {
-    return (unsigned)verification->kept_count;
+    unsigned count = 0;
+
+    for (size_t i = 0; i < verification->kept_count; i++)
+        count += !verification->kept[i].given;
+    return count;
 }
 
 bool log_verification_differs(const struct log_verification *verification, uint64_t *ret_size)

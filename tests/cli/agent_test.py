@@ -38,11 +38,12 @@ CALLS = {
     "Project": {"step": "billing/notify"},
     "AnnotateStep": {"path": "billing/notify", "note": "a note"}, "MoveStep": {"path": "billing/notify", "to": "moved", "dry_run": True},
     "RemoveStep": {"path": "billing/notify", "force": True}, "ReadLog": {}, "VerifyLog": {}, "Checkpoint": {}, "LogKey": {},
+    "ProveLeaf": {"index": 0}, "PruneLog": {"before": "2026-01-01"},
 }
-FRESH = {"AddSlot", "RemoveSlot", "ReplacePassphrase", "Rekey"}
+FRESH = {"PruneLog", "AddSlot", "RemoveSlot", "ReplacePassphrase", "Rekey"}
 MANY = {"ReadLog", "VerifyLog"}
 ANYTIME = {"Status", "ListSlots"}
-LOGGED = {"AddSlot", "RemoveSlot", "ReplacePassphrase", "AddAccount", "SetAccount", "RenameAccount", "RemoveAccount", "SetVariable",
+LOGGED = {"PruneLog", "AddSlot", "RemoveSlot", "ReplacePassphrase", "AddAccount", "SetAccount", "RenameAccount", "RemoveAccount", "SetVariable",
           "GetVariable", "UnsetVariable", "BlockVariable", "StageImport", "Bind", "Unbind", "AddStep", "RemoveStep", "Project", "Checkpoint",
           "AnnotateAccount", "RestoreAccount", "ForgetAccount", "AnnotateVariable", "RestoreVariable", "ForgetVariable", "AnnotateStep",
           "MoveStep"}

@@ -64,7 +64,7 @@ is "the program and the times are there" "$(stepvault audit who STRIPE_KEY | awk
 is "--since" "$(stepvault audit who STRIPE_KEY --since "$(date -u -d tomorrow +%Y-%m-%dT%H:%MZ)")" ""
 is "--json" "$(stepvault audit who STRIPE_KEY --json | jq -c '.who[] | select(.how == "projection" and .times == 2) | [.what, .step, .uid, .command]')" \
     '["STRIPE_KEY","billing/notify",0,"/usr/bin/true"]'
-is "... of nothing" "$(stepvault audit who NEVER --json)" '{"who":[]}'
+is "... of nothing" "$(stepvault audit who NEVER --json)" '{"who":[],"pruned":0}'
 fails "what is no name is not repeated" 2 "audit who wants a variable" stepvault audit who "a=$CANARY"
 is "audit log --property" "$(stepvault audit log --property bot_id --json | jq -r .step | sort | uniq -c | tr -s ' \n' ' ')" " 1 billing/bot 4 billing/notify "
 is "... of an account" "$(stepvault audit log --property oauth_access_token --account slack:me@example.com --json | jq -r .step)" billing/other
@@ -95,5 +95,116 @@ is "the first lines of an export give a checkpoint's root" "$(root "$(sed -n 2p 
 is "... and so of a later one" "$(root "$(sed -n 2p later)" < exported)" "$(sed -n 3p later)"
 is "an export is the whole log" "$(wc -l < exported)" "$(stepvault status --json | jq .log_size)"
 is "... in the very bytes" "$(sha256sum < exported)" "$(stepvault audit log --json | sha256sum)"
+
+# ---- a kept checkpoint ----
+
+for number in $(seq 300); do printf 'NAME_%s=%s\n' "$number" "$number"; done > many.env
+fill() { # leaves N entries or more behind
+    local left
+    for left in $(seq "$1"); do stepvault env get "NAME_$left" --at many > /dev/null; done
+}
+new_vault kept
+stepvault audit key > trusted.key
+stepvault env import many.env --at many 2> "$scratch/err"
+fill 300
+stepvault audit checkpoint > kept.note
+size=$(sed -n 2p kept.note)
+fill 20
+is "audit verify --against prints the note's size and era" "$(stepvault audit verify --against kept.note | sed -n '4,$p')" \
+"contains	the kept checkpoint of $size entries
+era	0"
+is "... and takes it from stdin" "$(stepvault audit verify --against - < kept.note | sed -n 5p)" "era	0"
+is "... of the head itself, the proof is empty" \
+    "$(stepvault audit verify --json | jq -j .note | stepvault audit verify --against - --json | jq -c '[.total == .against.size, .against.proof]')" '[true,[]]'
+stepvault audit verify --against kept.note --json > verified.json
+is "--json has the proof, and the signed head that it leads to" "$(jq -r '.note | split("\n")[1]' verified.json),$(jq '.against.proof | length > 4' verified.json)" \
+    "$(jq .total verified.json),true"
+
+sed '2s/.*/7/' kept.note > changed.note
+fails "a changed note" 1 "is not signed by" stepvault audit verify --against changed.note
+sed '$s/...$/AA=/' kept.note > changed.note
+fails "a false signature" 1 "is not signed by" stepvault audit verify --against changed.note
+sed '$d' kept.note > changed.note
+fails "a note without a signature" 4 "is not signed by any key of this log" stepvault audit verify --against changed.note
+sed '$s/ [^ ]*$/ AAAAAAAAAAAAAAAAAAAAAAAA/' kept.note > changed.note
+fails "... with one of another key only" 4 "is not signed by any key of this log" stepvault audit verify --against changed.note
+cat kept.note > changed.note && printf -- '\xe2\x80\x94 witness.example AAAAAAAAAAAAAAAAAAAAAAAA\n' >> changed.note
+succeeds "... and one of another key beside ours" stepvault audit verify --against changed.note
+sed '3s/$/\nan extension/' kept.note > changed.note
+fails "a line more than was signed" 1 "is not signed by" stepvault audit verify --against changed.note
+echo "$CANARY" > changed.note
+fails "what is no note" 1 "that is no signed checkpoint of a log" stepvault audit verify --against changed.note
+fails "no file" 4 "cannot open the checkpoint" stepvault audit verify --against missing.note
+head -c 70000 /dev/zero | tr '\0' x > changed.note
+fails "an endless one" 1 "the checkpoint" stepvault audit verify --against changed.note
+fails "a note of another log" 4 "the checkpoint is of another log: stepvault/v1/" stepvault audit verify --against note
+
+# An older copy of the file that went on otherwise: the same key signs both branches.
+stepvault lock
+cp "$STEPVAULT_VAULT" older.db
+unlock --for 1d 2> "$scratch/err"
+fill 3
+stepvault audit checkpoint > ahead.note
+stepvault lock
+cp "$STEPVAULT_VAULT" newer.db
+cp older.db "$STEPVAULT_VAULT"
+XDG_STATE_HOME=$scratch/elsewhere unlock --for 1d 2> "$scratch/err"
+fails "a size that the log never had" 1 "and the log has" stepvault audit verify --against ahead.note
+fill 6
+fails "a branch of the log" 1 "did not grow from the checkpoint" stepvault audit verify --against ahead.note
+succeeds "... whose older part is shared" stepvault audit verify --against kept.note
+stepvault lock
+cp newer.db "$STEPVAULT_VAULT"
+unlock --for 1d 2> "$scratch/err"
+
+# ---- receipts ----
+
+stepvault audit prove 7 > 7.tlog-proof
+stepvault audit prove 7 --size "$size" > early.tlog-proof
+is "a receipt is a tlog-proof" "$(sed -n '1p;3p' 7.tlog-proof)" "c2sp.org/tlog-proof@v1
+index 7"
+is "... which carries its entry" "$(sed -n 's/^extra //p' 7.tlog-proof | base64 -d)" "$(stepvault audit log --json | sed -n 8p)"
+is "... and the signed head" "$(sed '1,/^$/d' 7.tlog-proof)" "$(stepvault audit verify --json | jq -r .note)"
+is "... or the kept checkpoint of a size" "$(stepvault audit prove 7 --size "$size" | sed '1,/^$/d')" "$(cat kept.note)"
+is "--json" "$(stepvault audit prove 7 --json | jq -c '[.index, (.hash | length), (.proof | length > 5)]')" '[7,64,true]'
+fails "an entry that there is not" 4 "there is no entry 100000" stepvault audit prove 100000
+fails "... not that early" 4 "there is no entry $size among the first $size" stepvault audit prove "$size" --size "$size"
+fails "a size of no kept checkpoint" 4 "keeps no checkpoint of 11 entries" stepvault audit prove 7 --size 11
+fails "no number" 2 "audit prove wants the number of an entry" stepvault audit prove "$CANARY"
+fails "no entry" 2 "" stepvault audit prove
+
+# ---- pruning ----
+
+prunes() { stepvault audit prune --passphrase-fd 3 "$@" 3< "$scratch/pass"; }
+tomorrow=$(date -u -d tomorrow +%Y-%m-%d)
+fails "no time" 2 "audit prune wants --before" prunes
+fails "a wrong passphrase" 1 "" stepvault audit prune --before "$tomorrow" --passphrase-fd 3 3<<< "not $CANARY"
+is "... takes nothing" "$(stepvault audit log --json | sed -n 2p | jq -r .action)" import
+try prunes --before 2020-01-01
+has "what is old enough is nothing" "$status $err" "0 stepvault: nothing was pruned"
+try prunes --before "$tomorrow"
+has "whole blocks are pruned" "$status $err" "0 stepvault: 256 entries were pruned; of those before entry 256 only hashes are left"
+stepvault audit export > pruned.jsonl
+is "a pruned entry leaves its hash in an export" "$(sed -n 8p pruned.jsonl)" '{"index":7,"pruned":"'"$(stepvault audit prove 7 --json | jq -r .hash)"'"}'
+is "... so that the kept checkpoint's root comes out" "$(root "$size" < pruned.jsonl)" "$(sed -n 3p kept.note)"
+try stepvault audit log --json
+is "audit log has the others" "$(head -n 1 <<< "$out")" "$(sed -n 257p pruned.jsonl)"
+has "... and says so" "$err" "entries before number 256 were pruned"
+try stepvault audit who NAME_1
+has "audit who says so, too" "$err" "entries before number 256 were pruned"
+is "the leaf says what was pruned" "$(grep '"action":"prune"' pruned.jsonl | tail -n 1 | jq -c '[.before[:10], .pruned]')" "[\"$tomorrow\",{\"from\":0,\"to\":256}]"
+is "audit verify holds, against the kept checkpoint, too" "$(stepvault audit verify --against kept.note | sed -n 4p)" "contains	the kept checkpoint of $size entries"
+is "a receipt of a pruned entry has no entry" "$(stepvault audit prove 7 | sed -n 2p)" "index 7"
+stepvault audit prove 7 --size "$size" > later.tlog-proof
+is "... and else is the same" "$(sed 1d later.tlog-proof)" "$(sed 1,2d early.tlog-proof)"
+stepvault lock
+unlock --for 1d 2> "$scratch/err"
+holds "after a new unlock, too"
+is "there is nothing left to prune" "$(prunes --before "$tomorrow" 2>&1)" "stepvault: nothing was pruned: no block of 256 entries is that old and was not pruned before"
+is "audit key --all" "$(stepvault audit key --all)" "0	0	1	$(stepvault audit key)"
+is "... as JSON" "$(stepvault audit key --all --json | jq -c '[.eras[] | .first, .key == "'"$(cat trusted.key)"'"]')" "[0,true]"
+stepvault lock
+try stepvault audit prune --before "$tomorrow" --passphrase-fd 3 3< "$scratch/pass"
+has "a locked vault is pruned, too" "$status $err" "0 stepvault: nothing was pruned"
 
 finish

@@ -230,6 +230,58 @@ static void a_malformed_verifier_key_verifies_nothing(void **state)
     assert_string_equal(failure.sentence, "the verifier key of the log is malformed");
 }
 
+static void a_thousand_wrong_keys_refuse_the_note_a_thousand_times(void **state)
+{
+    char wrong[NOTE_VERIFIER_MAX];
+    struct note_checkpoint checkpoint;
+    struct note_key other;
+    struct failure failure;
+    unsigned refusals = 0;
+
+    (void)state;
+    for (unsigned at = 0; at < 1000; at++) {
+        uint8_t seed[NOTE_SEED_SIZE];
+
+        seal_random(seed, sizeof(seed));
+        assert_int_equal(note_key_from_seed(&other, seed, origin, &failure), STATUS_OK);
+        note_verifier(wrong, &other);
+        refusals += note_verify_checkpoint(note, wrong, &failure, &checkpoint) == STATUS_CORRUPT;
+        /* The same key under the id of the right one. */
+        memcpy(wrong + strlen(origin) + 1, verifier + strlen(origin) + 1, 8);
+        refusals += note_verify_checkpoint(note, wrong, &failure, &checkpoint) == STATUS_CORRUPT;
+    }
+    assert_int_equal(refusals, 2000);
+}
+
+/* systemd#15425: a log without seals verified. */
+static void a_note_without_a_signature_of_ours_never_passes(void **state)
+{
+    const char *body = vector_text("own_checkpoint", "text");
+    char text[4096];
+
+    (void)state;
+    assert_int_equal(judge(body), STATUS_CORRUPT);
+    snprintf(text, sizeof(text), "%s\n", body);
+    assert_int_equal(judge(text), STATUS_CORRUPT);
+    snprintf(text, sizeof(text), "%s\n\n", body);
+    assert_int_equal(judge(text), STATUS_CORRUPT);
+    snprintf(text, sizeof(text), "%s%s", body, own_line);
+    assert_int_equal(judge(text), STATUS_CORRUPT);
+    snprintf(text, sizeof(text), "%s\n\xe2\x80\x94 %s \n", body, origin);
+    assert_int_equal(judge(text), STATUS_CORRUPT);
+    snprintf(text, sizeof(text), "%s\n%s%s", body, witness_line, witness_line);
+    assert_int_equal(judge(text), STATUS_CORRUPT);
+    /* Our signature under another name is another key's. */
+    snprintf(text, sizeof(text), "%s\n\xe2\x80\x94 other.example/log%s", body, strrchr(own_line, ' '));
+    assert_int_equal(judge(text), STATUS_CORRUPT);
+    /* Signed, and then more text. */
+    snprintf(text, sizeof(text), "%s\n%s\n%s\n%s", body, own_line, body, witness_line);
+    assert_int_equal(judge(text), STATUS_CORRUPT);
+    /* An extension line that the signature does not know. */
+    snprintf(text, sizeof(text), "%smore\n\n%s", body, own_line);
+    assert_int_equal(judge(text), STATUS_CORRUPT);
+}
+
 static void a_key_id_is_that_of_the_signed_note_specification(void **state)
 {
     static const char example[] = "example.com/foo+530d903a+AekyeRrm56hApGFkyQR4ZCbV54Id2LKaANYcrnKv3U2k";
@@ -324,6 +376,8 @@ int main(void)
         cmocka_unit_test(no_byte_of_a_checkpoint_can_be_changed),
         cmocka_unit_test(what_our_key_signed_must_still_be_a_checkpoint_of_ours),
         cmocka_unit_test(a_malformed_verifier_key_verifies_nothing),
+        cmocka_unit_test(a_thousand_wrong_keys_refuse_the_note_a_thousand_times),
+        cmocka_unit_test(a_note_without_a_signature_of_ours_never_passes),
         cmocka_unit_test(a_key_id_is_that_of_the_signed_note_specification),
         cmocka_unit_test(origins_follow_the_rule_for_key_names),
         cmocka_unit_test(the_longest_origin_and_size_fit_and_verify),

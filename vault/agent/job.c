@@ -2,6 +2,7 @@
 #include "agent/job.h"
 
 #include "agent/call.h"
+#include "agent/growth.h"
 #include "agent/session.h"
 #include "base/cleanup.h"
 #include "base/clock.h"
@@ -27,6 +28,9 @@ struct job {
     const struct job_work *work; /* NULL: one of the two below */
     void *context;
     struct log_verification *verification; /* NULL: a reading */
+    char head[NOTE_MAX];                   /* that is verified */
+    struct growth growth;                  /* from what; only where has_growth */
+    bool has_growth;
     struct job_filter filter;
     char *texts[5]; /* what the filter's strings are copied to */
     uint64_t position;
@@ -83,17 +87,24 @@ enum status job_start_reading(struct session *session, const struct job_filter *
     return STATUS_OK;
 }
 
-enum status job_start_verifying(struct session *session, bool borrows, struct failure *failure,
-                                struct job **ret_job)
+enum status job_start_verifying(struct session *session, const struct growth *growth, bool borrows,
+                                struct failure *failure, struct job **ret_job)
 {
     CLEANUP(job_freep) struct job *job = NULL;
     enum status status = job_make(session, borrows, failure, &job);
 
     if (status == STATUS_OK)
         status = log_verification_start(session->vault, failure, &job->verification);
-    if (status == STATUS_OK)
-        *ret_job = TAKE(job);
-    return status;
+    if (status == STATUS_OK && growth != NULL)
+        status = log_verification_against(job->verification, &growth->checkpoint, failure);
+    if (status != STATUS_OK)
+        return status;
+    memcpy(job->head, log_head(session->vault), sizeof(job->head));
+    job->has_growth = growth != NULL;
+    if (growth != NULL)
+        job->growth = *growth;
+    *ret_job = TAKE(job);
+    return STATUS_OK;
 }
 
 enum status job_start(struct session *session, bool borrows, const struct job_work *work, void *context,
@@ -260,14 +271,33 @@ bool job_filter_passes(const struct job_filter *filter, const char *line, size_t
            (filter->variable == NULL || variables_pass(leaf, filter->variable));
 }
 
+/* `line` is NULL where it was pruned. */
 static void write_leaf(struct json_writer *writer, uint64_t index, const struct secret *line,
                        const uint8_t hash[MERKLE_HASH_SIZE])
 {
     json_open_object(writer, NULL);
     json_add_number(writer, "index", index);
     json_add_hex(writer, "hash", hash, MERKLE_HASH_SIZE);
-    json_add_bytes(writer, "line", line->bytes, line->size);
+    if (line != NULL)
+        json_add_bytes(writer, "line", line->bytes, line->size);
     json_close_object(writer);
+}
+
+/* Writes the leaf at the position, if it passes. */
+static enum status read_leaf(const struct job *job, struct secret *line, struct reply *reply,
+                             struct failure *failure, size_t *leaves)
+{
+    struct vault *vault = job->session->vault;
+    bool pruned = log_is_pruned(vault, job->position);
+    uint8_t hash[MERKLE_HASH_SIZE];
+    enum status status = pruned ? log_read_hash(vault, job->position, failure, hash)
+                                : log_read(vault, job->position, failure, line, hash);
+
+    if (status == STATUS_OK && (pruned || job_filter_passes(&job->filter, secret_text(line), line->size))) {
+        write_leaf(&reply->writer, job->position, pruned ? NULL : line, hash);
+        (*leaves)++;
+    }
+    return status;
 }
 
 /* Writes the leaves of one page. It is over when a bound of the page or of the slice is reached. */
@@ -276,20 +306,22 @@ static enum status read_page(struct job *job, struct reply *reply, struct failur
 {
     CLEANUP(secret_reset) struct secret line = {0};
     struct secret *output = reply->destination;
-    uint8_t hash[MERKLE_HASH_SIZE];
-    uint64_t end = job->total - job->position > READ_SLICE ? job->position + READ_SLICE : job->total;
 
     *ret_leaves = 0;
+    if (!job->filter.pruned)
+        job->position = log_skip_pruned(job->session->vault, job->position);
+    /* The log may have been pruned beyond what it was when the job began. */
+    if (job->position > job->total)
+        job->position = job->total;
+    uint64_t end = job->total - job->position > READ_SLICE ? job->position + READ_SLICE : job->total;
     json_open_array(&reply->writer, "leaves");
     while (job->position < end && *ret_leaves < READ_PAGE_LEAVES &&
            output->size - reply->start < READ_PAGE_BYTES) {
-        enum status status = log_read(job->session->vault, job->position, failure, &line, hash);
+        if (job->filter.pruned || !log_is_pruned(job->session->vault, job->position)) {
+            enum status status = read_leaf(job, &line, reply, failure, ret_leaves);
 
-        if (status != STATUS_OK)
-            return status;
-        if (job_filter_passes(&job->filter, secret_text(&line), line.size)) {
-            write_leaf(&reply->writer, job->position, &line, hash);
-            (*ret_leaves)++;
+            if (status != STATUS_OK)
+                return status;
         }
         job->position++;
     }
@@ -323,6 +355,7 @@ static enum status read_slice(struct job *job, struct reply *reply, struct failu
     if (status != STATUS_OK)
         return status;
     write_progress(&reply->writer, job->position, job->total);
+    json_add_number(&reply->writer, "pruned", log_pruned(job->session->vault));
     *ret_last = job->position == job->total;
     *ret_due = job_is_due(job, *ret_last, leaves);
     return STATUS_OK;
@@ -336,6 +369,9 @@ static enum status verify_slice(struct job *job, struct reply *reply, struct fai
     char hex[2 * MERKLE_HASH_SIZE + 1] = "";
     enum status status = log_verification_continue(job->verification, VERIFY_SLICE, failure, ret_last);
 
+    /* Not the vault is behind, as far as anybody knows, but it is another than the note's. */
+    if (status == STATUS_ROLLED_BACK)
+        failure->status = status = STATUS_FAILED;
     if (status != STATUS_OK)
         return status;
     if (*ret_last) {
@@ -348,7 +384,12 @@ static enum status verify_slice(struct job *job, struct reply *reply, struct fai
     json_add_number(&reply->writer, "checkpoints",
                     *ret_last ? log_verification_checkpoints(verification) : 0);
     *ret_due = job_is_due(job, *ret_last, 0);
-    return STATUS_OK;
+    if (!*ret_last)
+        return STATUS_OK;
+    json_add_text(&reply->writer, "note", job->head);
+    return job->has_growth ? growth_write(job->session->vault, &job->growth,
+                                          log_verification_total(verification), failure, &reply->writer)
+                           : STATUS_OK;
 }
 
 bool job_continue(struct job *job, struct secret *output)

@@ -24,14 +24,18 @@ struct job_filter {
     bool has_uid;
     uid_t uid;
     uint64_t since_ms; /* wall clock; 0: all */
+    bool pruned;       /* what was pruned passes, too, whatever the others say: by its hash alone */
 };
+
+struct growth;
 
 /* Start a job on the session's open vault; the filter's strings are copied. A job of a caller who brought a
  * key for a locked vault borrows it (`borrows`): the vault stays open until the job is freed. */
 enum status job_start_reading(struct session *session, const struct job_filter *filter, bool borrows,
                               struct failure *failure, struct job **ret_job);
-enum status job_start_verifying(struct session *session, bool borrows, struct failure *failure,
-                                struct job **ret_job);
+/* `growth`, unless it is NULL, is copied, too. */
+enum status job_start_verifying(struct session *session, const struct growth *growth, bool borrows,
+                                struct failure *failure, struct job **ret_job);
 
 /* A kind of job that has a file of its own. */
 struct job_work {

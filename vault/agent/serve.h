@@ -80,6 +80,8 @@ enum status serve_check(struct session *session, struct request *request);
 /* serve_log.c */
 enum status serve_read_log(struct session *session, struct request *request);
 enum status serve_verify_log(struct session *session, struct request *request);
+enum status serve_prove_leaf(struct session *session, struct request *request);
+enum status serve_prune_log(struct session *session, struct request *request);
 enum status serve_checkpoint(struct session *session, struct request *request);
 enum status serve_log_key(struct session *session, struct request *request);
 
