@@ -216,6 +216,9 @@ enum status file_make_folder(const char *path, struct failure *failure)
     if (!path_copy(folder, path))
         return failure_set(failure, STATUS_INVALID, "the path of the folder is longer than %d bytes",
                            PATH_MAX - 1);
+    /* Mostly it is there. */
+    if (folder_make_one(folder) == 0)
+        return STATUS_OK;
     for (char *slash = strchr(folder + (folder[0] == '/'), '/'); slash != NULL;
          slash = strchr(slash + 1, '/')) {
         *slash = '\0';
