@@ -12,7 +12,7 @@
 #define SUMMARY_MS_MAX 2000 /* for which status waits until all values are counted */
 
 struct report {
-    const char *state;        /* open, locked or absent */
+    const char *state;        /* open, locked, absent or foreign */
     const struct json *agent; /* its reply; NULL without an agent */
 };
 
@@ -125,6 +125,8 @@ static enum status print_table(const struct exchange *exchange, const struct rep
                             version != NULL ? version : "?");
     if (strcmp(report->state, "open") == 0)
         add_open(&table, agent);
+    if (json_member_text(agent, "foreign") != NULL)
+        add_row(&table, "refuses", json_member_text(agent, "foreign"));
     output_table_add(&table, "connections");
     output_table_add_format(&table, "%lld", (long long)json_member_number(agent, "connections", 0));
     output_table_add(&table, "waiting refusals");
@@ -209,6 +211,8 @@ static enum status cmd_status(struct invocation *invocation, struct failure *fai
         invocation->exit_status = status_exit(STATUS_LOCKED);
     else if (strcmp(report.state, "absent") == 0)
         invocation->exit_status = status_exit(STATUS_NO_VAULT);
+    else if (strcmp(report.state, "foreign") == 0)
+        invocation->exit_status = status_exit(STATUS_FOREIGN);
     return option_flag(&invocation->options, "json") ? print_document(&exchange, &report, failure)
                                                      : print_table(&exchange, &report, failure);
 }
@@ -221,8 +225,9 @@ const struct command cmd_status_commands[] = {
         .name = "status", .run = cmd_status, .options = command_json_options,
         .usage = "[--json]",
         .summary = "say whether the vault is open",
-        .help = "Prints the vault, its state (open, locked, absent) and the agent with what protects it, as far as the "
-                "machine lets it. Starts no agent. Exits 0 if the vault is open, 3 if it is locked, 4 if there is none. "
+        .help = "Prints the vault, its state (open, locked, absent, foreign) and the agent with what protects it, as far as the "
+                "machine lets it. Starts no agent. Exits 0 if the vault is open, 3 if it is locked, 4 if there is none, 1 if something else "
+                "wrote to its file while it was open, so that the agent refuses it. "
                 "Of an open vault it counts the values that have expired, expire within 30 days, or were not changed for a "
                 "year.",
     },

@@ -24,7 +24,7 @@ static const char *const hints[STATUS_COUNT] = {
     [STATUS_AMBIGUOUS] = "say which one is meant",
     [STATUS_IN_USE] = NULL, /* the sentence lists what uses it */
     [STATUS_NO_VAULT] = "make one with: stepvault init",
-    [STATUS_FOREIGN] = "nothing of it was used; look at its kind, owner and mode with: ls -l",
+    [STATUS_FOREIGN] = "look at it with: ls -l, and end an agent that refuses it with: stepvault lock",
     [STATUS_CORRUPT] = "keep the file as it is, and see what holds with: stepvault check",
     [STATUS_ROLLED_BACK] =
         "put the newer copy back, or go on from an older one, without the rest: stepvault restore FILE",

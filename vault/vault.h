@@ -53,6 +53,14 @@ void vault_reserve(struct vault *vault);
 /* Wipes the keys, rolls back an open turn, closes the file. */
 void vault_freep(struct vault **vault);
 
+/* Looks at the vault's files from outside, which is cheap; where their times are not those that the vault
+ * left, verifies all rows and the end of the log anew, from the disk. STATUS_FOREIGN: another file or size.
+ * STATUS_CORRUPT: other rows. After either only vault_freep may follow, and leaves what is not ours alone.
+ * Not within a turn. */
+enum status vault_look(struct vault *vault, struct failure *failure);
+/* The same, and verifies whatever the times are: 4 s for a million records, 0.4 s for 100 000. */
+enum status vault_verify(struct vault *vault, struct failure *failure);
+
 enum status vault_begin(struct vault *vault, struct failure *failure);
 enum status vault_commit(struct vault *vault, struct failure *failure);
 void vault_rollback(struct vault *vault);

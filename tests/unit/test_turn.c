@@ -3,6 +3,7 @@
 #include "agent/stage.h"
 #include "agent/turn.h"
 #include "base/clock.h"
+#include "store/interior.h"
 #include "vault_fixture.h"
 
 #include <signal.h>
@@ -218,6 +219,59 @@ static void a_job_starts_when_its_leaf_is_durable_and_not_otherwise(void **state
     assert_null(session.jobs);
 }
 
+/* Rows that were changed without a trace outside: the first call that meets one is refused, and then every
+ * call. */
+static void a_row_that_is_not_what_it_should_be_has_all_rows_verified(void **state)
+{
+    (void)state;
+    serve(0, "SetVariable", SET("A"), false);
+    turn_finish(&turn);
+    struct store *store = session.vault->store;
+    assert_int_equal(
+        sqlite3_exec(store->sqlite->handle, "UPDATE records SET version = version + 1", NULL, NULL, NULL),
+        SQLITE_OK);
+    store_mark(store, false);
+    serve(0, "LogKey", "", false);
+    turn_finish(&turn);
+    expect_reply(0, "{\"parameters\"");
+    serve(0, "GetVariable", GET("A"), false);
+    turn_finish(&turn);
+    expect_reply(0, ERROR("Corrupt"));
+    assert_non_null(session.vault);
+    serve(0, "LogKey", "", false);
+    serve(1, "Status", "", false);
+    turn_finish(&turn);
+    expect_reply(0, ERROR("Corrupt"));
+    expect_reply(1, "{\"parameters\":{\"state\":\"foreign\"");
+    assert_null(session.vault);
+    assert_string_equal(session_state(&session), "foreign");
+    assert_int_equal(session.foreign.status, STATUS_CORRUPT);
+}
+
+/* What was served before in the same turn is committed; the look is at its start. */
+static void a_file_that_is_replaced_is_noticed_at_the_next_turn(void **state)
+{
+    char moved[PATH_MAX + 8];
+
+    (void)state;
+    serve(0, "SetVariable", SET("A"), false);
+    snprintf(moved, sizeof(moved), "%s.moved", session.path);
+    assert_int_equal(rename(session.path, moved), 0);
+    serve(1, "SetVariable", SET("B"), false);
+    turn_finish(&turn);
+    expect_reply(0, "{\"parameters\"");
+    expect_reply(1, "{\"parameters\"");
+    serve(0, "SetVariable", SET("C"), false);
+    turn_finish(&turn);
+    expect_reply(0, ERROR("Foreign"));
+    assert_null(session.vault);
+    assert_int_equal(backlog_refusals(&session.backlog), 1);
+    assert_int_equal(rename(moved, session.path), 0);
+    serve(0, "SetVariable", SET("C"), false);
+    turn_finish(&turn);
+    expect_reply(0, ERROR("Foreign"));
+}
+
 static void oneway_is_served_without_a_byte(void **state)
 {
     (void)state;
@@ -431,6 +485,8 @@ int main(void)
         TURN(a_refusal_is_a_leaf_of_the_turn_and_spoils_it_for_nobody),
         TURN(a_commit_that_fails_is_everybodys_reply_and_refusals_wait),
         TURN(a_job_starts_when_its_leaf_is_durable_and_not_otherwise),
+        TURN(a_row_that_is_not_what_it_should_be_has_all_rows_verified),
+        TURN(a_file_that_is_replaced_is_noticed_at_the_next_turn),
         TURN(oneway_is_served_without_a_byte),
         TURN(another_user_is_told_nothing_and_waits_for_the_log),
         TURN(a_key_opens_a_locked_vault_for_one_call),

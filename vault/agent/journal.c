@@ -23,3 +23,8 @@ void journal_trouble(const char *sentence)
 {
     journal_note(journal_socket, "stepvault-agent", "%s", sentence);
 }
+
+void journal_foreign(const char *sentence)
+{
+    journal_note(journal_socket, "stepvault-agent", "refused every further call: %s", sentence);
+}

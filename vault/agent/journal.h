@@ -14,4 +14,7 @@ void journal_refusal(const char *action, const struct leaf_caller *caller, enum 
 /* One line: what is wrong with something that the agent goes on without. */
 void journal_trouble(const char *sentence);
 
+/* One line: why the vault is refused to everybody from now on. */
+void journal_foreign(const char *sentence);
+
 #endif

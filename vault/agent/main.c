@@ -30,6 +30,8 @@
 #define WAIT_ALONE_MS 60000u   /* for another command's agent to let go of the vault */
 #define WAIT_SERVING_MS 10000u /* with other clients, whom a locked vault is of no use to */
 #define WAIT_MAX_SECONDS 3600
+#define VERIFY_MS 60000u
+#define VERIFY_MAX_MS 86400000u
 #define DESCRIPTORS_WANTED 8192
 
 struct options {
@@ -38,10 +40,12 @@ struct options {
     int connection;
     unsigned wait_ms;
     bool has_wait;
+    uint64_t verify_ms;
 };
 
 static const char usage[] =
-    "usage: stepvault-agent --vault PATH [--socket PATH] [--connection FD] [--wait SECONDS]\n";
+    "usage: stepvault-agent --vault PATH [--socket PATH] [--connection FD] [--wait SECONDS] "
+    "[--verify MILLISECONDS]\n";
 
 /* False: the command line is wrong, or was answered with help. */
 static bool read_options(int argc, char *argv[], struct options *options, int *ret_exit)
@@ -51,6 +55,7 @@ static bool read_options(int argc, char *argv[], struct options *options, int *r
         {"socket",     required_argument, NULL, 's'},
         {"connection", required_argument, NULL, 'c'},
         {"wait",       required_argument, NULL, 'w'},
+        {"verify",     required_argument, NULL, 'r'},
         {"help",       no_argument,       NULL, 'h'},
         {"version",    no_argument,       NULL, 'V'},
         {NULL,         0,                 NULL, 0  },
@@ -59,7 +64,7 @@ static bool read_options(int argc, char *argv[], struct options *options, int *r
     bool sound = true;
     int option;
 
-    *options = (struct options){.connection = -1};
+    *options = (struct options){.connection = -1, .verify_ms = VERIFY_MS};
     *ret_exit = 2;
     while (sound && (option = getopt_long(argc, argv, "", known, NULL)) != -1) {
         switch (option) {
@@ -77,6 +82,9 @@ static bool read_options(int argc, char *argv[], struct options *options, int *r
             sound = text_to_number(optarg, WAIT_MAX_SECONDS, &number);
             options->wait_ms = (unsigned)number * 1000;
             options->has_wait = true;
+            break;
+        case 'r':
+            sound = text_to_number(optarg, VERIFY_MAX_MS, &options->verify_ms);
             break;
         case 'h':
         case 'V':
@@ -203,6 +211,7 @@ static enum status prepare(const struct options *options, struct server *server,
     session->wait_ms = server->listener->socket >= 0 ? WAIT_SERVING_MS : WAIT_ALONE_MS;
     if (options->has_wait)
         session->wait_ms = options->wait_ms;
+    session->verify_ms = options->verify_ms;
     json_start();
     status = seal_start(failure);
     if (status == STATUS_OK)

@@ -39,7 +39,7 @@ struct parameter {
 };
 
 /* What the vault must be for the method: nothing, a file, or open (a slot key in the call opens it for the
- * call). */
+ * call). Only what needs nothing is served where the file is foreign (session.h). */
 enum method_state { METHOD_ANY, METHOD_VAULT, METHOD_OPEN };
 
 #define METHOD_FRESH_KEY 1u /* the slot key is required, open vault or not */

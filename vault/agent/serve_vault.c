@@ -54,7 +54,8 @@ static void write_vault_id(const struct session *session, struct json_writer *wr
 
     if (session->vault != NULL)
         json_add_hex(writer, "vault_id", vault_id(session->vault), sizeof(id));
-    else if (vault_read_slots(session->path, 0, &failure, id, &epoch, &headers, &count) == STATUS_OK)
+    else if (session->foreign.status == STATUS_OK &&
+             vault_read_slots(session->path, 0, &failure, id, &epoch, &headers, &count) == STATUS_OK)
         json_add_hex(writer, "vault_id", id, sizeof(id));
     else
         json_add_text(writer, "vault_id", "");
@@ -72,6 +73,8 @@ static uint64_t seconds_until_lock(const struct session *session)
 
 static const char *log_state(const struct session *session)
 {
+    if (session->foreign.status != STATUS_OK)
+        return session->foreign.sentence;
     if (session->log_failed)
         return session->log_failure.sentence;
     return session->vault != NULL ? "ok" : "the vault is not open";
@@ -111,6 +114,8 @@ enum status serve_status(struct session *session, struct request *request)
     json_add_number(writer, "connections", session->connections);
     json_add_number(writer, "waiting_refusals", backlog_refusals(&session->backlog));
     json_add_text(writer, "log", log_state(session));
+    if (session->foreign.status != STATUS_OK)
+        json_add_text(writer, "foreign", session->foreign.sentence);
     write_protections(session, writer);
     if (visible) {
         write_pin(writer, pinner_state(&session->pinner), pinner_trouble(&session->pinner));
@@ -186,6 +191,10 @@ enum status serve_initialize(struct session *session, struct request *request)
     size_t count = json_count(list);
     enum status status;
 
+    if (session->foreign.status != STATUS_OK) {
+        request->failure = session->foreign;
+        return request->failure.status;
+    }
     if (session->vault != NULL)
         return failure_set(&request->failure, STATUS_EXISTS, "there is a vault at %s", session->path);
     if (count == 0 || count > VAULT_SLOTS_MAX)

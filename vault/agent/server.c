@@ -368,7 +368,11 @@ static void close_overdue(struct server *server)
 /* The timer may ring too early, for an idle time that was put off meanwhile: then it is set anew. */
 static void set_timer(struct server *server)
 {
-    uint64_t at_ms = session_locks_at(server->session);
+    uint64_t locks_at_ms = session_locks_at(server->session);
+    uint64_t verifies_at_ms = session_verifies_at(server->session);
+    uint64_t at_ms = locks_at_ms == 0 || (verifies_at_ms != 0 && verifies_at_ms < locks_at_ms)
+                         ? verifies_at_ms
+                         : locks_at_ms;
     struct itimerspec when = {
         .it_value = {.tv_sec = (time_t)(at_ms / 1000), .tv_nsec = (long)(at_ms % 1000) * 1000000}
     };
@@ -388,6 +392,8 @@ static void timer_event(struct server *server)
     server->timer_at_ms = 0;
     if (at_ms != 0 && at_ms <= clock_boot_ms())
         server_lock(server, at_ms == server->session->lifetime_at_ms ? "lifetime" : "idle");
+    else
+        session_verify(server->session);
 }
 
 static void source_event(struct server *server, enum server_source source)
@@ -420,9 +426,10 @@ static void end_if_useless(struct server *server)
     uint64_t now = clock_monotonic_ms();
 
     if (server->first_connection >= 0 && server->first == NULL &&
-        (!session->unlocked || server->listener->socket < 0))
+        (!session_stays(session) || server->listener->socket < 0))
         server->ending = true;
-    if (!activated || session->unlocked || session->connections > 0 || !backlog_is_empty(&session->backlog))
+    if (!activated || session_stays(session) || session->connections > 0 ||
+        !backlog_is_empty(&session->backlog))
         server->lonely_at_ms = 0;
     else if (server->lonely_at_ms == 0)
         server->lonely_at_ms = now;

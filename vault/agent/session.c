@@ -10,11 +10,89 @@
 
 #include <unistd.h>
 
+#define VERIFY_AGAIN 15u /* times as long after the first time, as long as nobody calls */
+
 const char *session_state(const struct session *session)
 {
+    if (session->foreign.status != STATUS_OK)
+        return "foreign";
     if (session->unlocked)
         return "open";
     return session->vault != NULL || access(session->path, F_OK) == 0 ? "locked" : "absent";
+}
+
+bool session_stays(const struct session *session)
+{
+    return session->unlocked || session->foreign.status != STATUS_OK;
+}
+
+/* The pin comes before the vault is let go of: afterwards another agent may have it. What was open for calls
+ * only is pinned without waiting for the disk, because its caller waits: a power cut costs it this one step
+ * of the pin, and it took a durable commit for what it was given already. */
+static void session_end(struct session *session)
+{
+    if (session->vault == NULL)
+        return;
+    pinner_write(&session->pinner, session->vault, session->path, session->unlocked);
+    vault_freep(&session->vault);
+}
+
+/* Nothing but Lock and Status may follow, so neither keys nor jobs have a use any more. What was committed is
+ * pinned, so that whatever came in its place has to have it. */
+static void session_disown(struct session *session, const struct failure *failure)
+{
+    session->foreign = *failure;
+    journal_foreign(failure->sentence);
+    job_cancel_all(session);
+    stage_drop_all(session);
+    session_end(session);
+    session->unlocked = false;
+}
+
+/* Only what was found in the files ends the session; memory that is short for a while does not. */
+static enum status session_settle_look(struct session *session, enum status found, struct failure *failure)
+{
+    if (found == STATUS_OK)
+        session->suspect = false;
+    else if (found == STATUS_FOREIGN || found == STATUS_CORRUPT)
+        session_disown(session, failure);
+    return found;
+}
+
+enum status session_look(struct session *session, struct failure *failure)
+{
+    if (session->foreign.status != STATUS_OK) {
+        *failure = session->foreign;
+        return failure->status;
+    }
+    if (session->vault == NULL || session->looked || session->turn)
+        return STATUS_OK;
+    session->looked = true;
+    return session_settle_look(session,
+                               session->suspect ? vault_verify(session->vault, failure)
+                                                : vault_look(session->vault, failure),
+                               failure);
+}
+
+uint64_t session_verifies_at(const struct session *session)
+{
+    if (!session->unlocked || session->verify_ms == 0)
+        return 0;
+    return session->verified_at_ms > session->used_at_ms
+               ? session->verified_at_ms + VERIFY_AGAIN * session->verify_ms
+               : session->used_at_ms + session->verify_ms;
+}
+
+void session_verify(struct session *session)
+{
+    uint64_t at_ms = session_verifies_at(session);
+    uint64_t now_ms = clock_boot_ms();
+    struct failure failure;
+
+    if (at_ms == 0 || now_ms < at_ms || session->turn)
+        return;
+    session->verified_at_ms = now_ms;
+    (void)session_settle_look(session, vault_verify(session->vault, &failure), &failure);
 }
 
 enum status session_open(struct session *session, const struct vault_key *key, struct failure *failure)
@@ -31,17 +109,6 @@ enum status session_open(struct session *session, const struct vault_key *key, s
     if (status == STATUS_OK)
         session->vault = TAKE(vault);
     return status;
-}
-
-/* The pin comes before the vault is let go of: afterwards another agent may have it. What was open for calls
- * only is pinned without waiting for the disk, because its caller waits: a power cut costs it this one step
- * of the pin, and it took a durable commit for what it was given already. */
-static void session_end(struct session *session)
-{
-    if (session->vault == NULL)
-        return;
-    pinner_write(&session->pinner, session->vault, session->path, session->unlocked);
-    vault_freep(&session->vault);
 }
 
 void session_close(struct session *session)
@@ -64,6 +131,7 @@ void session_rollback(struct session *session)
         return;
     vault_rollback(session->vault);
     session->turn = false;
+    session->looked = false;
     backlog_settle(&session->backlog, false);
 }
 
@@ -73,6 +141,9 @@ enum status session_begin(struct session *session, struct failure *failure)
 
     if (session->turn)
         return STATUS_OK;
+    status = session_look(session, failure);
+    if (status != STATUS_OK)
+        return status;
     status = vault_begin(session->vault, failure);
     if (status == STATUS_OK) {
         session->turn = true;
@@ -89,6 +160,7 @@ enum status session_commit(struct session *session, struct failure *failure)
 {
     enum status status;
 
+    session->looked = false;
     if (!session->turn)
         return STATUS_OK;
     status = vault_commit(session->vault, failure);
@@ -172,7 +244,7 @@ uint64_t session_locks_at(const struct session *session)
 {
     uint64_t idle_at = session->idle_ms > 0 ? session->used_at_ms + session->idle_ms : 0;
 
-    if (!session->unlocked)
+    if (!session_stays(session))
         return 0;
     if (session->lifetime_at_ms == 0 || idle_at == 0)
         return session->lifetime_at_ms + idle_at;

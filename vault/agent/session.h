@@ -1,9 +1,10 @@
 /* What the agent holds between calls: the vault or none, the open turn, the times at which it locks, what
  * waits for the log.
  *
- * The vault is in one of three states: absent (no file), locked, or open. A locked vault may still be held
- * open for a single call, or for jobs and stages of callers who brought a key; to everybody else it is locked
- * then, too.
+ * The vault is in one of four states: absent (no file), locked, open, or foreign: it was open when something
+ * else was found to have written to its file or replaced it. It is closed then, and every call but Status and
+ * Lock refused. A locked vault may still be held open for a single call, or for jobs and stages of callers
+ * who brought a key; to everybody else it is locked then, too.
  */
 #ifndef STEPVAULT_AGENT_SESSION_H
 #define STEPVAULT_AGENT_SESSION_H
@@ -30,7 +31,12 @@ struct session {
     bool unlocked;      /* open for everybody; else the vault is open only for one call or for borrowers */
     unsigned borrowers; /* jobs and stages that hold the vault with a key of their own */
     bool turn;          /* vault_begin was called */
-    bool ending;        /* Lock was called: the agent ends when its reply is out */
+    bool looked;        /* at the file, since the last turn ended */
+    bool suspect;       /* a row was not what it should be: the next look verifies all */
+    struct failure foreign;  /* its status is STATUS_OK in the other states */
+    uint64_t verify_ms;      /* without a call, after which all rows are verified again; 0: never */
+    uint64_t verified_at_ms; /* of clock_boot_ms */
+    bool ending;             /* Lock was called: the agent ends when its reply is out */
     uint64_t lifetime_at_ms; /* of clock_boot_ms; 0: none */
     uint64_t idle_ms;        /* 0: none */
     uint64_t used_at_ms;
@@ -46,8 +52,18 @@ struct session {
     struct stage *stages;
 };
 
-/* "absent", "locked" or "open". */
+/* "absent", "locked", "open" or "foreign". */
 const char *session_state(const struct session *session);
+
+/* Open or foreign: the agent has something to stay for. */
+bool session_stays(const struct session *session);
+
+/* At the start of each turn: the refusal of a foreign vault, or of one that is found to be foreign just now.
+ */
+enum status session_look(struct session *session, struct failure *failure);
+
+/* Verifies all rows of an open vault if nobody called for a while and it is time to. */
+void session_verify(struct session *session);
 
 /* Opens the vault with the key for the call at hand, and compares it with its pin; or checks the key if it is
  * open already. */
@@ -79,7 +95,9 @@ enum status session_log(struct session *session, struct leaf *leaf, struct failu
  * the file closed. */
 void session_lock(struct session *session, const struct leaf_caller *caller, const char *cause);
 
-/* The time of clock_boot_ms at which the vault locks by itself; 0 if it does not. */
+/* The time of clock_boot_ms at which the vault locks by itself, and at which session_verify has something to
+ * do; 0 if it does not. */
 uint64_t session_locks_at(const struct session *session);
+uint64_t session_verifies_at(const struct session *session);
 
 #endif

@@ -112,6 +112,9 @@ static enum status admit(struct session *session, struct request *request)
     if (strcmp(json_member_text(request->parameters, "vault"), session->path) != 0)
         return failure_set(failure, STATUS_OTHER_VAULT,
                            "this agent serves %s, and the call means another vault", session->path);
+    status = session_look(session, failure);
+    if (status != STATUS_OK)
+        return method->state == METHOD_ANY ? STATUS_OK : status;
     status = read_key(request);
     if (status != STATUS_OK)
         return status;
@@ -258,6 +261,7 @@ static void answer(struct turn *turn, struct exchange *exchange)
         turn_abort(turn, &request->failure);
     exchange->granted = status == STATUS_OK;
     exchange->why = status;
+    session->suspect = session->suspect || (status == STATUS_CORRUPT && session->vault != NULL);
     if (status == STATUS_OK) {
         exchange->job = request->job;
     } else {

@@ -27,7 +27,7 @@ void store_mark(struct store *store, bool folded)
     struct watch *watch = &store->watch;
     struct disk_mark now;
     char log[DISK_LOG_PATH_SIZE];
-    if (!watch->begun)
+    if (!watch->begun || watch->left)
         return;
     /* Only of what is still ours: a look must find what came in between. */
     disk_format_log(store->sqlite->path, log);
@@ -121,15 +121,16 @@ static void fold_moved(struct store *store)
 {
     struct failure ignored;
     if (is_as_left(store, SQLITE_FCNTL_FILE_POINTER, &store->watch.file) &&
-        is_as_left(store, SQLITE_FCNTL_JOURNAL_POINTER, &store->watch.log))
-        (void)sqlite_fold(store->sqlite, &ignored);
+        is_as_left(store, SQLITE_FCNTL_JOURNAL_POINTER, &store->watch.log) &&
+        sqlite_fold(store->sqlite, &ignored) == STATUS_OK)
+        store->watch.log.size = 0;
 }
 
 static void remove_empty_log(const char *path, const struct disk_mark *left)
 {
     struct disk_mark now;
     disk_read_mark(path, &now);
-    if (now.inode != 0 && disk_is_same_file(&now, left) && now.size == 0)
+    if (now.inode != 0 && disk_is_same_file(&now, left) && now.size == 0 && left->size == 0)
         (void)unlink(path);
 }
 
