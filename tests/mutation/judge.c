@@ -110,7 +110,7 @@ bool judge_wants(const char *format, ...)
     va_start(arguments, format);
     vsnprintf(judge.name + length, sizeof judge.name - (size_t)length, format, arguments);
     va_end(arguments);
-    if (judge.options.point != NULL && fnmatch(judge.options.point, judge.name, 0) != 0)
+    if (judge.options.point != NULL && fnmatch(judge.options.point, judge.name, FNM_EXTMATCH) != 0)
         return false;
     judge.group->tried++;
     if (judge.options.list)

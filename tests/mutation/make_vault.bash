@@ -1,6 +1,7 @@
 # shellcheck shell=bash
 # Makes, through the real programs, a vault that uses every feature, and copies of it as it was: for mutation.sh. Sourced
-# after tests/cli/fixture.bash.
+# after tests/cli/fixture.bash, whose $scratch and $pass these are.
+# shellcheck disable=SC2154
 
 # copy_state FILE: the closed vault as it is.
 copy_state() {
@@ -17,6 +18,7 @@ add_leaves() {
     done
 }
 
+# What a large record was in is free in the end.
 # make_vault FOLDER: vault.db, key and key2; older-NAME.db; open.db and open.db-wal as an agent has them.
 make_vault() {
     made=$1
@@ -39,6 +41,7 @@ make_vault() {
     account slack default '{"oauth_access_token":"xoxb-1-c4n4ry","team_id":"T1"}'
     account slack second '{"oauth_access_token":"xoxb-2-c4n4ry"}'
     account github default '{"oauth_access_token":"gho-c4n4ry","oauth_refresh_token":"ghr-c4n4ry"}'
+    for value in 1 2 3; do printf '%09000d' "$value" | stepvault env set LARGE --at old; done
     copy_state older-2-filled.db
     stepvault env unset GONE --at jobs
     printf '%s' "xoxb-3-$CANARY" | stepvault account set slack:default oauth_access_token --note "a note of an account" --expires 2030-01-01
@@ -81,6 +84,7 @@ make_open() {
     stepvault unlock --key-file "$made/key"
     place HOME_PAGE "https://example.com/$CANARY"
     stepvault env unset LONG --at jobs
+    stepvault step remove old --force
     stepvault audit verify > "$scratch/nothing"
     cp "$STEPVAULT_VAULT" "$made/open.db"
     cp "$STEPVAULT_VAULT-wal" "$made/open.db-wal"
