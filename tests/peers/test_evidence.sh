@@ -88,7 +88,7 @@ if stepvault help rekey > /dev/null 2>&1; then
 else
     skip "after a rekey" "there is no rekey yet"
 fi
-if stepvault help backup > /dev/null 2>&1; then
+if stepvault help restore > /dev/null 2>&1; then
     succeeds "backup" stepvault backup "$scratch/backup.db"
     fill 3
     collect abandoned
