@@ -118,7 +118,7 @@ static enum status send_slots(struct exchange *exchange, const struct plan *plan
     exchange_question(&question, "Initialize");
     json_open_array(&question.writer, "slots");
     for (size_t i = 0; i < plan->count; i++)
-        key_slot_write(&question.writer, NULL, &plan->slots[i]);
+        key_slot_write(&question.writer, NULL, &plan->slots[i], NULL);
     json_close_array(&question.writer);
     return exchange_send(exchange, &question, NULL, failure, &answer);
 }

@@ -35,7 +35,7 @@ static enum status send_slot(struct exchange *exchange, const char *method, cons
     CLEANUP(exchange_answer_reset) struct answer answer = {0};
 
     exchange_question(&question, method);
-    key_slot_write(&question.writer, "new_slot", slot);
+    key_slot_write(&question.writer, "new_slot", slot, NULL);
     if (replace)
         json_add_boolean(&question.writer, "replace", true);
     return exchange_send(exchange, &question, key, failure, &answer);

@@ -28,6 +28,7 @@ static const struct {
     {"the vault",  cmd_backup_commands },
     {"the vault",  cmd_check_commands  },
     {"unlocking",  cmd_slot_commands   },
+    {"unlocking",  cmd_rekey_commands  },
     {"accounts",   cmd_account_commands},
     {"apps",       cmd_app_commands    },
     {"variables",  cmd_env_commands    },

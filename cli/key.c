@@ -175,7 +175,30 @@ enum status key_new_machine(const char *path, struct failure *failure, struct ke
     return key_make_file(path, failure, &ret_slot->key);
 }
 
-void key_slot_write(struct json_writer *writer, const char *name, const struct key_slot *slot)
+enum status key_renew_passphrase(const struct secret *passphrase, const struct slot_header *header,
+                                 struct failure *failure, struct key_slot *ret_slot)
+{
+    ret_slot->header = *header;
+    seal_random(ret_slot->header.kdf.salt, sizeof(ret_slot->header.kdf.salt));
+    return key_from_passphrase(passphrase, &ret_slot->header, failure, &ret_slot->key);
+}
+
+enum status key_renew_code(const struct secret *code, const struct slot_header *header,
+                           struct failure *failure, struct key_slot *ret_slot)
+{
+    ret_slot->header = *header;
+    seal_random(ret_slot->header.kdf.salt, sizeof(ret_slot->header.kdf.salt));
+    return key_from_code(code, &ret_slot->header, failure, &ret_slot->key);
+}
+
+enum status key_renew_machine(const char *path, struct failure *failure, struct key_slot *ret_slot)
+{
+    ret_slot->header = new_header(SLOT_MACHINE);
+    return key_read_file(path, failure, &ret_slot->key);
+}
+
+void key_slot_write(struct json_writer *writer, const char *name, const struct key_slot *slot,
+                    const struct key *old_key)
 {
     const struct slot_header *header = &slot->header;
     char created[CLOCK_TEXT_SIZE];
@@ -190,6 +213,8 @@ void key_slot_write(struct json_writer *writer, const char *name, const struct k
     json_add_hex(writer, "salt", header->kdf.salt, sizeof(header->kdf.salt));
     json_add_text(writer, "created", created);
     json_add_base64(writer, "key", slot->key.bytes.bytes, slot->key.bytes.size);
+    if (old_key != NULL)
+        json_add_base64(writer, "old_key", old_key->bytes.bytes, old_key->bytes.size);
     json_close_object(writer);
 }
 

@@ -49,8 +49,17 @@ enum status key_new_recovery(struct failure *failure, struct key_slot *ret_slot,
 /* A machine slot of the key file at `path`, made if absent. */
 enum status key_new_machine(const char *path, struct failure *failure, struct key_slot *ret_slot);
 
-/* Member of a call: a NewSlot. */
-void key_slot_write(struct json_writer *writer, const char *name, const struct key_slot *slot);
+/* The slots of `header` again, for a new vault key, under another salt: what they are opened with stays. That
+ * of a machine slot, which a key file does not name, is a header of its own. */
+enum status key_renew_passphrase(const struct secret *passphrase, const struct slot_header *header,
+                                 struct failure *failure, struct key_slot *ret_slot);
+enum status key_renew_code(const struct secret *code, const struct slot_header *header,
+                           struct failure *failure, struct key_slot *ret_slot);
+enum status key_renew_machine(const char *path, struct failure *failure, struct key_slot *ret_slot);
+
+/* Member of a call: a NewSlot; with `old_key` (NULL: none) a RekeySlot. */
+void key_slot_write(struct json_writer *writer, const char *name, const struct key_slot *slot,
+                    const struct key *old_key);
 
 /* The slot headers of a ListSlots reply. */
 #define KEY_SLOTS_MAX 68

@@ -212,6 +212,18 @@ enum status prompt_code(int descriptor, struct failure *failure, struct secret *
     return file_read_line(descriptor, PROMPT_PASSPHRASE_MAX, what, failure, ret_code);
 }
 
+enum status prompt_agreement(const char *question, struct failure *failure)
+{
+    CLEANUP(secret_reset) struct secret answer = {0};
+    enum status status = prompt_line(question, false, PROMPT_PASSPHRASE_MAX, "an answer", failure, &answer);
+
+    if (status != STATUS_OK)
+        return status;
+    if (strcasecmp(secret_text(&answer), "y") == 0 || strcasecmp(secret_text(&answer), "yes") == 0)
+        return STATUS_OK;
+    return failure_set(failure, STATUS_REFUSED, "nothing was changed");
+}
+
 static enum status read_value(const char *name, bool raw, struct failure *failure, struct secret *value)
 {
     char what[QUESTION_MAX];

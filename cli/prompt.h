@@ -27,6 +27,10 @@ enum status prompt_new_passphrase(int descriptor, struct failure *failure, struc
 /* As prompt_passphrase, for the recovery code. */
 enum status prompt_code(int descriptor, struct failure *failure, struct secret *ret_code);
 
+/* Asks for a word of agreement. STATUS_REFUSED for any other answer, STATUS_KEY_REQUIRED without a terminal.
+ */
+enum status prompt_agreement(const char *question, struct failure *failure);
+
 /* A value for `name`: typed hidden where stdin is a terminal, else stdin to its end, without one trailing
  * newline unless `raw`. STATUS_TOO_LARGE over 64 KiB, STATUS_INVALID with a NUL in it. */
 enum status prompt_value(const char *name, bool raw, struct failure *failure, struct secret *ret_value);

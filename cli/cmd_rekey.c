@@ -1,0 +1,181 @@
+/* rekey: a new vault key. Only what opens the vault with a key at hand goes on opening it. */
+#include "base/cleanup.h"
+#include "base/text.h"
+#include "command.h"
+#include "exchange.h"
+#include "keyring.h"
+#include "output.h"
+#include "prompt.h"
+#include "recovery.h"
+
+#include <inttypes.h>
+#include <string.h>
+
+#define ID_TEXT_SIZE (2 * SLOT_ID_SIZE + 1)
+
+/* What is open now, on a connection that ends with this: whoever is asked next may take a while. */
+static enum status list_slots(struct exchange *exchange, struct failure *failure,
+                              struct key_headers *ret_headers)
+{
+    enum status status = exchange_open(exchange, failure);
+
+    if (status == STATUS_OK)
+        status = exchange_list_slots(exchange, failure, ret_headers);
+    exchange_reset(exchange);
+    return status;
+}
+
+static enum status send(struct exchange *exchange, const char *method, const struct keyring *keyring,
+                        bool dry_run, struct failure *failure, struct answer *ret_answer)
+{
+    CLEANUP(exchange_question_reset) struct question question = {0};
+    enum status status = exchange_open(exchange, failure);
+
+    if (status != STATUS_OK)
+        return status;
+    exchange_question(&question, method);
+    keyring_write(keyring, &question.writer);
+    if (dry_run)
+        json_add_boolean(&question.writer, "dry_run", true);
+    status = exchange_send(exchange, &question, &keyring->authority, failure, ret_answer);
+    exchange_reset(exchange);
+    return status;
+}
+
+static bool is_listed(const struct json *ids, const char *id)
+{
+    for (size_t i = 0; i < json_count(ids); i++) {
+        const char *listed = json_text(json_at(ids, i), NULL);
+        if (listed != NULL && strcmp(listed, id) == 0)
+            return true;
+    }
+    return false;
+}
+
+/* Says of each slot whether it stays; counts those that do not. */
+static size_t name_slots(const struct key_headers *headers, const struct json *removed)
+{
+    char id[ID_TEXT_SIZE];
+    size_t gone = 0;
+
+    for (size_t i = 0; i < headers->count; i++) {
+        text_to_hex(id, headers->headers[i].id, SLOT_ID_SIZE);
+        bool goes = is_listed(removed, id);
+        output_note("the %s slot %s %s", slot_kind_name(headers->headers[i].kind), id,
+                    goes ? "is removed" : "stays");
+        gone += goes;
+    }
+    return gone;
+}
+
+static enum status confirm(const struct option_values *options, size_t gone, struct failure *failure)
+{
+    enum status status;
+
+    if (gone == 0 || option_flag(options, "yes"))
+        return STATUS_OK;
+    status = prompt_agreement("Give the vault a new key, which those that are removed do not open? [y/N] ",
+                              failure);
+    if (status == STATUS_KEY_REQUIRED)
+        return failure_set(
+            failure, STATUS_REFUSED,
+            "%zu of the slots would be removed, because their keys are not at hand; --yes removes "
+            "them",
+            gone);
+    return status;
+}
+
+static void say_done(const struct json *reply)
+{
+    output_note("the vault has a new key (epoch %" PRId64 "): %" PRId64
+                " rows sealed anew; slots: %zu kept, %zu "
+                "made, %zu removed",
+                json_member_number(reply, "epoch", 0), json_member_number(reply, "records", 0),
+                json_count(json_member(reply, "kept")), json_count(json_member(reply, "made")),
+                json_count(json_member(reply, "removed")));
+    output_note(
+        "copies of the vault file made before still open with what opened them, and hold what was in it "
+        "then");
+    output_note(
+        "the log is signed with a new key (stepvault audit key); its entry of the rekey has it, signed with "
+        "the old one");
+    if (!json_member_boolean(reply, "folded", true))
+        output_note(
+            "what the old key sealed is still in the file, because it cannot be written now; locking the "
+            "vault takes it out");
+}
+
+/* The code is written out first: a vault whose only copy of a code was lost would have none. */
+static enum status replace(struct exchange *exchange, const struct invocation *invocation,
+                           const struct recovery *recovery, const struct keyring *keyring,
+                           struct failure *failure)
+{
+    CLEANUP(exchange_answer_reset) struct answer answer = {0};
+    enum status status = recovery->wanted ? recovery_write(recovery, &keyring->code, failure) : STATUS_OK;
+
+    if (status != STATUS_OK)
+        return status;
+    status = send(exchange, invocation->command->method, keyring, false, failure, &answer);
+    if (status == STATUS_OK)
+        say_done(answer.parameters);
+    else if (recovery->wanted)
+        output_note("the recovery code that was written out is that of no vault");
+    return status;
+}
+
+static enum status cmd_rekey(struct invocation *invocation, struct failure *failure)
+{
+    CLEANUP(exchange_reset) struct exchange exchange = {0};
+    CLEANUP(keyring_reset) struct keyring keyring = {0};
+    CLEANUP(exchange_answer_reset) struct answer plan = {0};
+    const struct option_values *options = &invocation->options;
+    struct recovery recovery = {.wanted = false};
+    struct key_headers headers = {.count = 0};
+    enum status status = recovery_plan(options, failure, &recovery);
+
+    if (status == STATUS_OK)
+        status = exchange_start(invocation, option_text(options, "key-file"), failure, &exchange);
+    if (status == STATUS_OK)
+        status = list_slots(&exchange, failure, &headers);
+    if (status == STATUS_OK)
+        status = keyring_collect(&exchange, options, &headers, recovery.wanted, failure, &keyring);
+    if (status == STATUS_OK)
+        status = send(&exchange, invocation->command->method, &keyring, true, failure, &plan);
+    if (status != STATUS_OK)
+        return status;
+    size_t gone = name_slots(&headers, json_member(plan.parameters, "removed"));
+    if (recovery.wanted)
+        output_note("a recovery slot is made, of a new code");
+    status = confirm(options, gone, failure);
+    return status == STATUS_OK ? replace(&exchange, invocation, &recovery, &keyring, failure) : status;
+}
+/* ---- the command ---- */
+
+static const struct option_rule rekey_options[] = {
+    OPTION_PASSPHRASE_FD,
+    {"keep-key", "FILE", true, "Keeps the slot of this key file, too."},
+    OPTION_RECOVERY,
+    OPTION_RECOVERY_CODE_FD,
+    OPTION_RECOVERY_FD,
+    {"no-recovery",      NULL, false, "Makes no new recovery code."},
+    {"yes",          NULL, false, "Removes slots without asking."},
+    {0},
+};
+
+/* clang-format off */
+const struct command cmd_rekey_commands[] = {
+    {
+        .name = "rekey", .run = cmd_rekey, .method = "Rekey", .options = rekey_options,
+        .usage = "[--passphrase-fd N] [--key-file FILE] [--keep-key FILE]... [--recovery-fd N | --no-recovery]",
+        .summary = "give the vault a new key",
+        .help = "Seals everything anew under a new key, all or nothing; the old one opens nothing in the file any more. "
+                "Of the ways to unlock only those stay whose key is given: the passphrase, which is asked for, the "
+                "key file at hand and those of --keep-key. The others are named and, when that is confirmed, removed. A "
+                "new recovery code is made, as by `stepvault init`.\n"
+                "\n"
+                "Do this after a key or a copy of the vault got into wrong hands; what was in a copy stays known, so "
+                "change those secrets, too.",
+    },
+    {0},
+};
+/* clang-format on */
