@@ -7,6 +7,7 @@
 #include "interior.h"
 #include "keyslot.h"
 #include "log.h"
+#include "pin.h"
 #include "tile.h"
 
 #include <inttypes.h>
@@ -35,6 +36,7 @@ enum stage {
 
 struct check {
     struct vault *vault;
+    const char *pins;
     bool own; /* opened for this check, and so neither verified nor open to anybody else */
     enum stage stage;
     struct check_finding findings[CHECK_PART_COUNT];
@@ -394,6 +396,10 @@ static enum status end_tree(struct check *check, struct failure *failure)
     enum status status = check->own ? tile_load_edge(check->vault, check->head.size, failure) : STATUS_OK;
     if (status != STATUS_OK)
         return status;
+    if (check->own) {
+        memcpy(check->vault->log.head, check->state.head, sizeof check->vault->log.head);
+        check->vault->log.head_size = check->head.size;
+    }
     text_to_hex(root, check->head.root, sizeof check->head.root);
     find(check, CHECK_TREE, CHECK_HOLDS, "%" PRIu64 " entries, root %s", check->head.size, root);
     return STATUS_OK;
@@ -421,10 +427,23 @@ static enum status check_tree(struct check *check, struct failure *failure)
 
 static enum status check_pin(struct check *check, struct failure *failure)
 {
-    (void)failure;
-    find(check, CHECK_PIN, CHECK_HOLDS, "none: this machine has not seen the vault");
+    struct pin_finding found = {.state = PIN_NONE};
+    enum status status =
+        check->pins == NULL ? STATUS_OK : pin_check(check->vault, check->pins, failure, &found);
+
+    if (is_finding(status))
+        find_failure(check, CHECK_PIN, failure);
+    else if (check->pins == NULL)
+        find(check, CHECK_PIN, CHECK_HOLDS, "none is looked at");
+    else if (found.state == PIN_NONE)
+        find(check, CHECK_PIN, CHECK_HOLDS, "none: this machine has not seen the vault");
+    else if (found.state == PIN_UNREADABLE)
+        find(check, CHECK_PIN, CHECK_UNCHECKED, "%s", found.failure.sentence);
+    else
+        find(check, CHECK_PIN, CHECK_HOLDS, "held: the vault has grown from what this machine saw last%s",
+             found.moved ? ", at another path" : "");
     check->stage = STAGE_DONE;
-    return STATUS_OK;
+    return status == STATUS_NO_MEMORY ? status : STATUS_OK;
 }
 
 /* ---- All of it ---- */
@@ -477,13 +496,15 @@ static enum status allocate(struct failure *failure, struct check **ret_check)
     return *ret_check == NULL ? failure_set_no_memory(failure) : STATUS_OK;
 }
 
-enum status check_start(struct vault *vault, struct failure *failure, struct check **ret_check)
+enum status check_start(struct vault *vault, const char *pins, struct failure *failure,
+                        struct check **ret_check)
 {
     enum status status = allocate(failure, ret_check);
 
     if (status != STATUS_OK)
         return status;
     (*ret_check)->vault = vault;
+    (*ret_check)->pins = pins;
     (*ret_check)->total = vault->state.count;
     return STATUS_OK;
 }
@@ -502,7 +523,7 @@ static enum status open_slots(struct check *check, const struct vault_key *key, 
     return STATUS_OK;
 }
 
-enum status check_open(const char *path, const struct vault_key *key, unsigned wait_ms,
+enum status check_open(const char *path, const struct vault_key *key, unsigned wait_ms, const char *pins,
                        struct failure *failure, struct check **ret_check)
 {
     CLEANUP(check_freep) struct check *check = NULL;
@@ -511,6 +532,7 @@ enum status check_open(const char *path, const struct vault_key *key, unsigned w
     if (status != STATUS_OK)
         return status;
     check->own = true;
+    check->pins = pins;
     status = vault_open_file(path, wait_ms, failure, &check->vault);
     if (status == STATUS_OK) {
         store_leave(check->vault->store);
@@ -521,13 +543,13 @@ enum status check_open(const char *path, const struct vault_key *key, unsigned w
     return status;
 }
 
-enum status check_file(const char *path, const struct vault_key *key, struct failure *failure,
-                       const char **ret_part)
+enum status check_file(const char *path, const struct vault_key *key, const char *pins,
+                       struct failure *failure, const char **ret_part)
 {
     CLEANUP(check_freep) struct check *check = NULL;
 
     *ret_part = "file";
-    enum status status = check_open(path, key, 0, failure, &check);
+    enum status status = check_open(path, key, 0, pins, failure, &check);
     while (status == STATUS_OK && !check_continue(check))
         continue;
     for (unsigned part = 0; status == STATUS_OK && part < CHECK_PART_COUNT; part++) {

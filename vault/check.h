@@ -41,14 +41,18 @@ const char *check_verdict_word(enum check_verdict verdict);
 
 struct check;
 
-/* Of an open vault, by whoever may have turns of it between two slices; not within one. */
-enum status check_start(struct vault *vault, struct failure *failure, struct check **ret_check);
+/* `pins` is the folder of this machine's pins (pin.h), which is not copied; NULL: no pin is looked at, and
+ * that part holds.
+ *
+ * Of an open vault, by whoever may have turns of it between two slices; not within one. */
+enum status check_start(struct vault *vault, const char *pins, struct failure *failure,
+                        struct check **ret_check);
 
 /* Of the file at the canonical `path`, which is opened for the check alone, as far as it can be: where a slot
  * cannot be read, or anything behind the key is damaged, that is a finding and no failure. Failures are those
  * of the store's opening (vault.h), and a key that opens no slot. The file's write-ahead log is left as it is
  * found. */
-enum status check_open(const char *path, const struct vault_key *key, unsigned wait_ms,
+enum status check_open(const char *path, const struct vault_key *key, unsigned wait_ms, const char *pins,
                        struct failure *failure, struct check **ret_check);
 
 /* Goes on for some milliseconds. True once every part has its verdict; a vault that was opened for the check
@@ -65,7 +69,7 @@ void check_freep(struct check **check);
 /* All of it at once, for other parts of the program and their tests: STATUS_OK if every part holds. Else the
  * failure is that of the first which does not, and `*ret_part` its name, or `file` where it could not be
  * opened. */
-enum status check_file(const char *path, const struct vault_key *key, struct failure *failure,
-                       const char **ret_part);
+enum status check_file(const char *path, const struct vault_key *key, const char *pins,
+                       struct failure *failure, const char **ret_part);
 
 #endif

@@ -93,6 +93,37 @@ damage "$STEPVAULT_VAULT" "DROP INDEX records_link"
 fails "another schema is no vault's" 1 "its schema was changed" stepvault check --key-file "$key"
 is "a damaged vault leaves no agent" "$(agents)" ""
 
+# ---- the pin ----
+
+pins=$XDG_STATE_HOME/stepvault/pins
+pinned() { cat "$pins"/*.pin; }
+cp "$scratch/sound.db" "$STEPVAULT_VAULT"
+before=$(pinned)
+succeeds "a vault that this machine has seen" stepvault check --key-file "$key"
+has "is held to its pin" "$out" $'pin\tholds\theld: '
+is "which stays where it is" "$(pinned)" "$before"
+stepvault unlock --key-file "$key"
+place LATER value
+stepvault lock
+before=$(pinned)
+cp "$scratch/sound.db" "$STEPVAULT_VAULT"
+try stepvault check --key-file "$key"
+is "an older copy in its place: the parts" "$(verdicts)" 'slots=holds rows=holds accumulator=holds tree=holds checkpoints=holds pin=fails '
+is "an older copy in its place: the exit status" "$status" 1
+has "both heads are said" "$(sed -n 6p "$scratch/out")" 'last seen with'
+is "and the pin is as it was" "$(pinned)" "$before"
+mv "$pins" "$scratch/pins"
+succeeds "with no pin" stepvault check --key-file "$key"
+has "it is said" "$out" $'pin\tholds\tnone: this machine has not seen the vault'
+is "and none is made" "$(ls "$pins" 2>&1 | grep -c pin$)" 0
+rmdir "$pins" 2> /dev/null
+mv "$scratch/pins" "$pins"
+for pin in "$pins"/*.pin; do echo nonsense > "$pin"; done
+try stepvault check --key-file "$key"
+has "a pin that is none" "$(verdicts)" 'pin=not checked'
+has "is said" "$err" 'pin could not be checked'
+rm "$pins"/*.pin
+
 # ---- what a crash left ----
 
 cp "$scratch/sound.db" "$STEPVAULT_VAULT"

@@ -52,7 +52,7 @@ static void run(void)
 
     check_freep(&check);
     world_close();
-    if (check_open(world.path, &key, 0, &world.failure, &check) != STATUS_OK)
+    if (check_open(world.path, &key, 0, NULL, &world.failure, &check) != STATUS_OK)
         fail_msg("%s", world.failure.sentence);
     go_on();
 }
@@ -94,7 +94,7 @@ static void an_open_vault_is_checked_between_turns(void **state)
     unsigned slices = 0;
 
     (void)state;
-    assert_int_equal(check_start(world.vault, &world.failure, &check), STATUS_OK);
+    assert_int_equal(check_start(world.vault, NULL, &world.failure, &check), STATUS_OK);
     while (!check_continue(check)) {
         if (slices++ < 10)
             assert_int_equal(world_set("/", "CHANGES", slices % 2 == 0 ? "a" : "b"), STATUS_OK);

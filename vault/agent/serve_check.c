@@ -80,6 +80,7 @@ static const struct job_work check_work = {
 /* On the vault as it is: a locked one's file is opened for the check alone, and not only if it is sound. */
 static enum status start(struct session *session, struct request *request, struct checking *checking)
 {
+    const char *pins = session->pinner.folder[0] != '\0' ? session->pinner.folder : NULL;
     struct failure *failure = &request->failure;
     enum status status;
 
@@ -87,10 +88,10 @@ static enum status start(struct session *session, struct request *request, struc
         return failure_set(failure, STATUS_KEY_REQUIRED, "a slot key is needed to check a locked vault");
     if (session->vault == NULL) {
         job_let_go_all(session);
-        return check_open(session->path, &request->key, session->wait_ms, failure, &checking->check);
+        return check_open(session->path, &request->key, session->wait_ms, pins, failure, &checking->check);
     }
     status = session->unlocked ? STATUS_OK : vault_check_key(session->vault, &request->key, failure);
-    return status == STATUS_OK ? check_start(session->vault, failure, &checking->check) : status;
+    return status == STATUS_OK ? check_start(session->vault, pins, failure, &checking->check) : status;
 }
 
 enum status serve_check(struct session *session, struct request *request)
