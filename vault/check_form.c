@@ -31,95 +31,98 @@ enum suffix { SUFFIX_NONE, SUFFIX_PROPERTY, SUFFIX_VARIABLE };
 
 struct field {
     const char *name; /* NULL ends a table */
+    size_t size;
     enum content content;
     enum suffix suffix;
     bool required;
 };
 
+#define NAMED(name) (name), sizeof(name) - 1
 #define REQUIRED true
 #define OPTIONAL false
 
 static const struct field common_fields[] = {
-    {"kind",       CONTENT_ANY, SUFFIX_NONE, REQUIRED},
-    {"where", CONTENT_ANY, SUFFIX_NONE, REQUIRED},
-    {"name",            CONTENT_ANY, SUFFIX_NONE, REQUIRED},
-    {"created", CONTENT_NUMBER, SUFFIX_NONE, REQUIRED},
-    {"updated",    CONTENT_NUMBER, SUFFIX_NONE, REQUIRED},
-    {0      },
-};
-static const struct field path_fields[] = {
-    {"step",         CONTENT_EMPTY, SUFFIX_NONE, OPTIONAL},
-    {"boundary",   CONTENT_EMPTY, SUFFIX_NONE, OPTIONAL},
-    {REMARK_FIELD_NOTE,              CONTENT_LINE, SUFFIX_NONE, OPTIONAL},
+    {NAMED("kind"), CONTENT_ANY, SUFFIX_NONE, REQUIRED},
+    {NAMED("where"),  CONTENT_ANY, SUFFIX_NONE, REQUIRED},
+    {NAMED("name"),             CONTENT_ANY, SUFFIX_NONE, REQUIRED},
+    {NAMED("created"), CONTENT_NUMBER, SUFFIX_NONE, REQUIRED},
+    {NAMED("updated"),     CONTENT_NUMBER, SUFFIX_NONE, REQUIRED},
     {0},
 };
+static const struct field path_fields[] = {
+    {NAMED("step"),  CONTENT_EMPTY, SUFFIX_NONE, OPTIONAL},
+    {NAMED("boundary"),   CONTENT_EMPTY, SUFFIX_NONE, OPTIONAL},
+    {NAMED(REMARK_FIELD_NOTE),              CONTENT_LINE, SUFFIX_NONE, OPTIONAL},
+    {0},
+};
+enum { VARIABLE_VALUE, VARIABLE_BLOCKED }; /* the rows that stand first */
 static const struct field variable_fields[] = {
-    {"value",        CONTENT_BYTES, SUFFIX_NONE, OPTIONAL},
-    {"blocked",   CONTENT_EMPTY, SUFFIX_NONE, OPTIONAL},
-    {"allowed",              CONTENT_EMPTY, SUFFIX_NONE, OPTIONAL},
-    {REMARK_FIELD_NOTE,CONTENT_LINE, SUFFIX_NONE, OPTIONAL},
-    {REMARK_FIELD_EXPIRES,      CONTENT_NUMBER, SUFFIX_NONE, OPTIONAL},
-    {0     },
+    {NAMED("value"),   CONTENT_BYTES, SUFFIX_NONE, OPTIONAL},
+    {NAMED("blocked"),     CONTENT_EMPTY, SUFFIX_NONE, OPTIONAL},
+    {NAMED("allowed"),                CONTENT_EMPTY, SUFFIX_NONE, OPTIONAL},
+    {NAMED(REMARK_FIELD_NOTE),CONTENT_LINE, SUFFIX_NONE, OPTIONAL},
+    {NAMED(REMARK_FIELD_EXPIRES),        CONTENT_NUMBER, SUFFIX_NONE, OPTIONAL},
+    {0},
 };
 static const struct field binding_fields[] = {
-    {"account",      CONTENT_ID, SUFFIX_NONE, REQUIRED},
-    {"only/",   CONTENT_EMPTY, SUFFIX_PROPERTY, OPTIONAL},
-    {"environment/",              CONTENT_PROPERTY, SUFFIX_VARIABLE, OPTIONAL},
-    {"allowed",CONTENT_EMPTY, SUFFIX_NONE, OPTIONAL},
-    {0     },
+    {NAMED("account"), CONTENT_ID, SUFFIX_NONE, REQUIRED},
+    {NAMED("only/"),     CONTENT_EMPTY, SUFFIX_PROPERTY, OPTIONAL},
+    {NAMED("environment/"),                CONTENT_PROPERTY, SUFFIX_VARIABLE, OPTIONAL},
+    {NAMED("allowed"),CONTENT_EMPTY, SUFFIX_NONE, OPTIONAL},
+    {0       },
 };
 static const struct field account_fields[] = {
-    {"property/",      CONTENT_TEXT, SUFFIX_PROPERTY, REQUIRED},
-    {"restored", CONTENT_NUMBER, SUFFIX_NONE, OPTIONAL},
-    {REMARK_FIELD_NOTE,                CONTENT_LINE, SUFFIX_NONE, OPTIONAL},
-    {REMARK_FIELD_EXPIRES,  CONTENT_NUMBER, SUFFIX_NONE, OPTIONAL},
-    {0       },
+    {NAMED("property/"), CONTENT_TEXT, SUFFIX_PROPERTY, REQUIRED},
+    {NAMED("restored"),   CONTENT_NUMBER, SUFFIX_NONE, OPTIONAL},
+    {NAMED(REMARK_FIELD_NOTE),                  CONTENT_LINE, SUFFIX_NONE, OPTIONAL},
+    {NAMED(REMARK_FIELD_EXPIRES),  CONTENT_NUMBER, SUFFIX_NONE, OPTIONAL},
+    {0         },
 };
 /* Of one revision, behind its number. */
 static const struct field past_variable_fields[] = {
-    {"value",         CONTENT_BYTES, SUFFIX_NONE, REQUIRED},
-    {"updated",    CONTENT_NUMBER, SUFFIX_NONE, REQUIRED},
-    {"replaced",               CONTENT_NUMBER, SUFFIX_NONE, REQUIRED},
-    {"unset",CONTENT_EMPTY, SUFFIX_NONE, OPTIONAL},
-    {REMARK_FIELD_NOTE,       CONTENT_LINE, SUFFIX_NONE, OPTIONAL},
-    {REMARK_FIELD_EXPIRES,      CONTENT_NUMBER, SUFFIX_NONE, OPTIONAL},
-    {0   },
+    {NAMED("value"),    CONTENT_BYTES, SUFFIX_NONE, REQUIRED},
+    {NAMED("updated"),      CONTENT_NUMBER, SUFFIX_NONE, REQUIRED},
+    {NAMED("replaced"),                 CONTENT_NUMBER, SUFFIX_NONE, REQUIRED},
+    {NAMED("unset"),CONTENT_EMPTY, SUFFIX_NONE, OPTIONAL},
+    {NAMED(REMARK_FIELD_NOTE),         CONTENT_LINE, SUFFIX_NONE, OPTIONAL},
+    {NAMED(REMARK_FIELD_EXPIRES), CONTENT_NUMBER, SUFFIX_NONE, OPTIONAL},
+    {0     },
 };
 static const struct field past_account_fields[] = {
-    {"property/",      CONTENT_TEXT, SUFFIX_PROPERTY, REQUIRED},
-    {"updated", CONTENT_NUMBER, SUFFIX_NONE, REQUIRED},
-    {"replaced",                CONTENT_NUMBER, SUFFIX_NONE, REQUIRED},
-    {REMARK_FIELD_NOTE,  CONTENT_LINE, SUFFIX_NONE, OPTIONAL},
-    {REMARK_FIELD_EXPIRES,        CONTENT_NUMBER, SUFFIX_NONE, OPTIONAL},
-    {0      },
+    {NAMED("property/"), CONTENT_TEXT, SUFFIX_PROPERTY, REQUIRED},
+    {NAMED("updated"),   CONTENT_NUMBER, SUFFIX_NONE, REQUIRED},
+    {NAMED("replaced"),                  CONTENT_NUMBER, SUFFIX_NONE, REQUIRED},
+    {NAMED(REMARK_FIELD_NOTE),  CONTENT_LINE, SUFFIX_NONE, OPTIONAL},
+    {NAMED(REMARK_FIELD_EXPIRES),          CONTENT_NUMBER, SUFFIX_NONE, OPTIONAL},
+    {0 },
 };
 static const struct field past_fields[] = {
-    {"last",       CONTENT_NUMBER, SUFFIX_NONE, REQUIRED},
-    {0},
+    {NAMED("last"), CONTENT_NUMBER, SUFFIX_NONE, REQUIRED},
+    {0 },
 };
 static const struct field reading_fields[] = {
-    {"key",        CONTENT_KEY, SUFFIX_NONE, REQUIRED},
+    {NAMED("key"), CONTENT_KEY, SUFFIX_NONE, REQUIRED},
     {0},
 };
 static const struct field signing_fields[] = {
-    {"key",             CONTENT_KEY, SUFFIX_NONE, REQUIRED},
-    {"instance",      CONTENT_INSTANCE, SUFFIX_NONE, REQUIRED},
-    {"first",                 CONTENT_NUMBER, SUFFIX_NONE, OPTIONAL},
-    {"epoch",CONTENT_NUMBER, SUFFIX_NONE, OPTIONAL},
-    {"abandoned",         CONTENT_NOTE, SUFFIX_NONE, OPTIONAL},
-    {0          },
+    {NAMED("key"),      CONTENT_KEY, SUFFIX_NONE, REQUIRED},
+    {NAMED("instance"),      CONTENT_INSTANCE, SUFFIX_NONE, REQUIRED},
+    {NAMED("first"),                 CONTENT_NUMBER, SUFFIX_NONE, OPTIONAL},
+    {NAMED("epoch"),CONTENT_NUMBER, SUFFIX_NONE, OPTIONAL},
+    {NAMED("abandoned"),         CONTENT_NOTE, SUFFIX_NONE, OPTIONAL},
+    {0   },
 };
 static const struct field era_fields[] = {
-    {"verifier",        CONTENT_NOTE, SUFFIX_NONE, REQUIRED},
-    {"instance",      CONTENT_INSTANCE, SUFFIX_NONE, REQUIRED},
-    {"first",                 CONTENT_NUMBER, SUFFIX_NONE, OPTIONAL},
-    {"epoch",CONTENT_NUMBER, SUFFIX_NONE, OPTIONAL},
-    {"abandoned",         CONTENT_NOTE, SUFFIX_NONE, OPTIONAL},
-    {0          },
+    {NAMED("verifier"), CONTENT_NOTE, SUFFIX_NONE, REQUIRED},
+    {NAMED("instance"),      CONTENT_INSTANCE, SUFFIX_NONE, REQUIRED},
+    {NAMED("first"),                 CONTENT_NUMBER, SUFFIX_NONE, OPTIONAL},
+    {NAMED("epoch"),CONTENT_NUMBER, SUFFIX_NONE, OPTIONAL},
+    {NAMED("abandoned"),         CONTENT_NOTE, SUFFIX_NONE, OPTIONAL},
+    {0   },
 };
 static const struct field pruned_fields[] = {
-    {"first",      CONTENT_NUMBER, SUFFIX_NONE, REQUIRED},
-    {0},
+    {NAMED("first"), CONTENT_NUMBER, SUFFIX_NONE, REQUIRED},
+    {0  },
 };
 
 /* The keys of a vault, by name. */
@@ -248,18 +251,29 @@ static bool suffix_fits(enum suffix suffix, const char *rest)
     return false;
 }
 
-/* The row for a field's name, or NULL; `*seen` has a bit for each row that was met. */
-static const struct field *field_find(const struct field *fields, const char *name, unsigned *seen)
+static bool field_is(const struct field *field, const char *name, size_t size)
 {
-    for (size_t i = 0; fields[i].name != NULL; i++) {
-        size_t size = strlen(fields[i].name);
+    return size >= field->size && memcmp(name, field->name, field->size) == 0 &&
+           suffix_fits(field->suffix, name + field->size);
+}
 
-        if (strncmp(name, fields[i].name, size) == 0 && suffix_fits(fields[i].suffix, name + size)) {
-            *seen |= 1u << i;
-            return &fields[i];
-        }
-    }
-    return NULL;
+/* The row for a field's name, or NULL; `*seen` has a bit for each row that was met. Most documents have their
+ * fields in the order of the table, so the row behind the last one that was met is looked at first. */
+static const struct field *field_find(const struct field *fields, const char *name, size_t size,
+                                      unsigned *seen)
+{
+    size_t behind = *seen == 0 ? 0 : (size_t)(32 - __builtin_clz(*seen));
+    size_t at = behind;
+
+    while (fields[at].name != NULL && !field_is(&fields[at], name, size))
+        at++;
+    if (fields[at].name == NULL)
+        for (at = 0; at < behind && !field_is(&fields[at], name, size);)
+            at++;
+    if (at == behind && (fields[at].name == NULL || !field_is(&fields[at], name, size)))
+        return NULL;
+    *seen |= 1u << at;
+    return &fields[at];
 }
 
 static const char *field_missing(const struct field *fields, unsigned seen)
@@ -302,7 +316,7 @@ static const struct field *revision_find(struct revisions *revisions, const char
         revisions->number = number;
         revisions->seen = 0;
     }
-    return field_find(revisions->fields, slash + 1, &revisions->seen);
+    return field_find(revisions->fields, slash + 1, strlen(slash + 1), &revisions->seen);
 }
 
 static int compare_names(const void *left, const void *right)
@@ -310,45 +324,66 @@ static int compare_names(const void *left, const void *right)
     return strcmp(*(const char *const *)left, *(const char *const *)right);
 }
 
-/* Every name once. Most documents have few fields. */
-#define FEW_FIELDS 16u
-static bool names_differ(const char **names, size_t count)
+/* The names of a document's fields, each of which it is to have once. Most documents have few. */
+struct names {
+    const char *few[16];
+    const char **many;
+    size_t count;
+    size_t capacity;
+};
+
+static void names_reset(struct names *names)
 {
-    if (count > FEW_FIELDS) {
-        qsort(names, count, sizeof *names, compare_names);
-        for (size_t i = 1; i < count; i++)
-            if (strcmp(names[i - 1], names[i]) == 0)
+    free(names->many);
+}
+
+static bool names_add(struct names *names, const char *name)
+{
+    const size_t few = sizeof names->few / sizeof names->few[0];
+
+    if (names->count < few) {
+        names->few[names->count++] = name;
+        return true;
+    }
+    if (names->count >= names->capacity) {
+        size_t capacity = names->capacity == 0 ? 8 * few : 2 * names->capacity;
+        const char **larger = reallocarray(names->many, capacity, sizeof *larger);
+        if (larger == NULL)
+            return false;
+        if (names->many == NULL)
+            memcpy(larger, names->few, sizeof names->few);
+        names->many = larger;
+        names->capacity = capacity;
+    }
+    names->many[names->count++] = name;
+    return true;
+}
+
+static bool names_differ(struct names *names)
+{
+    if (names->many != NULL) {
+        qsort(names->many, names->count, sizeof *names->many, compare_names);
+        for (size_t i = 1; i < names->count; i++)
+            if (strcmp(names->many[i - 1], names->many[i]) == 0)
                 return false;
         return true;
     }
-    for (size_t i = 1; i < count; i++)
+    for (size_t i = 1; i < names->count; i++)
         for (size_t j = 0; j < i; j++)
-            if (names[i][0] == names[j][0] && strcmp(names[i], names[j]) == 0)
+            if (names->few[i][0] == names->few[j][0] && strcmp(names->few[i], names->few[j]) == 0)
                 return false;
     return true;
 }
 
-static enum status check_uniqueness(const struct record *record, size_t count, struct failure *failure)
+static bool is_past(const struct record *record)
 {
-    CLEANUP(cleanup_free) const char **many = NULL;
-    const char *few[FEW_FIELDS], **names = few, *name, *value;
-    size_t position = 0, size;
-
-    if (count > FEW_FIELDS) {
-        many = calloc(count, sizeof *many);
-        names = many;
-    }
-    if (names == NULL)
-        return failure_set_no_memory(failure);
-    for (size_t i = 0; i < count && record_next(record, "", &position, &name, &value, &size); i++)
-        names[i] = name;
-    return names_differ(names, count) ? STATUS_OK : wrong(record, "a field twice", "", failure);
+    return record->kind == RECORD_PAST_VARIABLE || record->kind == RECORD_PAST_ACCOUNT;
 }
 
 /* The fields that a document has besides those that all have. */
 static const struct field *fields_of(const struct record *record, struct failure *failure)
 {
-    if (record->kind == RECORD_PAST_VARIABLE || record->kind == RECORD_PAST_ACCOUNT)
+    if (is_past(record))
         return past_fields;
     if (record->kind != RECORD_KEY)
         return kinds[record->kind].fields;
@@ -362,25 +397,46 @@ static const struct field *fields_of(const struct record *record, struct failure
     return NULL;
 }
 
+/* What no table says; `seen` are the rows of the kind's table that were met. */
+static enum status check_rest(const struct record *record, unsigned seen, struct failure *failure)
+{
+    bool has_value = (seen & 1u << VARIABLE_VALUE) != 0;
+    bool has_block = (seen & 1u << VARIABLE_BLOCKED) != 0;
+
+    if (record->kind == RECORD_VARIABLE && has_value == has_block)
+        return wrong(record, "it has not either a value or a block", "", failure);
+    if (record->kind == RECORD_ACCOUNT && record->finals_size / STORE_LOOKUP_SIZE > ACCOUNT_PROPERTIES_MAX)
+        return wrong(record, "too many properties", "", failure);
+    if (is_past(record) && record->size + sizeof(uint32_t) > PAST_BYTES_MAX)
+        return wrong(record, "its size", "", failure);
+    return STATUS_OK;
+}
+
 static enum status check_fields(const struct record *record, const struct field *fields,
                                 struct failure *failure)
 {
-    struct revisions revisions = {.fields = fields == past_fields ? kinds[record->kind].fields : NULL,
-                                  .last = record_number(record, "last")};
+    CLEANUP(names_reset) struct names names = {.count = 0};
+    struct revisions revisions = {.fields = NULL};
     const char *name, *value, *missing;
-    size_t position = 0, size, count = 0;
+    size_t position = 0, size;
     unsigned common = 0, seen = 0;
 
-    for (; record_next(record, "", &position, &name, &value, &size); count++) {
-        const struct field *field = field_find(common_fields, name, &common);
+    if (is_past(record))
+        revisions =
+            (struct revisions){.fields = kinds[record->kind].fields, .last = record_number(record, "last")};
+    while (record_next(record, "", &position, &name, &value, &size)) {
+        size_t name_size = strlen(name);
+        const struct field *field = field_find(common_fields, name, name_size, &common);
         if (field == NULL)
-            field = field_find(fields, name, &seen);
+            field = field_find(fields, name, name_size, &seen);
         if (field == NULL && revisions.fields != NULL)
             field = revision_find(&revisions, name);
         if (field == NULL)
             return wrong(record, "a field that it cannot have", name, failure);
         if (!content_fits(field->content, value, size))
             return wrong(record, "the form of a field", name, failure);
+        if (!names_add(&names, name))
+            return failure_set_no_memory(failure);
     }
     missing = field_missing(common_fields, common);
     if (missing == NULL)
@@ -389,24 +445,9 @@ static enum status check_fields(const struct record *record, const struct field 
         return wrong(record, "a field is missing", missing, failure);
     if (!revision_is_whole(&revisions))
         return wrong(record, "an old value that is not whole", "", failure);
-    return check_uniqueness(record, count, failure);
-}
-
-/* What no table says. */
-static enum status check_rest(const struct record *record, struct failure *failure)
-{
-    bool has_value = record_has(record, "value");
-
-    if (record->kind == RECORD_VARIABLE && has_value == record_has(record, "blocked"))
-        return wrong(record, "it has not either a value or a block", "", failure);
-    if (record->kind == RECORD_ACCOUNT && record->finals_size / STORE_LOOKUP_SIZE > ACCOUNT_PROPERTIES_MAX)
-        return wrong(record, "too many properties", "", failure);
-    if (kinds[record->kind].fields == past_variable_fields ||
-        kinds[record->kind].fields == past_account_fields) {
-        if (record->size + sizeof(uint32_t) > PAST_BYTES_MAX)
-            return wrong(record, "its size", "", failure);
-    }
-    return STATUS_OK;
+    if (!names_differ(&names))
+        return wrong(record, "a field twice", "", failure);
+    return check_rest(record, seen, failure);
 }
 
 enum status check_form(const struct record *record, struct failure *failure)
@@ -419,6 +460,5 @@ enum status check_form(const struct record *record, struct failure *failure)
     if (kinds[record->kind].check_where(record->where, &ignored) != STATUS_OK ||
         kinds[record->kind].check_name(record->name, &ignored) != STATUS_OK)
         return wrong(record, "its name", "", failure);
-    enum status status = check_fields(record, fields, failure);
-    return status == STATUS_OK ? check_rest(record, failure) : status;
+    return check_fields(record, fields, failure);
 }

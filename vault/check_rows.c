@@ -8,16 +8,23 @@
 #include "check_form.h"
 #include "interior.h"
 #include "record.h"
-#include "variable.h"
 
 #include <stdlib.h>
 #include <string.h>
 
-#define KEPT_CHANGES 512u
+#define PLACES 2048u /* a power of two; a vault has fewer paths, or most of its rows at few of them */
 
 struct check_binding {
     uint8_t id[STORE_ID_SIZE];
     uint8_t account[STORE_ID_SIZE];
+};
+
+/* The look-up of a place is that of many rows, which do not stand together. */
+struct check_place {
+    bool known;
+    enum record_kind kind;
+    uint8_t hash[STORE_LOOKUP_SIZE];
+    char where[NAME_PATH_MAX + 1];
 };
 
 void check_rows_reset(struct check_rows *rows)
@@ -25,6 +32,7 @@ void check_rows_reset(struct check_rows *rows)
     state_reset(&rows->found);
     secret_reset(&rows->document);
     free(rows->bindings);
+    free(rows->places);
     *rows = (struct check_rows){0};
 }
 
@@ -34,6 +42,9 @@ enum status check_rows_start(struct check_rows *rows, struct vault *vault, bool 
     struct state *state = remember ? &vault->state : &rows->found;
 
     *rows = (struct check_rows){.vault = vault, .remember = remember};
+    rows->places = calloc(PLACES, sizeof *rows->places);
+    if (rows->places == NULL)
+        return failure_set_no_memory(failure);
     if (remember)
         state_reset(state);
     enum status status = vault_scan_few(vault, state, failure);
@@ -83,11 +94,14 @@ static bool finals_are_its_own(struct vault *vault, const struct store_record *r
         .name = record->name,
         .fields = {.bytes = record->document, .size = record->size}
     };
+    uint8_t hash[STORE_LOOKUP_SIZE];
 
     if (record->kind == RECORD_BINDING)
         return true;
-    if (record->kind == RECORD_VARIABLE)
-        variable_add_finals(vault, &draft);
+    if (record->kind == RECORD_VARIABLE) { /* nearly all of them: without a draft's memory */
+        record_hash_final(vault, record->name, hash);
+        return row->finals_size == sizeof hash && memcmp(row->finals, hash, sizeof hash) == 0;
+    }
     if (record->kind == RECORD_ACCOUNT)
         account_add_finals(vault, &draft);
     bool same = finals_are(row, &draft);
@@ -95,17 +109,44 @@ static bool finals_are_its_own(struct vault *vault, const struct store_record *r
     return same;
 }
 
+static const uint8_t *look_up_place(struct check_rows *rows, const struct record *record)
+{
+    uint64_t number = text_fnv1a(record->where, strlen(record->where)) + record->kind;
+    struct check_place *place = &rows->places[number & (PLACES - 1)];
+
+    if (!place->known || place->kind != record->kind || strcmp(place->where, record->where) != 0) {
+        record_look_up_place(rows->vault, record->kind, record->where, place->hash);
+        place->known = true;
+        place->kind = record->kind;
+        memcpy(place->where, record->where, strlen(record->where) + 1);
+    }
+    return place->hash;
+}
+
+static bool look_ups_are_its_own(struct check_rows *rows, const struct store_record *row,
+                                 const struct record *record)
+{
+    char parent[NAME_PATH_MAX + 1];
+    const char *target = record_link_target(record, parent);
+    uint8_t link[STORE_LOOKUP_SIZE];
+
+    if (target == NULL)
+        return false;
+    record_look_up_link(rows->vault, record->kind, target, link);
+    return memcmp(link, row->link, sizeof link) == 0 &&
+           memcmp(look_up_place(rows, record), row->place, sizeof row->place) == 0;
+}
+
 static enum status check_record(struct check_rows *rows, const struct store_record *row,
                                 const struct record *record, struct failure *failure)
 {
-    char parent[NAME_PATH_MAX + 1];
-
     enum status status = check_form(record, failure);
+
     if (status != STATUS_OK)
         return status;
     if (row->version == 0)
         return wrong(record, "its version", failure);
-    if (!record_has_look_ups(rows->vault, row, record, record_link_target(record, parent)))
+    if (!look_ups_are_its_own(rows, row, record))
         return wrong(record, "its place or link", failure);
     if (!finals_are_its_own(rows->vault, row, record))
         return wrong(record, "its final names", failure);
@@ -130,46 +171,54 @@ static enum status remember_binding(struct check_rows *rows, const struct record
     return STATUS_OK;
 }
 
-/* The row's term goes into the sum, and is the one that the vault remembers. */
-static enum status count_row(struct check_rows *rows, const struct store_record *row, struct failure *failure,
-                             bool *ret_known)
+/* What is looked up later on: log keys, and what bindings name. A vault that remembers nothing is to check
+ * each row that is looked up, but it would take as long to remember all of them as to open them. */
+static enum status remember(struct check_rows *rows, const struct record *record,
+                            const uint8_t term[SEAL_HASH_SIZE], struct failure *failure)
 {
     struct state *state = &rows->vault->state;
-    uint8_t term[SEAL_HASH_SIZE];
 
-    state_term_record(rows->vault->keys->accumulator, row, term);
-    seal_sum_add(rows->found.sum, term);
-    rows->found.count++;
-    rows->records++;
-    *ret_known = rows->remember || state_matches(state, row->id, term);
-    if (!rows->remember)
+    if (record->kind == RECORD_BINDING) {
+        enum status status = remember_binding(rows, record, failure);
+        if (status != STATUS_OK)
+            return status;
+    }
+    if (!rows->remember ||
+        (record->kind != RECORD_KEY && record->kind != RECORD_BINDING && record->kind != RECORD_ACCOUNT))
         return STATUS_OK;
-    if (!state_change(state, row->id, term))
-        return failure_set_no_memory(failure);
-    if (state->undo_count > KEPT_CHANGES)
-        state_keep(state);
-    return STATUS_OK;
+    bool changed = state_change(state, record->id, term);
+    state_keep(state);
+    return changed ? STATUS_OK : failure_set_no_memory(failure);
+}
+
+static enum status open_row(struct check_rows *rows, const struct store_record *row,
+                            const uint8_t term[SEAL_HASH_SIZE], struct failure *failure,
+                            struct record *ret_record)
+{
+    enum status status = STATUS_OK;
+
+    if (!rows->remember && !state_matches(&rows->vault->state, row->id, term))
+        status = failure_set(failure, STATUS_CORRUPT, "a record is another version of itself");
+    if (status == STATUS_OK)
+        status = record_open_whole(rows->vault, row, &rows->document, failure, ret_record);
+    return status == STATUS_CORRUPT ? add_id(row, failure) : status;
 }
 
 enum status check_rows_visit(void *context, const struct store_record *row, struct failure *failure)
 {
     struct check_rows *rows = context;
+    uint8_t term[SEAL_HASH_SIZE];
     struct record record;
-    bool known;
 
-    enum status status = count_row(rows, row, failure, &known);
-    if (status != STATUS_OK)
-        return status;
-    if (!known)
-        status = failure_set(failure, STATUS_CORRUPT, "a record is another version of itself");
-    if (status == STATUS_OK)
-        status = record_open_whole(rows->vault, row, &rows->document, failure, &record);
-    if (status == STATUS_CORRUPT)
-        status = add_id(row, failure);
+    state_term_record(rows->vault->keys->accumulator, row, term);
+    seal_sum_add(rows->found.sum, term);
+    rows->found.count++;
+    rows->records++;
+    enum status status = open_row(rows, row, term, failure, &record);
     if (status == STATUS_OK)
         status = check_record(rows, row, &record, failure);
-    if (status == STATUS_OK && record.kind == RECORD_BINDING)
-        status = remember_binding(rows, &record, failure);
+    if (status == STATUS_OK)
+        status = remember(rows, &record, term, failure);
     if (status == STATUS_NO_MEMORY)
         return status;
     if (status != STATUS_OK)

@@ -13,9 +13,11 @@
 #include <stdint.h>
 
 struct check_binding;
+struct check_place;
 
 struct check_rows {
     struct vault *vault;
+    struct check_place *places; /* hashed already */
     bool remember; /* the vault remembers no row yet: it does from now on; else each is compared with what it
                       remembers */
     struct state found; /* sum and count of the rows */

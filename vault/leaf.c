@@ -131,3 +131,72 @@ enum status leaf_render(const struct leaf *leaf, const struct leaf_position *pos
                            destination->size, LEAF_LINE_MAX);
     return STATUS_OK;
 }
+
+static bool skip(const char **at, const char *expected)
+{
+    size_t size = strlen(expected);
+
+    if (strncmp(*at, expected, size) != 0)
+        return false;
+    *at += size;
+    return true;
+}
+
+/* So many hexadecimal digits and the quote behind them. */
+static bool skip_hex(const char **at, size_t count)
+{
+    size_t size = strspn(*at, "0123456789abcdef");
+
+    if (size != count || (*at)[size] != '"')
+        return false;
+    *at += size + 1;
+    return true;
+}
+
+static bool read_number(const char **at, uint64_t *ret_number)
+{
+    char digits[21];
+    size_t size = strspn(*at, "0123456789");
+
+    if (size >= sizeof digits)
+        return false;
+    memcpy(digits, *at, size);
+    digits[size] = '\0';
+    *at += size;
+    return text_to_number(digits, UINT64_MAX, ret_number);
+}
+
+static bool skip_time(const char **at)
+{
+    size_t size = strspn(*at, "0123456789-T:.Z");
+
+    *at += size;
+    return size > 0 && skip(at, "\"");
+}
+
+bool leaf_read_position(const char *line, struct leaf_stated *ret_stated)
+{
+    struct leaf_stated stated = {.writer = NULL};
+    const char *at = line;
+
+    if (!skip(&at, "{\"v\":1,\"salt\":\"") || !skip_hex(&at, 2 * LEAF_SALT_SIZE) ||
+        !skip(&at, ",\"time\":\"") || !skip_time(&at) || !skip(&at, ",\"writer\":\""))
+        return false;
+    stated.writer = at;
+    if (!skip_hex(&at, 16) || !skip(&at, ",\"writer_seq\":") || !read_number(&at, &stated.sequence))
+        return false;
+    if (skip(&at, ",\"prev\":\"")) {
+        stated.previous = at;
+        if (!skip_hex(&at, 2 * SEAL_HASH_SIZE))
+            return false;
+    }
+    if (!skip(&at, ",\"epoch\":") || !read_number(&at, &stated.epoch))
+        return false;
+    if (skip(&at, ",\"state\":\"")) {
+        stated.state_tag = at;
+        if (!skip_hex(&at, 2 * 16))
+            return false;
+    }
+    *ret_stated = stated;
+    return skip(&at, ",\"action\":\"");
+}

@@ -68,4 +68,17 @@ struct leaf_position {
 enum status leaf_render(const struct leaf *leaf, const struct leaf_position *position,
                         struct failure *failure, struct secret *destination);
 
+/* What a line says of its position; texts point into the line. */
+struct leaf_stated {
+    const char *writer; /* 16 digits */
+    uint64_t sequence;
+    const char *previous; /* 64 digits, or NULL */
+    uint64_t epoch;
+    const char *state_tag; /* 32 digits, or NULL */
+};
+
+/* Reads it without parsing the line: false unless it begins as leaf_render has it. The line is followed by a
+ * NUL. */
+bool leaf_read_position(const char *line, struct leaf_stated *ret_stated);
+
 #endif

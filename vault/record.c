@@ -59,7 +59,7 @@ static void look_up_name(const struct vault *vault, enum record_kind kind, const
 }
 
 /* An import asks for one path thousands of times. */
-static void look_up_place(struct vault *vault, enum record_kind kind, const char *where,
+void record_look_up_place(struct vault *vault, enum record_kind kind, const char *where,
                           uint8_t destination[STORE_LOOKUP_SIZE])
 {
     struct vault_place *last = &vault->last_place;
@@ -71,6 +71,12 @@ static void look_up_place(struct vault *vault, enum record_kind kind, const char
         snprintf(last->first, sizeof last->first, "%s", first);
     }
     memcpy(destination, last->hash, STORE_LOOKUP_SIZE);
+}
+
+void record_look_up_link(const struct vault *vault, enum record_kind kind, const char *target,
+                         uint8_t ret_hash[STORE_LOOKUP_SIZE])
+{
+    look_up(vault, link_words[kinds[kind].link], target, "", ret_hash);
 }
 
 void record_hash_final(const struct vault *vault, const char *name, uint8_t ret_hash[STORE_LOOKUP_SIZE])
@@ -252,16 +258,6 @@ enum status record_open_whole(struct vault *vault, const struct store_record *ro
     return STATUS_OK;
 }
 
-bool record_has_look_ups(struct vault *vault, const struct store_record *row, const struct record *record,
-                         const char *link_target)
-{
-    uint8_t place[STORE_LOOKUP_SIZE], link[STORE_LOOKUP_SIZE];
-
-    look_up_place(vault, record->kind, record->where, place);
-    look_up(vault, link_words[kinds[record->kind].link], link_target, "", link);
-    return memcmp(place, row->place, sizeof place) == 0 && memcmp(link, row->link, sizeof link) == 0;
-}
-
 /* The row is the one that was written last. */
 static enum status check_version(const struct vault *vault, const struct store_record *row,
                                  struct failure *failure)
@@ -356,7 +352,7 @@ static enum status list_place(struct vault *vault, enum record_kind kind, const 
 {
     uint8_t hash[STORE_LOOKUP_SIZE];
 
-    look_up_place(vault, kind, where, hash);
+    record_look_up_place(vault, kind, where, hash);
     enum status status = store_find_by_place(vault->store, hash, failure, &vault->rows);
     if (status == STATUS_OK)
         status = CHECK_ASKED_FOR(vault, place, hash, failure);
@@ -431,7 +427,7 @@ static enum status visit_place(struct vault *vault, enum record_kind kind, const
 {
     struct visited visited = {store_page_by_place, offsetof(struct store_record, place), {0}};
 
-    look_up_place(vault, kind, where, visited.hash);
+    record_look_up_place(vault, kind, where, visited.hash);
     return visit_rows(vault, &visited, visit, context, failure);
 }
 
@@ -479,9 +475,9 @@ enum status record_seal(struct vault *vault, const struct record_draft *draft, s
     row->version = draft->version + 1;
     row->epoch = vault->epoch;
     memcpy(row->id, draft->id, sizeof row->id);
-    look_up_place(vault, draft->kind, draft->where, row->place);
+    record_look_up_place(vault, draft->kind, draft->where, row->place);
     look_up_name(vault, draft->kind, draft->where, draft->name, row->name);
-    look_up(vault, link_words[kinds[draft->kind].link], draft->link_target, "", row->link);
+    record_look_up_link(vault, draft->kind, draft->link_target, row->link);
     row->finals = draft->finals.bytes;
     row->finals_size = draft->finals.size;
     secret_clear(body);

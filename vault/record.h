@@ -180,10 +180,13 @@ enum status record_open_sealed(struct vault *vault, const struct store_record *r
  * has any record's: its epoch, its padding. */
 enum status record_open_whole(struct vault *vault, const struct store_record *row, struct secret *buffer,
                               struct failure *failure, struct record *ret_record);
-/* Whether the row lies at the place of its document, and is linked to `link_target`; its name was compared
- * when it was opened. */
-bool record_has_look_ups(struct vault *vault, const struct store_record *row, const struct record *record,
-                         const char *link_target);
+/* The look-ups of a row, besides its name, which was compared when it was opened: of the place `where`, and
+ * of record_link_target.
+ */
+void record_look_up_place(struct vault *vault, enum record_kind kind, const char *where,
+                          uint8_t ret_hash[STORE_LOOKUP_SIZE]);
+void record_look_up_link(const struct vault *vault, enum record_kind kind, const char *target,
+                         uint8_t ret_hash[STORE_LOOKUP_SIZE]);
 
 /* The hash of a final environment name. */
 void record_hash_final(const struct vault *vault, const char *name, uint8_t ret_hash[STORE_LOOKUP_SIZE]);

@@ -147,36 +147,43 @@ enum status log_verification_against(struct log_verification *verification,
     return STATUS_OK;
 }
 
+/* The first line of an era announces its key. */
+static enum status check_first(struct log_verification *verification, struct failure *failure)
+{
+    CLEANUP(json_freep) struct json *json = NULL;
+
+    enum status status = json_parse(verification->line.bytes, verification->line.size,
+                                    "an entry of the access log", failure, &json);
+    return status == STATUS_OK ? era_check_first(verification->vault, verification->era, json, failure)
+                               : status;
+}
+
 /* The line names its place in the writer's chain, and its era. */
 static enum status check_chain(struct log_verification *verification, uint64_t index, struct failure *failure)
 {
-    CLEANUP(json_freep) struct json *json = NULL;
     const struct vault *vault = verification->vault;
     const struct log_era *era = &vault->log.eras[verification->era];
     uint64_t sequence = index - log_instance_first(vault, verification->era);
     char previous[2 * MERKLE_HASH_SIZE + 1];
+    struct leaf_stated stated;
 
-    enum status status = json_parse(verification->line.bytes, verification->line.size,
-                                    "an entry of the access log", failure, &json);
-    if (status != STATUS_OK)
-        return status;
-    const char *writer = json_member_text(json, "writer");
-    const char *stated = json_member_text(json, "prev");
     text_to_hex(previous, verification->previous, sizeof verification->previous);
-    if (writer == NULL || strcmp(writer, era->instance) != 0)
+    if (!leaf_read_position(secret_text(&verification->line), &stated))
+        return log_corrupt_leaf(index, "its beginning", failure);
+    if (strncmp(stated.writer, era->instance, strlen(era->instance)) != 0)
         return log_corrupt_leaf(index, "its writer", failure);
-    if (json_member_number(json, "writer_seq", -1) != (int64_t)sequence)
+    if (stated.sequence != sequence)
         return log_corrupt_leaf(index, "its number", failure);
-    if (json_member_number(json, "epoch", -1) != era->epoch)
+    if (stated.epoch != era->epoch)
         return log_corrupt_leaf(index, "its epoch", failure);
-    const char *tag = json_member_text(json, "state");
-    if (tag != NULL) {
-        snprintf(verification->tag, sizeof verification->tag, "%s", tag);
+    if (stated.state_tag != NULL) {
+        snprintf(verification->tag, sizeof verification->tag, "%s", stated.state_tag);
         verification->tag_index = index;
     }
-    if (sequence == 0 ? stated != NULL : stated == NULL || strcmp(stated, previous) != 0)
+    if (sequence == 0 ? stated.previous != NULL
+                      : stated.previous == NULL || strncmp(stated.previous, previous, strlen(previous)) != 0)
         return log_corrupt_leaf(index, "the entry before it", failure);
-    return index == era->first ? era_check_first(vault, verification->era, json, failure) : STATUS_OK;
+    return verification->era > 0 && index == era->first ? check_first(verification, failure) : STATUS_OK;
 }
 
 /* How many hashes the tile has by now; it may have grown since the verification began. */

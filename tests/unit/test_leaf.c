@@ -1,6 +1,7 @@
 /* A leaf as its line. */
 #include "leaf.h"
 
+#include "base/text.h"
 #include "crypto/seal.h"
 #include "json/json.h"
 
@@ -195,6 +196,39 @@ static void a_line_of_the_largest_size_is_rendered_and_one_byte_more_is_refused(
     free(reason);
 }
 
+static void a_position_is_read_without_parsing_the_line(void **state)
+{
+    const struct leaf leaf = {.action = "get", .granted = true, .caller = &bare_caller};
+    struct leaf_stated stated;
+    char hex[65], cut[LEAF_LINE_MAX + 1];
+
+    (void)state;
+    assert_int_equal(leaf_render(&leaf, &first, &failure, &line), STATUS_OK);
+    assert_true(leaf_read_position(secret_text(&line), &stated));
+    assert_memory_equal(stated.writer, first.writer, 16);
+    assert_int_equal(stated.sequence, 0);
+    assert_int_equal(stated.epoch, 1);
+    assert_null(stated.previous);
+    assert_null(stated.state_tag);
+    assert_int_equal(leaf_render(&leaf, &later, &failure, &line), STATUS_OK);
+    assert_true(leaf_read_position(secret_text(&line), &stated));
+    assert_int_equal(stated.sequence, 5);
+    assert_int_equal(stated.epoch, 3);
+    text_to_hex(hex, previous, sizeof previous);
+    assert_memory_equal(stated.previous, hex, 64);
+    text_to_hex(hex, tag, sizeof tag);
+    assert_memory_equal(stated.state_tag, hex, 32);
+    /* Nothing shorter than up to the action passes. */
+    size_t end =
+        (size_t)(strstr(secret_text(&line), "\"action\":\"") + strlen("\"action\":\"") - secret_text(&line));
+    for (size_t size = 0; size <= end; size++) {
+        memcpy(cut, line.bytes, size);
+        cut[size] = '\0';
+        assert_int_equal(leaf_read_position(cut, &stated), size == end);
+    }
+    assert_false(leaf_read_position("{\"salt\":\"00112233445566778899aabbccddeeff\",\"v\":1}", &stated));
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -202,6 +236,7 @@ int main(void)
         cmocka_unit_test_teardown(a_bare_leaf_leaves_out_what_does_not_apply, stop),
         cmocka_unit_test_teardown(text_that_is_not_utf8_is_left_out_and_the_rest_is_escaped, stop),
         cmocka_unit_test_teardown(two_equal_leaves_differ_by_their_salt, stop),
+        cmocka_unit_test_teardown(a_position_is_read_without_parsing_the_line, stop),
         cmocka_unit_test_teardown(what_stood_in_the_destination_is_gone, stop),
         cmocka_unit_test_teardown(a_line_of_the_largest_size_is_rendered_and_one_byte_more_is_refused, stop),
     };

@@ -14,22 +14,30 @@ enum status row_fail(const struct row *row, int column)
                        sqlite3_column_name(row->statement, column), row->table);
 }
 
+/* A column as SQLite has it, looked up once: its type, size and bytes are then to be had without a look at
+ * the statement. What keeps this to one thread, keeps all of us. */
+static sqlite3_value *column_value(const struct row *row, int column)
+{
+    return sqlite3_column_value(row->statement, column);
+}
+
 bool row_fixed(const struct row *row, int column, size_t size, uint8_t *ret_bytes)
 {
-    if (sqlite3_column_type(row->statement, column) != SQLITE_BLOB ||
-        (size_t)sqlite3_column_bytes(row->statement, column) != size) {
+    sqlite3_value *value = column_value(row, column);
+
+    if (sqlite3_value_type(value) != SQLITE_BLOB || (size_t)sqlite3_value_bytes(value) != size) {
         (void)row_fail(row, column);
         return false;
     }
-    memcpy(ret_bytes, sqlite3_column_blob(row->statement, column), size);
+    memcpy(ret_bytes, sqlite3_value_blob(value), size);
     return true;
 }
 
 bool row_number(const struct row *row, int column, uint64_t maximum, uint64_t *ret_number)
 {
-    int64_t number = sqlite3_column_int64(row->statement, column);
-    if (sqlite3_column_type(row->statement, column) != SQLITE_INTEGER || number < 0 ||
-        (uint64_t)number > maximum) {
+    sqlite3_value *value = column_value(row, column);
+    int64_t number = sqlite3_value_int64(value);
+    if (sqlite3_value_type(value) != SQLITE_INTEGER || number < 0 || (uint64_t)number > maximum) {
         (void)row_fail(row, column);
         return false;
     }
@@ -40,13 +48,13 @@ bool row_number(const struct row *row, int column, uint64_t maximum, uint64_t *r
 bool row_blob(const struct row *row, int column, size_t unit, bool empty, const void **ret_bytes,
               size_t *ret_size)
 {
-    size_t size = (size_t)sqlite3_column_bytes(row->statement, column);
-    if (sqlite3_column_type(row->statement, column) != SQLITE_BLOB || size % unit != 0 ||
-        (size == 0 && !empty)) {
+    sqlite3_value *value = column_value(row, column);
+    size_t size = (size_t)sqlite3_value_bytes(value);
+    if (sqlite3_value_type(value) != SQLITE_BLOB || size % unit != 0 || (size == 0 && !empty)) {
         (void)row_fail(row, column);
         return false;
     }
-    *ret_bytes = sqlite3_column_blob(row->statement, column);
+    *ret_bytes = sqlite3_value_blob(value);
     *ret_size = size;
     return true;
 }
