@@ -1,6 +1,7 @@
 /* What the sandboxed agent cannot do (P8), tried from inside: each attempt in a child of its own. */
 #include "agent/sandbox.h"
 
+#include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <netinet/in.h>
@@ -35,18 +36,20 @@
 #define DONE 42 /* the attempt succeeded */
 
 static char folder[64];
+static char pins[64];
 
 static int start(void **state)
 {
     (void)state;
     snprintf(folder, sizeof(folder), "/tmp/stepvault-sandbox-XXXXXX");
-    return mkdtemp(folder) == NULL ? -1 : 0;
+    snprintf(pins, sizeof(pins), "/tmp/stepvault-sandbox-XXXXXX");
+    return mkdtemp(folder) == NULL || mkdtemp(pins) == NULL ? -1 : 0;
 }
 
 static int stop(void **state)
 {
     (void)state;
-    return rmdir(folder);
+    return rmdir(pins) == 0 ? rmdir(folder) : -1;
 }
 
 /* The child's wait status after `attempt` in the sandbox; an attempt returns true if it succeeded. */
@@ -59,7 +62,7 @@ static int try(bool (*attempt)(void))
     assert_true(child >= 0);
     if (child == 0) {
         sandbox_protect_memory(&sandbox);
-        sandbox_enter(&sandbox, &(struct sandbox_folders){.vault = folder, .socket = folder});
+        sandbox_enter(&sandbox, &(struct sandbox_folders){.vault = folder, .pins = pins, .socket = folder});
         _exit(attempt() ? DONE : 0);
     }
     assert_int_equal(waitpid(child, &status, 0), child);
@@ -132,6 +135,18 @@ static bool works_in_its_folder(void)
            unlink(path) == 0;
 }
 
+static bool works_in_the_folder_of_pins(void)
+{
+    char draft[96], path[96];
+
+    snprintf(draft, sizeof(draft), "%s/pin.new", pins);
+    snprintf(path, sizeof(path), "%s/pin", pins);
+    int descriptor = open(draft, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0600);
+    DIR *list = opendir(pins);
+    return descriptor >= 0 && write(descriptor, "x", 1) == 1 && rename(draft, path) == 0 && list != NULL &&
+           readdir(list) != NULL && open(path, O_RDONLY | O_CLOEXEC) >= 0 && unlink(path) == 0;
+}
+
 static bool opens_a_local_socket(void)
 {
     return socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0) >= 0;
@@ -141,6 +156,9 @@ static void it_still_reads_writes_and_syncs_in_its_own_folder(void **state)
 {
     (void)state;
     int status = try(works_in_its_folder);
+    assert_true(WIFEXITED(status));
+    assert_int_equal(WEXITSTATUS(status), DONE);
+    status = try(works_in_the_folder_of_pins);
     assert_true(WIFEXITED(status));
     assert_int_equal(WEXITSTATUS(status), DONE);
     status = try(opens_a_local_socket);
