@@ -12,9 +12,14 @@ place TOKEN "second $CANARY"
 stepvault lock
 cp "$STEPVAULT_VAULT" "$scratch/whole.db"
 
-# edit SQL: in the closed vault as it was, with the checks of its tables off.
-edit() {
+# restore_whole: the closed vault as it was, on a machine that has not seen it. That an older one is refused is pin.sh's.
+restore_whole() {
     cp "$scratch/whole.db" "$STEPVAULT_VAULT"
+    rm -rf "$XDG_STATE_HOME/stepvault/pins"
+}
+# edit SQL: in that vault, with the checks of its tables off.
+edit() {
+    restore_whole
     python3 - "$STEPVAULT_VAULT" "$1" "$scratch/earlier.db" << 'END'
 import sqlite3, sys
 vault = sqlite3.connect(sys.argv[1], isolation_level=None)
@@ -93,7 +98,7 @@ fails "a schema with more" 1 "its schema was changed" stepvault unlock --key-fil
 edit "CREATE TABLE restored (at INTEGER)"
 fails "a table that says something" 1 "its schema was changed" stepvault unlock --key-file "$scratch/key"
 
-cp "$scratch/whole.db" "$STEPVAULT_VAULT"
+restore_whole
 succeeds "the vault as it was opens" try_passphrase "$pass"
 holds "... and holds"
 finish
