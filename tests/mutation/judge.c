@@ -2,7 +2,10 @@
 #include "mutation.h"
 
 #include "base/cleanup.h"
+#include "base/file.h"
+#include "check.h"
 #include "log.h"
+#include "pin.h"
 
 #include <fcntl.h>
 #include <fnmatch.h>
@@ -17,15 +20,18 @@
 #define CASE_SECONDS 30u
 #define SHOWN_MAX 12u
 #define HEADS_MAX 64u
+#define CHECK_EVERY 8u /* of the cases that need not be asked twice */
+
+/* What noticed a case first. */
+enum noticed { NOTICED_UNLOCK, NOTICED_CHECK, NOTICED_PIN, NOTICED_COUNT };
 
 struct group {
     char kind[48];
     char tree[32];
     uint64_t tried;
-    uint64_t noticed;
-    uint64_t unread;   /* only bytes differ that are no part of any row */
-    uint64_t unpinned; /* it is an older state, whole: what only a pin tells */
-    uint64_t skipped;  /* cannot be made */
+    uint64_t by[NOTICED_COUNT];
+    uint64_t checked; /* of those noticed at unlocking, how many were checked as well */
+    uint64_t unread;  /* only bytes differ that are no part of any row */
     uint64_t of_status[STATUS_COUNT];
 };
 
@@ -34,6 +40,7 @@ static struct {
     const struct copy *base;
     char path[128];
     char log_path[136];
+    char pins[PATH_MAX];
     int descriptor;
     struct group groups[GROUPS_MAX];
     size_t count;
@@ -77,8 +84,14 @@ void judge_start(const struct judge_options *options, const struct copy *base)
 {
     static const int deaths[] = {SIGALRM, SIGSEGV, SIGBUS, SIGABRT, SIGILL, SIGFPE};
 
+    struct failure failure;
+
     judge.options = *options;
     judge.base = base;
+    expect(setenv("XDG_STATE_HOME", options->folder, 1) == 0 &&
+               pin_folder(&failure, judge.pins) == STATUS_OK &&
+               file_make_folder(judge.pins, &failure) == STATUS_OK,
+           "a folder for pins");
     snprintf(judge.path, sizeof judge.path, "%s/vault.db", options->folder);
     snprintf(judge.log_path, sizeof judge.log_path, "%s-wal", judge.path);
     judge.descriptor = open(judge.path, O_RDWR | O_CREAT | O_TRUNC | O_CLOEXEC, 0600);
@@ -118,21 +131,15 @@ bool judge_wants(const char *format, ...)
     return !judge.options.list;
 }
 
-void judge_skip(void)
-{
-    judge.group->tried--;
-    judge.group->skipped++;
-}
-
 /* ---- One opening ---- */
 
 static bool is_verdict(enum status status)
 {
     return status == STATUS_CORRUPT || status == STATUS_FOREIGN || status == STATUS_FORMAT ||
-           status == STATUS_WRONG_KEY;
+           status == STATUS_WRONG_KEY || status == STATUS_ROLLED_BACK;
 }
 
-static enum status check_whole(struct vault *vault, struct failure *failure)
+static enum status verify_log(struct vault *vault, struct failure *failure)
 {
     CLEANUP(log_verification_freep) struct log_verification *verification = NULL;
     bool done = false;
@@ -143,26 +150,46 @@ static enum status check_whole(struct vault *vault, struct failure *failure)
     return status;
 }
 
-/* Opens the vault with the key and checks all of it; `ret_head`, of NOTE_MAX bytes or NULL, is its signed
- * head. */
-static enum status open_and_check(const struct vault_key *key, struct failure *failure, char *ret_head)
+/* What an opening found. */
+struct opening {
+    enum status status;
+    struct failure failure;
+    enum status verified; /* the whole log, of what opens, every so often: the check reads it, too */
+    char head[NOTE_MAX];
+    enum status pinned; /* by the pin, of what opens */
+};
+
+static void open_with(const struct vault_key *key, struct opening *opening)
 {
     CLEANUP(vault_freep) struct vault *vault = NULL;
+    struct pin_finding finding;
+    struct failure failure;
 
-    enum status status = vault_open(judge.path, key, 0, failure, &vault);
-    if (status == STATUS_OK)
-        status = check_whole(vault, failure);
-    if (status == STATUS_OK && ret_head != NULL)
-        snprintf(ret_head, NOTE_MAX, "%s", log_head(vault));
-    return status;
+    *opening = (struct opening){.status = STATUS_OK};
+    opening->status = vault_open(judge.path, key, 0, &opening->failure, &vault);
+    if (opening->status != STATUS_OK)
+        return;
+    if (judge_mix(6) % CHECK_EVERY == 0)
+        opening->verified = verify_log(vault, &failure);
+    snprintf(opening->head, sizeof opening->head, "%s", log_head(vault));
+    opening->pinned = pin_check(vault, judge.pins, &failure, &finding);
 }
 
 /* Where one key is refused, the other must be, too: a case that spoils one slot must not pass by another. */
-static enum status open_with_keys(struct failure *failure, char *ret_head)
+static void open_vault(struct opening *opening)
 {
-    enum status status = open_and_check(&judge.options.keys[0], failure, ret_head);
+    open_with(&judge.options.keys[0], opening);
+    if (opening->status == STATUS_WRONG_KEY)
+        open_with(&judge.options.keys[1], opening);
+}
 
-    return status == STATUS_WRONG_KEY ? open_and_check(&judge.options.keys[1], failure, ret_head) : status;
+static enum status check_vault(struct failure *failure)
+{
+    const char *part;
+    enum status status = check_file(judge.path, &judge.options.keys[0], failure, &part);
+
+    return status == STATUS_WRONG_KEY ? check_file(judge.path, &judge.options.keys[1], failure, &part)
+                                      : status;
 }
 
 static void miss(const char *what, const char *why)
@@ -188,21 +215,46 @@ static bool reads_as_base(void)
     return same;
 }
 
+/* Counts a case that was noticed at unlocking; every so often the check must say the same. */
+static void count_refused(const struct opening *opening)
+{
+    struct failure failure;
+
+    if (!is_verdict(opening->status))
+        miss("refused, but not for what it is", opening->failure.sentence);
+    else
+        judge.group->by[NOTICED_UNLOCK]++;
+    if (judge_mix(5) % CHECK_EVERY != 0 && judge.options.point == NULL)
+        return;
+    judge.group->checked++;
+    enum status status = check_vault(&failure);
+    if (!is_verdict(status))
+        miss("unlocking notices and the check does not", status == STATUS_OK ? "" : failure.sentence);
+}
+
 static void judge_file(bool raw)
 {
-    struct failure failure = {0};
+    struct opening opening;
+    struct failure failure;
 
     alarm(CASE_SECONDS);
-    enum status status = open_with_keys(&failure, NULL);
-    judge.group->of_status[status]++;
-    if (is_verdict(status))
-        judge.group->noticed++;
-    else if (status != STATUS_OK)
-        miss("refused, but not for what it is", failure.sentence);
-    else if (raw && reads_as_base())
-        count_unread();
-    else
-        miss("not noticed", "");
+    open_vault(&opening);
+    judge.group->of_status[opening.status]++;
+    if (opening.status != STATUS_OK) {
+        count_refused(&opening);
+    } else {
+        enum status status = check_vault(&failure);
+        if (opening.verified != STATUS_OK && status == STATUS_OK)
+            miss("verifying the log notices and the check does not", "");
+        else if (is_verdict(status))
+            judge.group->by[NOTICED_CHECK]++;
+        else if (status != STATUS_OK)
+            miss("refused, but not for what it is", failure.sentence);
+        else if (raw && reads_as_base())
+            count_unread();
+        else
+            miss("not noticed", "");
+    }
     alarm(0);
 }
 
@@ -246,64 +298,83 @@ static void write_whole(const struct image *image, const struct image *log)
            "writing the log");
 }
 
-/* Whether the signed head is one that the write-ahead log had before its last commit. */
-static bool is_older_head(const char *head)
+void judge_pin(const char *head)
 {
-    for (size_t i = 0; i + 1 < judge.head_count; i++)
-        if (strcmp(judge.heads[i], head) == 0)
-            return true;
-    return false;
+    struct failure failure;
+
+    pin_remove(judge.pins, judge.path);
+    if (head != NULL && pin_write(judge.pins, judge.path, head, false, &failure) != STATUS_OK)
+        expect(false, failure.sentence);
+}
+
+/* It opens, whole and by every rule, as a state that the vault had; only the pin knows of a later one. */
+static void judge_state(const struct opening *opening)
+{
+    judge.group->of_status[opening->status]++;
+    if (opening->status != STATUS_OK || opening->verified != STATUS_OK)
+        miss("an older state does not open", opening->failure.sentence);
+    else if (opening->pinned == STATUS_ROLLED_BACK)
+        judge.group->by[NOTICED_PIN]++;
+    else
+        miss("not noticed by the pin", "");
 }
 
 void judge_older(const struct copy *copy)
 {
-    struct failure failure = {0};
+    struct opening opening;
 
     write_whole(&copy->image, NULL);
     alarm(CASE_SECONDS);
-    enum status status = open_with_keys(&failure, NULL);
-    judge.group->of_status[status]++;
-    if (status == STATUS_OK)
-        judge.group->unpinned++;
-    else
-        miss("an older state does not open", failure.sentence);
+    open_vault(&opening);
+    judge_state(&opening);
     alarm(0);
     write_whole(&judge.base->image, NULL);
 }
 
 bool judge_add_head(struct image image, struct image log)
 {
-    struct failure failure = {0};
+    struct opening opening;
+    char(*heads)[NOTE_MAX] = judge.heads;
+    size_t count = judge.head_count;
 
+    expect(count < HEADS_MAX, "room for one more head");
     write_whole(&image, &log);
-    expect(judge.head_count < HEADS_MAX, "room for one more head");
-    bool good = open_with_keys(&failure, judge.heads[judge.head_count]) == STATUS_OK;
-    if (good && (judge.head_count == 0 ||
-                 strcmp(judge.heads[judge.head_count], judge.heads[judge.head_count - 1]) != 0))
-        judge.head_count++;
+    open_vault(&opening);
     write_whole(&judge.base->image, NULL);
-    return good;
+    if (opening.status != STATUS_OK || opening.verified != STATUS_OK)
+        return false;
+    if (count == 0 || strcmp(opening.head, heads[count - 1]) != 0)
+        snprintf(heads[judge.head_count++], NOTE_MAX, "%s", opening.head);
+    judge_pin(opening.head);
+    return true;
+}
+
+/* The place among the heads that the write-ahead log had, from 1; 0 if it is none of them. */
+static size_t find_head(const char *head)
+{
+    size_t place = judge.head_count;
+
+    while (place > 0 && strcmp(judge.heads[place - 1], head) != 0)
+        place--;
+    return place;
 }
 
 void judge_log(struct image image, struct image log, bool behind)
 {
-    struct failure failure = {0};
-    char head[NOTE_MAX];
+    struct opening opening;
 
     write_whole(&image, &log);
     alarm(CASE_SECONDS);
-    enum status status = open_with_keys(&failure, head);
-    judge.group->of_status[status]++;
-    if (is_verdict(status))
-        judge.group->noticed++;
-    else if (status != STATUS_OK)
-        miss("refused, but not for what it is", failure.sentence);
-    else if (is_older_head(head))
-        judge.group->unpinned++;
-    else if (behind && strcmp(head, judge.heads[judge.head_count - 1]) == 0)
+    open_vault(&opening);
+    size_t place = opening.status == STATUS_OK ? find_head(opening.head) : 0;
+    if (opening.status != STATUS_OK)
+        count_refused(&opening);
+    else if (behind && place == judge.head_count)
         count_unread();
+    else if (place == 0)
+        miss("it opens as a state that never was", "");
     else
-        miss("not noticed", "");
+        judge_state(&opening);
     alarm(0);
     write_whole(&judge.base->image, NULL);
 }
@@ -312,13 +383,18 @@ bool judge_report(void)
 {
     for (size_t i = 0; i < judge.count; i++) {
         const struct group *group = &judge.groups[i];
-        printf("%s\t%s\t%llu\t%llu\t%llu\t%llu\t%llu\t", group->kind, group->tree,
-               (unsigned long long)group->tried, (unsigned long long)group->noticed,
-               (unsigned long long)group->unread, (unsigned long long)group->unpinned,
-               (unsigned long long)group->skipped);
+        const uint64_t counts[] = {group->tried,
+                                   group->by[NOTICED_UNLOCK],
+                                   group->by[NOTICED_CHECK],
+                                   group->by[NOTICED_PIN],
+                                   group->unread,
+                                   group->checked};
+        printf("%s\t%s", group->kind, group->tree);
+        for (size_t j = 0; j < sizeof counts / sizeof counts[0]; j++)
+            printf("\t%llu", (unsigned long long)counts[j]);
         for (int status = 0; status < STATUS_COUNT; status++)
             if (group->of_status[status] > 0)
-                printf("%s=%llu ", status == STATUS_OK ? "read" : status_wire_name((enum status)status),
+                printf("\t%s=%llu", status == STATUS_OK ? "opens" : status_wire_name((enum status)status),
                        (unsigned long long)group->of_status[status]);
         printf("\n");
     }

@@ -13,6 +13,7 @@
 #include "base/cleanup.h"
 #include "base/text.h"
 #include "crypto/seal.h"
+#include "log.h"
 #include "record.h"
 #include "json/json.h"
 
@@ -132,7 +133,8 @@ static void label_rows(struct vault *vault, struct copy *copy)
     }
 }
 
-static void label_base(const char *folder, const struct judge_options *options)
+/* Hands out the signed head. */
+static void label_base(const char *folder, const struct judge_options *options, char head[NOTE_MAX])
 {
     CLEANUP(vault_freep) struct vault *vault = NULL;
     struct failure failure;
@@ -142,15 +144,18 @@ static void label_base(const char *folder, const struct judge_options *options)
     if (vault_open(path, &options->keys[0], 60000, &failure, &vault) != STATUS_OK)
         expect(false, failure.sentence);
     label_rows(vault, &base);
+    snprintf(head, NOTE_MAX, "%s", log_head(vault));
     for (size_t i = 0; i < older_count; i++)
         label_rows(NULL, &older[i]);
 }
 
 static void run(const char *folder, const struct judge_options *options)
 {
-    char path[256], log_path[264];
+    char path[256], log_path[264], head[NOTE_MAX];
 
+    label_base(folder, options, head);
     judge_start(options, &base);
+    judge_pin(head);
     struct editor *editor = editor_open(&base);
     try_cells(&base, older, older_count, editor);
     try_rows(&base, older, older_count, editor);
@@ -197,7 +202,6 @@ int main(int count, char **words)
     snprintf(path, sizeof path, "%s/vault.db", folder);
     load_copy(path, &base);
     load_older(folder);
-    label_base(folder, &judged);
     run(folder, &judged);
     return judge_report() ? 0 : 1;
 }

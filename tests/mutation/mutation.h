@@ -114,11 +114,12 @@ void judge_group(const char *kind, const char *tree);
 bool judge_wants(const char *format, ...) __attribute__((format(printf, 1, 2)));
 /* The case is this file instead of the base. With `raw`, bytes may differ that are no part of any row. */
 void judge_image(struct image image, bool raw);
-/* The case cannot be made. */
-void judge_skip(void);
-/* The case is a whole older state: `pinned` says that the pin is there that was written with the base. */
+/* The pin of the vault's path is this head from now on; NULL: there is none. */
+void judge_pin(const char *head);
+/* The case is a whole older state, which the pin must refuse and nothing else does. */
 void judge_older(const struct copy *copy);
-/* Opens the file with the log and remembers its head, in order of time; false if it does not open. */
+/* Opens the file with the log and remembers its head, in order of time, the last as the pin; false if it does
+ * not open. */
 bool judge_add_head(struct image image, struct image log);
 /* The case is a file with a write-ahead log beside it; `behind`: it differs behind the last commit only. */
 void judge_log(struct image image, struct image log, bool behind);

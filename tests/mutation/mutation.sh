@@ -56,19 +56,21 @@ done
 report "$ended" "every case ends by itself, and the vault of the cases is what it should be"
 sed -n '/^#/p; /^mutate:/s/^/# /p' "$scratch"/found.*
 
-# kind, where, tried, noticed, no part of a row, older state, impossible; what is neither noticed nor one of these was missed.
-# A log that is cut or damaged reads as an older state, and so does an older file: only a pin tells (pin.sh).
-while IFS=$'\t' read -r kind where tried noticed unread older; do
+# kind, where, tried, noticed at unlocking, by the check alone, by the pin alone, in no cell of a row, checked. What is none of
+# these was missed. A write-ahead log that is damaged reads as an older state, and so does an older file: only a pin tells.
+while IFS=$'\t' read -r kind where tried unlock check pin unread; do
     [ "$tried" -gt 0 ] || continue
-    said="$noticed / $tried noticed"
-    [ "$unread" = 0 ] || said="$said, $unread in no cell of any row"
-    [ "$older" = 0 ] || said="$said, $older an older state: the pin's"
-    report "$((tried - noticed - unread - older != 0))" "$kind, $where: $said"
-done < <(awk -F'\t' 'NF >= 7 { key = $1 "\t" $2; if (!(key in tried)) order[++count] = key
-                               tried[key] += $3; noticed[key] += $4; unread[key] += $5; older[key] += $6 }
-    END { for (i = 1; i <= count; i++) { key = order[i]
-          print key "\t" tried[key] "\t" noticed[key] "\t" unread[key] "\t" older[key] } }' "$scratch"/found.*)
-awk -F'\t' 'NF >= 7 { tried += $3; noticed += $4; unread += $5; older += $6 }
-    END { printf "# all: %d / %d noticed; %d more in bytes of no cell, %d older states that the pin tells\n",
-          noticed, tried, unread, older }' "$scratch"/found.*
+    said="$((unlock + check + pin)) / $((tried - unread)) noticed"
+    [ "$check" = 0 ] || said="$said, $check of them by the check alone"
+    [ "$pin" = 0 ] || said="$said, $pin of them by the pin alone"
+    [ "$unread" = 0 ] || said="$said; $unread more are in no cell of any row"
+    report "$((tried - unlock - check - pin - unread != 0))" "$kind, $where: $said"
+done < <(awk -F'\t' 'NF >= 8 { key = $1 "\t" $2; if (!(key in sums)) { order[++count] = key; sums[key] = "" }
+                               for (i = 3; i <= 7; i++) sum[key, i] += $i }
+    END { for (n = 1; n <= count; n++) { printf "%s", order[n]; for (i = 3; i <= 7; i++) printf "\t%d", sum[order[n], i]; print "" } }' \
+    "$scratch"/found.*)
+awk -F'\t' 'NF >= 8 { for (i = 3; i <= 8; i++) sum[i] += $i }
+    END { printf "# all: %d / %d noticed: %d at unlocking (and of %d of these the check was asked, too), %d by the check, %d by the pin;" \
+              " %d more changed no cell of any row\n", sum[4] + sum[5] + sum[6], sum[3] - sum[7], sum[4], sum[8], sum[5], sum[6], sum[7] }' \
+    "$scratch"/found.*
 finish

@@ -196,7 +196,7 @@ void try_pages(const struct copy *base, const struct copy *older, size_t count)
     for (size_t i = 0; i < count; i++)
         replay(base, &older[i], &image);
     flip_pages(base, &image);
-    judge_group("file as it was, no pin", "file");
+    judge_group("file as it was", "file");
     for (size_t i = 0; i < count; i++)
         if (judge_wants("%s", older[i].name))
             judge_older(&older[i]);
