@@ -183,13 +183,13 @@ static void open_vault(struct opening *opening)
         open_with(&judge.options.keys[1], opening);
 }
 
-static enum status check_vault(struct failure *failure)
+static enum status check_vault(const char *pins, struct failure *failure)
 {
+    const struct vault_key *keys = judge.options.keys;
     const char *part;
-    enum status status = check_file(judge.path, &judge.options.keys[0], failure, &part);
+    enum status status = check_file(judge.path, &keys[0], pins, failure, &part);
 
-    return status == STATUS_WRONG_KEY ? check_file(judge.path, &judge.options.keys[1], failure, &part)
-                                      : status;
+    return status == STATUS_WRONG_KEY ? check_file(judge.path, &keys[1], pins, failure, &part) : status;
 }
 
 static void miss(const char *what, const char *why)
@@ -227,7 +227,7 @@ static void count_refused(const struct opening *opening)
     if (judge_mix(5) % CHECK_EVERY != 0 && judge.options.point == NULL)
         return;
     judge.group->checked++;
-    enum status status = check_vault(&failure);
+    enum status status = check_vault(judge.pins, &failure);
     if (!is_verdict(status))
         miss("unlocking notices and the check does not", status == STATUS_OK ? "" : failure.sentence);
 }
@@ -243,7 +243,7 @@ static void judge_file(bool raw)
     if (opening.status != STATUS_OK) {
         count_refused(&opening);
     } else {
-        enum status status = check_vault(&failure);
+        enum status status = check_vault(judge.pins, &failure);
         if (opening.verified != STATUS_OK && status == STATUS_OK)
             miss("verifying the log notices and the check does not", "");
         else if (is_verdict(status))
@@ -310,13 +310,18 @@ void judge_pin(const char *head)
 /* It opens, whole and by every rule, as a state that the vault had; only the pin knows of a later one. */
 static void judge_state(const struct opening *opening)
 {
+    struct failure failure;
+    bool asked = judge_mix(7) % CHECK_EVERY == 0 || judge.options.point != NULL;
+
     judge.group->of_status[opening->status]++;
-    if (opening->status != STATUS_OK || opening->verified != STATUS_OK)
+    if (opening->status != STATUS_OK || opening->verified != STATUS_OK ||
+        (asked && check_vault(NULL, &failure) != STATUS_OK))
         miss("an older state does not open", opening->failure.sentence);
-    else if (opening->pinned == STATUS_ROLLED_BACK)
-        judge.group->by[NOTICED_PIN]++;
-    else
+    else if (opening->pinned != STATUS_ROLLED_BACK ||
+             (asked && check_vault(judge.pins, &failure) != STATUS_ROLLED_BACK))
         miss("not noticed by the pin", "");
+    else
+        judge.group->by[NOTICED_PIN]++;
 }
 
 void judge_older(const struct copy *copy)
