@@ -42,8 +42,9 @@ static enum status prune(struct exchange *exchange, const char *method, const ch
     if (status == STATUS_OK && count == 0)
         output_note("nothing was pruned: no block of 256 entries is that old and was not pruned before");
     else if (count > 0)
-        output_note("%" PRId64 " entries were pruned; of those before entry %" PRId64 " only hashes are left",
-                    count, end);
+        output_note("entries %" PRId64 " to %" PRId64
+                    " were pruned: only their hashes are left, but of those that announce a signing key",
+                    end - count, end - 1);
     return status;
 }
 

@@ -80,7 +80,7 @@ judged "after pruning"
 if stepvault help rekey > /dev/null 2>&1; then
     fill 5
     receipt "$(stepvault status --json | jq '(.log_size // .agent.log_size) - 1')"
-    succeeds "rekey" stepvault rekey --passphrase-fd 3 3< "$scratch/pass"
+    succeeds "rekey" stepvault rekey --passphrase-fd 3 --no-recovery 3< "$scratch/pass"
     fill 5
     collect rekeyed
     judged "after a rekey"
@@ -93,7 +93,7 @@ if stepvault help restore > /dev/null 2>&1; then
     fill 3
     collect abandoned
     fill 3
-    succeeds "restore" stepvault restore "$scratch/backup.db" --passphrase-fd 3 3< "$scratch/pass"
+    succeeds "restore" stepvault restore "$scratch/backup.db" --yes --passphrase-fd 3 3< "$scratch/pass"
     unlock --for 1d 2> "$scratch/err"
     fill 300
     mv evidence/abandoned.* .
