@@ -183,6 +183,9 @@ is "the epoch is the third" "$(epoch)" 3
 tell > "$scratch/after"
 is "everything in the vault is as it was" "$(diff "$scratch/before" "$scratch/after" | head -5)" ""
 holds "the log verifies over both"
+succeeds "and against a checkpoint from before the first" stepvault audit verify --against "$scratch/note.before"
+succeeds "audit key --all has the keys of all three" stepvault audit key --all
+has "the first of them" "$out" "$(cat "$scratch/key.before")"
 is "each era is announced" "$(stepvault audit log --json | jq -r 'select(.successor) | .epoch' | tr '\n' ' ')" "2 3 "
 succeeds "passwd by the recovery code" stepvault slot add --passphrase --new-passphrase-fd 4 --kdf-time 0 --recovery-code-fd 3 \
     3< "$scratch/code2" 4< "$scratch/pass"

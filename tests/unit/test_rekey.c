@@ -1,6 +1,8 @@
 /* A new vault key: what stays as it was, what opens, and that nothing of the old epoch is left. */
 #include "rekey.h"
 
+#include "check.h"
+#include "store/snapshot.h"
 #include "vault_fixture.h"
 
 #include <fcntl.h>
@@ -173,6 +175,47 @@ static void kept_checkpoints_are_kept(void **state)
     /* These, and the one of the day. */
     assert_in_range(log_verification_checkpoints(verification), 151, 152);
     log_verification_freep(&verification);
+}
+
+/* ---- What is under way meanwhile ---- */
+
+static void a_check_that_is_under_way_finds_nothing_wrong(void **state)
+{
+    struct check *check = NULL;
+    bool done = false;
+
+    (void)state;
+    furnish();
+    for (unsigned slices = 0; slices < 12 && !done; slices++) {
+        assert_int_equal(check_start(world.vault, NULL, &world.failure, &check), STATUS_OK);
+        done = false;
+        for (unsigned i = 0; i < slices && !done; i++)
+            done = check_continue(check);
+        keep_world_slot((uint8_t)(slices + 1));
+        assert_int_equal(rekey(1), STATUS_OK);
+        while (!check_continue(check))
+            continue;
+        for (int part = 0; part < CHECK_PART_COUNT; part++) {
+            const struct check_finding *finding = check_finding(check, (enum check_part)part);
+            if (finding->verdict != CHECK_HOLDS)
+                fail_msg("after %u slices: %s", slices, finding->detail);
+        }
+        check_freep(&check);
+    }
+}
+
+static void a_backup_that_is_being_copied_comes_first(void **state)
+{
+    struct store_snapshot *snapshot = NULL;
+
+    (void)state;
+    furnish();
+    keep_world_slot(1);
+    assert_int_equal(vault_start_snapshot(world.vault, &world.failure, &snapshot), STATUS_OK);
+    assert_int_equal(rekey(1), STATUS_BUSY);
+    assert_int_equal(vault_epoch(world.vault), 1);
+    store_snapshot_freep(&snapshot);
+    assert_int_equal(rekey(1), STATUS_OK);
 }
 
 /* ---- What is left in the file ---- */
@@ -549,6 +592,8 @@ int main(void)
         TEST(everything_in_the_vault_is_as_it_was),
         TEST(what_came_before_stays_in_the_log_and_readable),
         TEST(kept_checkpoints_are_kept),
+        TEST(a_check_that_is_under_way_finds_nothing_wrong),
+        TEST(a_backup_that_is_being_copied_comes_first),
         TEST(nothing_of_the_old_epoch_is_left_in_the_file),
         TEST(only_the_slots_that_are_named_open_the_vault),
         TEST(an_older_copy_still_opens_and_its_slots_open_nothing_newer),
