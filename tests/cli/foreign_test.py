@@ -282,6 +282,7 @@ def test_a_file_that_replaced_ours_is_left_alone():
 
 def test_a_copy_of_the_file_in_its_place_is_another_file():
     with opened(OLDER) as vault:
+        vault.fill(1)
         replace(vault, read(vault.path))
         vault.is_foreign("replaced")
         vault.lock()
