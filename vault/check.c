@@ -499,8 +499,10 @@ static enum status allocate(struct failure *failure, struct check **ret_check)
 enum status check_start(struct vault *vault, const char *pins, struct failure *failure,
                         struct check **ret_check)
 {
-    enum status status = allocate(failure, ret_check);
+    enum status status = store_refresh(vault->store, failure);
 
+    if (status == STATUS_OK)
+        status = allocate(failure, ret_check);
     if (status != STATUS_OK)
         return status;
     (*ret_check)->vault = vault;

@@ -44,7 +44,8 @@ struct check;
 /* `pins` is the folder of this machine's pins (pin.h), which is not copied; NULL: no pin is looked at, and
  * that part holds.
  *
- * Of an open vault, by whoever may have turns of it between two slices; not within one. */
+ * Of an open vault, read from the disk, by whoever may have turns of it between two slices; not within one.
+ */
 enum status check_start(struct vault *vault, const char *pins, struct failure *failure,
                         struct check **ret_check);
 

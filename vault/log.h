@@ -72,7 +72,7 @@ void log_verifier(const struct vault *vault, char destination[NOTE_VERIFIER_MAX]
 
 /* A verification in slices, so that the agent can serve meanwhile: every leaf is opened and hashed, the
  * writer's chain followed, tiles and kept checkpoints compared, at the end the root and then all rows with
- * the accumulator. */
+ * the accumulator; all of it from the disk, not from what is in memory of the file. Not within a turn. */
 struct log_verification;
 enum status log_verification_start(struct vault *vault, struct failure *failure,
                                    struct log_verification **ret_verification);

@@ -104,7 +104,9 @@ enum status log_verification_start(struct vault *vault, struct failure *failure,
 {
     CLEANUP(log_verification_freep) struct log_verification *verification = NULL;
 
-    enum status status = start(vault, failure, &verification);
+    enum status status = store_refresh(vault->store, failure);
+    if (status == STATUS_OK)
+        status = start(vault, failure, &verification);
     if (status != STATUS_OK)
         return status;
     verification->size = vault->log.edge.size;

@@ -279,6 +279,29 @@ static void a_verification_finds_what_was_changed_while_it_ran(void **state)
     log_verification_freep(&verification);
 }
 
+/* What SQLite holds in memory of a page would hide what the file has there now. */
+static void a_log_that_was_read_before_is_read_from_the_file_again(void **state)
+{
+    struct store_rows rows = {0};
+
+    (void)state;
+    world_reopen();
+    assert_int_equal(world_verify(), STATUS_OK);
+    assert_int_equal(store_list_blobs(world.vault->store, STORE_LEAVES, LEAVES - 1, 1, &world.failure, &rows),
+                     STATUS_OK);
+    FILE *file = fopen(world.path, "r+b");
+    assert_non_null(file);
+    static uint8_t bytes[4 << 20];
+    size_t size = fread(bytes, 1, sizeof bytes, file);
+    const uint8_t *at = memmem(bytes, size, rows.blobs[0].bytes, 64);
+    assert_non_null(at);
+    assert_int_equal(fseek(file, at - bytes, SEEK_SET), 0);
+    assert_int_equal(fputc(*at ^ 1, file), *at ^ 1);
+    assert_int_equal(fclose(file), 0);
+    assert_int_equal(world_verify(), STATUS_CORRUPT);
+    store_rows_reset(&rows);
+}
+
 /* Who holds the keys could change rows and seal the state anew; the log would not tell of it. */
 static void a_change_without_a_leaf_is_noticed(void **state)
 {
@@ -306,6 +329,7 @@ int main(void)
         WITH_A_LOG(an_older_state_row_over_newer_rows_is_noticed),
         WITH_A_LOG(a_change_without_a_leaf_is_noticed),
         WITH_A_LOG(a_verification_goes_on_while_the_log_grows),
+        WITH_A_LOG(a_log_that_was_read_before_is_read_from_the_file_again),
         WITH_A_LOG(a_verification_finds_what_was_changed_while_it_ran),
     };
 
