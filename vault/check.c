@@ -16,7 +16,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#define SCAN_SLICE 4000u /* rows or entries of the store: about 10 ms */
+#define SCAN_SLICE 2000u /* rows or entries of the store: about 10 ms */
 #define BINDING_SLICE 1000u
 #define LEAF_SLICE 512u
 #define CHECKPOINT_SLICE 64u

@@ -438,6 +438,8 @@ static enum status check_fields(const struct record *record, const struct field 
         if (!names_add(&names, name))
             return failure_set_no_memory(failure);
     }
+    if (position != record->size)
+        return wrong(record, "what is no field", "", failure);
     missing = field_missing(common_fields, common);
     if (missing == NULL)
         missing = field_missing(fields, seen);

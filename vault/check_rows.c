@@ -12,7 +12,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#define PLACES 2048u /* a power of two; a vault has fewer paths, or most of its rows at few of them */
+#define PLACES 8192u /* a power of two; a vault has fewer paths, or most of its rows at few of them */
 
 struct check_binding {
     uint8_t id[STORE_ID_SIZE];

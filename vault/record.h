@@ -177,7 +177,7 @@ enum status record_open_sealed(struct vault *vault, const struct store_record *r
 
 /* For whoever opens all of them (check.c): the document lies in `buffer`, secret memory of the caller that it
  * shares with the next one, and is not to be reset; `failure` says what of it is not as FORMAT.md, section 5,
- * has any record's: its epoch, its padding. */
+ * has any record's: its epoch, its padding. Whether all of it are fields is left to who walks them. */
 enum status record_open_whole(struct vault *vault, const struct store_record *row, struct secret *buffer,
                               struct failure *failure, struct record *ret_record);
 /* The look-ups of a row, besides its name, which was compared when it was opened: of the place `where`, and
