@@ -68,8 +68,6 @@ class Vault:
         if template is not None:
             write(self.path, template)
         self.start()
-        if template is not None:
-            is_(error(self.client.call("Unlock", slot_key=slot_key(KEY))), None)
 
     def start(self):
         self.agent = Agent(self.folder, self.path, self.arguments, environment={**os.environ, "XDG_STATE_HOME": self.folder + "/state"})
@@ -140,6 +138,8 @@ class Vault:
 def opened(template=None, arguments=()):
     vault = Vault(template, arguments)
     try:
+        if template is not None:
+            is_(error(vault.client.call("Unlock", slot_key=slot_key(KEY))), None)
         yield vault
     finally:
         vault.end()
