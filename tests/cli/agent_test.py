@@ -248,7 +248,9 @@ def test_parameters_wrong_missing_and_superfluous_are_named():
 
 def test_values_out_of_their_range_are_refused():
     with furnished() as (agent, client):
-        for method, parameters in (("Unlock", {"lifetime": -1}), ("Unlock", {"idle": 10 ** 12}),
+        for method, parameters in (("ProveLeaf", {"index": -1}), ("ProveLeaf", {"index": 0, "size": -1}),
+                                   ("PruneLog", {"before": "soon", "slot_key": slot_key(KEY)}),
+                                   ("Unlock", {"lifetime": -1}), ("Unlock", {"idle": 10 ** 12}),
                                    ("Project", {"step": "billing/notify", "deliver": []}),
                                    ("Project", {"step": "billing/notify", "form": "xml"}),
                                    ("Project", {"step": "billing/notify", "purpose": "fun"}),

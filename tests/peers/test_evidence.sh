@@ -5,6 +5,8 @@
 here=$(realpath "$(dirname "$0")")
 # shellcheck source=../cli/fixture.bash
 . "$here/../cli/fixture.bash"
+# shellcheck source=document.bash
+. "$here/document.bash"
 
 verifier=$scratch/verify_log
 build() {
@@ -75,6 +77,14 @@ printf '# %s\n' "$out" "$err"
 stepvault audit prune --before "$(date -u -d tomorrow +%Y-%m-%d)" --passphrase-fd 3 3< "$scratch/pass" 2> "$scratch/err"
 collect pruned
 judged "after pruning"
+
+# What the page says of all this.
+cp evidence/trusted.key evidence/first.note .
+mv first.note kept.note
+try bash -ec "$(block RECIPES.md Evidence 1)"
+is "the recipe's questions are answered" "$status $(grep -o 'were pruned' <<< "$err" | sort -u)" "0 were pruned"
+try bash -ec "$(block RECIPES.md Evidence 2)"
+is "the recipe's evidence is made" "$status $(wc -l < log.jsonl) $(sed -n 's/^index //p' 42.tlog-proof)" "0 $(wc -l < evidence/export.jsonl) 42"
 
 # rekey and restore begin eras: the keys are followed by what the log itself says.
 if stepvault help rekey > /dev/null 2>&1; then
