@@ -133,8 +133,8 @@ static bool read_trees(sqlite3 *handle, struct copy *copy)
     sqlite3_stmt *statement = NULL;
 
     if (sqlite3_prepare_v2(handle,
-                           "SELECT 'sqlite_schema', 1, 'table', '' UNION ALL"
-                           " SELECT name, rootpage, type, sql FROM sqlite_schema",
+                           "SELECT 'sqlite_schema', 1, 'table', '', '' UNION ALL"
+                           " SELECT name, rootpage, type, sql, tbl_name FROM sqlite_schema",
                            -1, &statement, NULL) != SQLITE_OK)
         return false;
     int code;
@@ -142,6 +142,7 @@ static bool read_trees(sqlite3 *handle, struct copy *copy)
         struct tree *tree = &copy->trees[copy->count++];
         const char *sql = (const char *)sqlite3_column_text(statement, 3);
         snprintf(tree->name, sizeof tree->name, "%s", sqlite3_column_text(statement, 0));
+        snprintf(tree->table, sizeof tree->table, "%s", sqlite3_column_text(statement, 4));
         tree->root = sqlite3_column_int(statement, 1);
         tree->is_index = strcmp((const char *)sqlite3_column_text(statement, 2), "index") == 0;
         tree->is_schema = tree->root == 1;
@@ -152,19 +153,17 @@ static bool read_trees(sqlite3 *handle, struct copy *copy)
     return code == SQLITE_DONE;
 }
 
-/* What each index lists, of the table before it. */
+/* What each index lists, of its table. */
 static void connect_indices(struct copy *copy)
 {
-    struct tree *table = NULL;
-
     for (size_t i = 0; i < copy->count; i++) {
         struct tree *tree = &copy->trees[i];
         tree->key = tree->is_schema ? 1 : tree->is_index ? tree->width - 1 : 0;
-        if (!tree->is_index) {
-            table = tree;
+        if (!tree->is_index)
             continue;
-        }
-        expect(table->index_count < INDICES_MAX && tree->width == 2, "an index of one column and the key");
+        struct tree *table = (struct tree *)copy_tree(copy, tree->table);
+        expect(table != NULL && table->index_count < INDICES_MAX && tree->width == 2,
+               "an index of one column and the key");
         for (unsigned j = 0; j < table->width; j++)
             if (strcmp(table->columns[j], tree->columns[0]) == 0)
                 table->looked_up[table->index_count] = j;

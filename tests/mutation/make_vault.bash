@@ -50,22 +50,30 @@ make_vault() {
     stepvault bind / github --only oauth_access_token
     printf '%s' "later $CANARY" | stepvault env set STRIPE_KEY --at billing
     stepvault audit checkpoint > "$made/note-1"
-    add_leaves 200
+    add_leaves 150
     copy_state older-3-bound.db
     stepvault slot add --key-file "$made/key3" --passphrase-fd 3 3< "$scratch/pass"
     printf '%s\n' "another $pass" > "$made/pass"
     stepvault passwd --passphrase-fd 3 --new-passphrase-fd 4 --kdf-time 0 3< "$scratch/pass" 4< "$made/pass"
     add_leaves 60
     copy_state older-4-slots.db
+    stepvault rekey --key-file "$made/key" --keep-key "$made/key2" --passphrase-fd 3 --recovery-fd 4 --yes 3< "$made/pass" 4> "$made/code"
+    add_leaves 50
+    copy_state older-5-rekeyed.db
+    sleep 1
+    stepvault audit prune --before "$(date -u +%FT%TZ)" --passphrase-fd 3 3< "$made/pass"
+    stepvault slot add --key-file "$made/key4" --passphrase-fd 3 3< "$made/pass"
+    copy_state older-6-pruned.db
     stepvault slot remove "$(stepvault slot list --json | jq -r '.slots | map(select(.kind == "machine")) | max_by(.created).id')" \
         --passphrase-fd 3 3< "$made/pass"
+    printf '%s' "xoxb-4-$CANARY" | stepvault account set slack:second oauth_access_token
     add_leaves $((595 - $(leaf_count)))
-    copy_state older-5-branch.db
+    copy_state older-7-branch.db
     make_branch
     stepvault audit checkpoint > "$made/note-2"
     place HOME_PAGE "https://example.org/$CANARY"
     stepvault lock
-    cp "$STEPVAULT_VAULT" "$made/older-6-before.db"
+    cp "$STEPVAULT_VAULT" "$made/older-8-before.db"
     make_open
     stepvault lock
 }
@@ -74,10 +82,13 @@ leaf_count() { stepvault audit checkpoint | sed -n 2p; }
 # What became of a copy that was written somewhere else: the same vault id and signing key, another log.
 make_branch() {
     mkdir -p "$made/other"
-    cp "$made/older-5-branch.db" "$made/other/vault.db"
-    STEPVAULT_VAULT="$made/other/vault.db" STEPVAULT_KEY_FILE="$made/key" stepvault env set HOME_PAGE <<< "somewhere $CANARY"
-    STEPVAULT_VAULT="$made/other/vault.db" STEPVAULT_KEY_FILE="$made/key" add_leaves 6
-    mv "$made/other/vault.db" "$made/older-5-branch.db"
+    cp "$made/older-7-branch.db" "$made/other/vault.db"
+    (
+        export STEPVAULT_VAULT="$made/other/vault.db" STEPVAULT_KEY_FILE="$made/key" XDG_STATE_HOME="$made/other/state"
+        stepvault env set HOME_PAGE <<< "somewhere $CANARY"
+        add_leaves 6
+    )
+    mv "$made/other/vault.db" "$made/older-7-branch.db"
 }
 # The file and its write-ahead log while an agent has it open, after some commits.
 make_open() {

@@ -44,6 +44,7 @@ struct row {
 /* A table's b-tree, or an index's. */
 struct tree {
     char name[32];
+    char table[32]; /* of an index */
     int root;
     bool numbered; /* its first column is SQLite's own row number */
     bool is_index;
