@@ -31,8 +31,8 @@ enum status authority_read(const struct exchange *exchange, const struct option_
                : prompt_passphrase(passphrase, "Passphrase: ", failure, &ret_authority->text);
 }
 
-static enum status derive(const struct exchange *exchange, const struct authority *authority,
-                          const struct key_headers *headers, struct failure *failure, struct key *ret_key)
+enum status authority_derive(const struct exchange *exchange, const struct authority *authority,
+                             const struct key_headers *headers, struct failure *failure, struct key *ret_key)
 {
     const struct slot_header *header = NULL;
     enum status status;
@@ -53,5 +53,6 @@ enum status authority_open(struct exchange *exchange, const struct authority *au
 
     if (status == STATUS_OK)
         status = exchange_list_slots(exchange, failure, ret_headers);
-    return status == STATUS_OK ? derive(exchange, authority, ret_headers, failure, ret_key) : status;
+    return status == STATUS_OK ? authority_derive(exchange, authority, ret_headers, failure, ret_key)
+                               : status;
 }

@@ -23,6 +23,10 @@ void authority_reset(struct authority *authority);
 enum status authority_read(const struct exchange *exchange, const struct option_values *options,
                            bool asks_code, struct failure *failure, struct authority *ret_authority);
 
+/* Makes the key for one of these slots. */
+enum status authority_derive(const struct exchange *exchange, const struct authority *authority,
+                             const struct key_headers *headers, struct failure *failure, struct key *ret_key);
+
 /* Opens the connection, gets the slots, and makes the key. */
 enum status authority_open(struct exchange *exchange, const struct authority *authority,
                            struct failure *failure, struct key_headers *ret_headers, struct key *ret_key);

@@ -27,6 +27,7 @@ static const struct {
     {"the vault",  cmd_status_commands },
     {"the vault",  cmd_backup_commands },
     {"the vault",  cmd_check_commands  },
+    {"the vault",  cmd_restore_commands},
     {"unlocking",  cmd_slot_commands   },
     {"unlocking",  cmd_rekey_commands  },
     {"accounts",   cmd_account_commands},

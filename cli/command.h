@@ -163,6 +163,7 @@ extern const struct command cmd_unlock_commands[];
 extern const struct command cmd_status_commands[];
 extern const struct command cmd_backup_commands[];
 extern const struct command cmd_check_commands[];
+extern const struct command cmd_restore_commands[];
 extern const struct command cmd_slot_commands[];
 extern const struct command cmd_rekey_commands[];
 extern const struct command cmd_account_commands[];

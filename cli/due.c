@@ -34,14 +34,16 @@ static void describe_expiry(const struct json *item, char destination[STATE_MAX]
 void due_add_state(struct output_table *table, const struct json *item, const char *otherwise)
 {
     char expiry[STATE_MAX];
-    bool stale = json_member_boolean(item, "stale", false);
+    const bool stale = json_member_boolean(item, "stale", false);
+    const bool restored = json_member_text(item, "restored") != NULL;
 
     describe_expiry(item, expiry);
-    if (expiry[0] == '\0' && !stale)
+    if (expiry[0] == '\0' && !stale && !restored)
         output_table_add(table, otherwise);
     else
-        output_table_add_format(table, "%s%s%s", expiry, expiry[0] != '\0' && stale ? ", " : "",
-                                stale ? "stale" : "");
+        output_table_add_format(table, "%s%s%s%s%s", expiry,
+                                expiry[0] != '\0' && (stale || restored) ? ", " : "", stale ? "stale" : "",
+                                stale && restored ? ", " : "", restored ? "restored" : "");
 }
 
 void due_add_remarks(struct output_table *table, const struct json *item)

@@ -5,8 +5,8 @@
 #include "output.h"
 #include "json/json.h"
 
-/* Adds one cell: what is due of the item (`expired`, `expires in 6 days`, `stale`), and `otherwise` if
- * nothing is. */
+/* Adds one cell: what is due of the item (`expired`, `expires in 6 days`, `stale`, `restored`), and
+ * `otherwise` if nothing is. */
 void due_add_state(struct output_table *table, const struct json *item, const char *otherwise);
 
 /* Adds two cells: until when it is good, and its note. */

@@ -17,6 +17,7 @@
 /* A terminal's line holds 4095 bytes and silently drops the rest, so a line that long may be a cut one. */
 #define TERMINAL_LINE_MAX 4094
 #define QUESTION_MAX 512
+#define CONFIRMATION_MAX 64
 
 static const int watched_signals[] = {SIGHUP, SIGINT, SIGQUIT, SIGTERM, SIGALRM, SIGTSTP, SIGTTIN, SIGTTOU};
 #define WATCHED_COUNT (sizeof(watched_signals) / sizeof(watched_signals[0]))
@@ -268,4 +269,21 @@ enum status prompt_refuse_argument(const char *word, struct failure *failure)
                        "the value of %.*s does not go on the command line, which every process can read: "
                        "it is read from stdin, or asked for on a terminal",
                        (int)strcspn(word, "="), word);
+}
+
+bool prompt_has_terminal(void)
+{
+    CLEANUP(cleanup_close) int terminal = open("/dev/tty", O_RDWR | O_NOCTTY | O_CLOEXEC);
+
+    return terminal != -1;
+}
+
+enum status prompt_confirm(const char *question, const char *refusal, struct failure *failure)
+{
+    CLEANUP(secret_reset) struct secret line = {0};
+    enum status status = prompt_line(question, false, CONFIRMATION_MAX, "the confirmation", failure, &line);
+
+    if (status == STATUS_OK && strcmp(secret_text(&line), "yes") != 0)
+        status = failure_set(failure, STATUS_REFUSED, "%s", refusal);
+    return status;
 }

@@ -35,6 +35,12 @@ enum status prompt_agreement(const char *question, struct failure *failure);
  * newline unless `raw`. STATUS_TOO_LARGE over 64 KiB, STATUS_INVALID with a NUL in it. */
 enum status prompt_value(const char *name, bool raw, struct failure *failure, struct secret *ret_value);
 
+/* Whether there is a terminal to ask on. */
+bool prompt_has_terminal(void);
+
+/* Asks `question` and goes on only for `yes`: STATUS_REFUSED otherwise, with `refusal` as the sentence. */
+enum status prompt_confirm(const char *question, const char *refusal, struct failure *failure);
+
 /* For a value typed where only a name belongs. STATUS_USAGE; of `word` it quotes what stands before `=`. */
 enum status prompt_refuse_argument(const char *word, struct failure *failure);
 

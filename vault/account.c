@@ -59,6 +59,9 @@ static void write_account(const struct record *account, const struct records *bi
     json_add_text(writer, "created", time);
     clock_format(time, record_number(account, "updated"));
     json_add_text(writer, "updated", time);
+    clock_format(time, record_number(account, ACCOUNT_FIELD_RESTORED));
+    if (record_has(account, ACCOUNT_FIELD_RESTORED))
+        json_add_text(writer, "restored", time);
     remark_write(account, writer);
     json_open_array(writer, "bindings");
     for (size_t i = 0; i < bindings->count; i++)
@@ -393,6 +396,7 @@ static void resume(const struct record *previous, const char *label, const struc
     record_draft_resume(draft, RECORD_ACCOUNT, previous->where, label, previous->where, previous);
     while (record_next(previous, PROPERTY_PREFIX, &position, &name, &value, &size))
         add_property(draft, name, value, size);
+    record_draft_copy(draft, previous, ACCOUNT_FIELD_RESTORED);
     remark_add(draft, remark, previous);
 }
 

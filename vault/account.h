@@ -10,6 +10,10 @@
 
 #define ACCOUNT_PROPERTIES_MAX 256
 
+/* When the account came back with a restored copy, of one whose issuer may have given a newer refresh token
+ * since and take this one for stolen. Goes when properties are set. */
+#define ACCOUNT_FIELD_RESTORED "restored"
+
 /* Each of these fills account, app and label of `leaf` (never NULL) as soon as they are known. Objects
  * written are the Account of the interface, under key `account`. `remark` is never NULL. */
 enum status account_add(struct vault *vault, const char *app, const char *label,

@@ -2,6 +2,7 @@
 #include "agent/connection.h"
 
 #include "agent/job.h"
+#include "agent/restoring.h"
 #include "agent/stage.h"
 #include "base/cleanup.h"
 #include "base/clock.h"
@@ -162,7 +163,10 @@ bool connection_send(struct connection *connection)
         connection->sent += (size_t)sent;
     }
     /* Whoever stages holds memory, and perhaps a locked vault open, until the next call. */
-    connection->deadline_ms = connection->exchange.stage == NULL ? 0 : clock_monotonic_ms() + STAGE_IDLE_MS;
+    connection->deadline_ms = connection->exchange.stage != NULL ? clock_monotonic_ms() + STAGE_IDLE_MS
+                              : connection->exchange.restoring != NULL
+                                  ? clock_monotonic_ms() + RESTORING_IDLE_MS
+                                  : 0;
     connection->sent = 0;
     secret_reset(&connection->output);
     return true;
@@ -171,8 +175,8 @@ bool connection_send(struct connection *connection)
 bool connection_is_idle(const struct connection *connection)
 {
     return !connection->serving && !connection->ready && connection->job == NULL &&
-           connection->exchange.stage == NULL && connection_is_drained(connection) &&
-           input_left(connection) == 0;
+           connection->exchange.stage == NULL && connection->exchange.restoring == NULL &&
+           connection_is_drained(connection) && input_left(connection) == 0;
 }
 
 size_t connection_held(const struct connection *connection)
@@ -184,6 +188,7 @@ void connection_close(struct connection *connection)
 {
     job_freep(&connection->job);
     stage_freep(&connection->exchange.stage);
+    restoring_freep(&connection->exchange.restoring);
     secret_reset(&connection->input);
     secret_reset(&connection->output);
     cleanup_close(&connection->descriptor);

@@ -25,6 +25,7 @@ struct job {
     struct job *next; /* of session->jobs */
     bool borrows;
     bool cancelled;
+    bool at_work;                /* within its own slice, which may cancel it */
     const struct job_work *work; /* NULL: one of the two below */
     void *context;
     struct log_verification *verification; /* NULL: a reading */
@@ -131,9 +132,10 @@ static void job_release(struct job *job)
 {
     struct session *session = job->session;
 
-    if (job->work != NULL)
+    if (job->work != NULL && !job->at_work) {
         job->work->release(job->context);
-    job->work = NULL;
+        job->work = NULL;
+    }
     log_verification_freep(&job->verification);
     for (struct job **link = &session->jobs; *link != NULL; link = &(*link)->next) {
         if (*link == job) {
@@ -392,6 +394,21 @@ static enum status verify_slice(struct job *job, struct reply *reply, struct fai
                            : STATUS_OK;
 }
 
+static enum status work_slice(struct job *job, struct reply *reply, struct failure *failure, bool *ret_last,
+                              bool *ret_due)
+{
+    enum status status;
+
+    job->at_work = true;
+    status = job->work->slice(job->context, reply, failure, ret_last, ret_due);
+    job->at_work = false;
+    if (job->cancelled) {
+        job->work->release(job->context);
+        job->work = NULL;
+    }
+    return status;
+}
+
 bool job_continue(struct job *job, struct secret *output)
 {
     struct failure failure;
@@ -404,7 +421,7 @@ bool job_continue(struct job *job, struct secret *output)
     if (job->cancelled)
         status = failure_set(&failure, STATUS_LOCKED, "the vault was locked meanwhile");
     else if (job->work != NULL)
-        status = job->work->slice(job->context, &reply, &failure, &last, &due);
+        status = work_slice(job, &reply, &failure, &last, &due);
     else if (job->verification != NULL)
         status = verify_slice(job, &reply, &failure, &last, &due);
     else

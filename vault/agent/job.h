@@ -43,7 +43,8 @@ struct job_work {
      * if `*ret_last` is; both are false before. */
     enum status (*slice)(void *context, struct reply *reply, struct failure *failure, bool *ret_last,
                          bool *ret_due);
-    /* Frees the context, once, while the vault is still open. */
+    /* Frees the context, once, while the vault is still open; behind the slice, if that cancels its own job.
+     */
     void (*release)(void *context);
     /* NULL where it has the file of a locked vault never open. Else it closes that, having done all its work.
      */

@@ -14,6 +14,7 @@
 struct session;
 struct job;
 struct stage;
+struct restoring;
 struct request;
 
 /* The text of io.stepvault.Agent.varlink, byte for byte; made by the Makefile. */
@@ -50,7 +51,7 @@ enum method_state { METHOD_ANY, METHOD_VAULT, METHOD_OPEN };
 #define METHOD_CALL_KEY                                                                                      \
     32u /* a slot key opens a locked vault for it, although it does not need an open one */
 
-#define METHOD_STAGES 64u  /* a call that fails spoils the import of its connection */
+#define METHOD_STAGES 64u  /* a call that fails spoils what its connection has staged */
 #define METHOD_NO_USE 128u /* a key press, no use of the vault: does not put off the idle lock */
 
 #define METHOD_PARAMETERS_MAX 12
@@ -75,6 +76,7 @@ struct request {
     struct failure failure;
     struct job *job;               /* METHOD_MANY: what answers */
     struct stage **stage;          /* METHOD_STAGES: of the call's connection, NULL in it before the first */
+    struct restoring **restoring;  /* the same, of StageRestore and Restore */
     const char *missing_interface; /* Varlink's own error instead of the failure */
 };
 

@@ -17,6 +17,8 @@ enum status serve_read_annotation(struct request *request, struct remark *ret_re
 enum status serve_read_revision(struct request *request, uint64_t *ret_revision);
 enum status serve_describe_revision(struct request *request, uint64_t revision);
 struct remark_filter serve_read_filter(const struct request *request);
+/* A Slot of the interface, as an element of an array. */
+void serve_write_slot(struct json_writer *writer, const struct slot_header *header);
 
 /* serve_service.c */
 enum status serve_info(struct session *session, struct request *request);
@@ -76,6 +78,9 @@ enum status serve_backup(struct session *session, struct request *request);
 
 /* serve_check.c */
 enum status serve_check(struct session *session, struct request *request);
+/* serve_restore.c */
+enum status serve_stage_restore(struct session *session, struct request *request);
+enum status serve_restore(struct session *session, struct request *request);
 
 /* serve_log.c */
 enum status serve_read_log(struct session *session, struct request *request);

@@ -124,7 +124,7 @@ enum status serve_status(struct session *session, struct request *request)
     return STATUS_OK;
 }
 
-static void write_slot(struct json_writer *writer, const struct slot_header *header)
+void serve_write_slot(struct json_writer *writer, const struct slot_header *header)
 {
     char created[CLOCK_TEXT_SIZE];
 
@@ -164,7 +164,7 @@ enum status serve_list_slots(struct session *session, struct request *request)
     json_add_number(writer, "epoch", epoch);
     json_open_array(writer, "slots");
     for (size_t at = 0; at < count; at++)
-        write_slot(writer, &headers[at]);
+        serve_write_slot(writer, &headers[at]);
     json_close_array(writer);
     return STATUS_OK;
 }

@@ -222,15 +222,20 @@ static const struct leaf_caller *identify(struct exchange *exchange)
     return &caller;
 }
 
+/* Whoever gets the reply of Lock may start the next agent at once: the place must be free by then. */
+static void note_end(struct server *server)
+{
+    if (!server->session->ending)
+        return;
+    listener_close(server->listener);
+    server->ending = true;
+}
+
 static void finish_turn(struct server *server)
 {
     struct exchange *exchange = turn_finish(&server->turn);
 
-    /* Whoever gets the reply of Lock may start the next agent at once: the place must be free by then. */
-    if (server->session->ending) {
-        listener_close(server->listener);
-        server->ending = true;
-    }
+    note_end(server);
     while (exchange != NULL) {
         struct connection *connection = connection_of(exchange);
 
@@ -342,6 +347,7 @@ static void run_jobs(struct server *server)
             job_freep(&at->job);
             server->working--;
         }
+        note_end(server);
         send_output(server, at);
     }
 }

@@ -3,6 +3,7 @@
 
 #include "agent/job.h"
 #include "agent/journal.h"
+#include "agent/restoring.h"
 #include "agent/stage.h"
 #include "base/cleanup.h"
 #include "base/clock.h"
@@ -234,10 +235,19 @@ void session_lock(struct session *session, const struct leaf_caller *caller, con
     }
     job_cancel_all(session);
     stage_drop_all(session);
+    restoring_drop_all(session);
     session_end(session);
     session->unlocked = false;
     session->lifetime_at_ms = 0;
     session->idle_ms = 0;
+}
+
+void session_abandon(struct session *session)
+{
+    session->unlocked = false;
+    session->lifetime_at_ms = 0;
+    session->idle_ms = 0;
+    session->ending = true;
 }
 
 uint64_t session_locks_at(const struct session *session)

@@ -22,6 +22,7 @@
 #include <stdint.h>
 
 struct job;
+struct restoring;
 struct stage;
 
 struct session {
@@ -50,6 +51,7 @@ struct session {
     struct leaf_caller self;
     struct job *jobs;
     struct stage *stages;
+    struct restoring *restorings;
 };
 
 /* "absent", "locked", "open" or "foreign". */
@@ -94,6 +96,10 @@ enum status session_log(struct session *session, struct leaf *leaf, struct failu
 /* Locks an open vault: its leaf says why (`cause` NULL: the caller asked), jobs are cancelled, keys wiped,
  * the file closed. */
 void session_lock(struct session *session, const struct leaf_caller *caller, const char *cause);
+
+/* Another file was put into the vault's place, and what was open of it is closed: the agent ends when the
+ * reply is out. */
+void session_abandon(struct session *session);
 
 /* The time of clock_boot_ms at which the vault locks by itself, and at which session_verify has something to
  * do; 0 if it does not. */

@@ -2,6 +2,7 @@
 #include "agent/turn.h"
 
 #include "agent/job.h"
+#include "agent/restoring.h"
 #include "agent/stage.h"
 #include "base/clock.h"
 #include "log.h"
@@ -82,8 +83,10 @@ static bool call_is_sound(struct turn *turn, struct exchange *exchange, const st
         reply_service_error(exchange->output, "ExpectedMore", NULL, NULL);
     if (exchange->output->size != exchange->start)
         return false;
-    *turn->request =
-        (struct request){.method = method, .parameters = call->parameters, .stage = &exchange->stage};
+    *turn->request = (struct request){.method = method,
+                                      .parameters = call->parameters,
+                                      .stage = &exchange->stage,
+                                      .restoring = &exchange->restoring};
     return true;
 }
 
@@ -114,7 +117,7 @@ static enum status admit(struct session *session, struct request *request)
                            "this agent serves %s, and the call means another vault", session->path);
     status = session_look(session, failure);
     if (status != STATUS_OK)
-        return method->state == METHOD_ANY ? STATUS_OK : status;
+        return method->state == METHOD_ANY ? read_key(request) : status;
     status = read_key(request);
     if (status != STATUS_OK)
         return status;
@@ -246,7 +249,8 @@ static void answer(struct turn *turn, struct exchange *exchange)
     reply_open(&request->reply, exchange->output);
     status = exchange->stage_spoilt && (exchange->method->flags & METHOD_STAGES)
                  ? failure_set(&request->failure, STATUS_FAILED,
-                               "an earlier call of this import failed, so nothing of it is imported")
+                               "an earlier call of this import failed, so nothing of it is imported; the "
+                               "same of a restore")
                  : admit(session, request);
     if (status == STATUS_OK)
         status = serve(session, request, &broken);
@@ -300,6 +304,7 @@ void turn_serve(struct turn *turn, struct exchange *exchange, const struct call 
     if (exchange->method != NULL && (exchange->method->flags & METHOD_STAGES) && !exchange->granted) {
         exchange->stage_spoilt = true;
         stage_end(&exchange->stage);
+        restoring_freep(&exchange->restoring);
     }
     if (exchange->oneway)
         output_drop(exchange);

@@ -19,9 +19,10 @@ struct exchange {
     struct secret *output; /* the reply's frame is appended here */
     bool owner;            /* the caller is the vault's owner; anyone else is told nothing */
     bool oneway;
-    struct job *job;     /* set by the turn: a job that answers from now on; the receiver's */
-    struct stage *stage; /* what the calls of this connection have staged, from one to the next */
-    bool stage_spoilt;   /* one of them failed: the rest of that import must not pass for all of it */
+    struct job *job;             /* set by the turn: a job that answers from now on; the receiver's */
+    struct stage *stage;         /* what the calls of this connection have staged, from one to the next */
+    struct restoring *restoring; /* what was staged to be restored; the receiver's */
+    bool stage_spoilt;           /* one of them failed: the rest of that import must not pass for all of it */
     /* The turn's own. */
     const struct method *method;
     const char *action; /* in the log; NULL: not logged */

@@ -45,10 +45,10 @@ bool disk_is_remote(uint64_t magic)
     return false;
 }
 
-/* What it means that making or syncing a file failed with errno `error`. */
-static enum status write_status(int error)
+enum status disk_write_status(int error)
 {
-    return error == ENOSPC || error == EDQUOT || error == EROFS ? STATUS_LOG_UNWRITABLE : STATUS_FAILED;
+    return error == ENOSPC || error == EDQUOT || error == EROFS || error == EFBIG ? STATUS_LOG_UNWRITABLE
+                                                                                  : STATUS_FAILED;
 }
 
 static enum status check_length(const char *path, struct failure *failure)
@@ -280,7 +280,8 @@ enum status disk_draft_begin(const char *path, struct failure *failure, struct d
     int descriptor = open(draft.path, O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC, 0600);
     /* The umask may have taken bits of ours away. */
     if (descriptor < 0 || fchmod(descriptor, 0600) != 0)
-        return failure_set_errno(failure, write_status(errno), errno, "the vault %s cannot be made", path);
+        return failure_set_errno(failure, disk_write_status(errno), errno, "the vault %s cannot be made",
+                                 path);
     *ret_draft = draft;
     draft.folder = -1;
     return STATUS_OK;
@@ -306,12 +307,20 @@ static enum status sync_draft(const char *path, struct failure *failure)
 {
     CLEANUP(cleanup_close) int descriptor = open(path, O_RDONLY | O_NOFOLLOW | O_CLOEXEC);
     if (descriptor < 0 || fsync(descriptor) != 0)
-        return failure_set_errno(failure, write_status(errno), errno, "the new vault %s cannot be synced",
-                                 path);
+        return failure_set_errno(failure, disk_write_status(errno), errno,
+                                 "the new vault %s cannot be synced", path);
     return STATUS_OK;
 }
 
-enum status disk_draft_publish(struct disk_draft *draft, const char *path, struct failure *failure)
+static enum status sync_folder(const struct disk_draft *draft, const char *path, struct failure *failure)
+{
+    if (fsync(draft->folder) == 0)
+        return STATUS_OK;
+    return failure_set_errno(failure, disk_write_status(errno), errno, "the folder of %s cannot be synced",
+                             path);
+}
+
+static enum status check_closed(const struct disk_draft *draft, struct failure *failure)
 {
     for (size_t i = 0; i < sizeof(companions) / sizeof(companions[0]); i++) {
         char companion[DISK_LOG_PATH_SIZE];
@@ -320,26 +329,90 @@ enum status disk_draft_publish(struct disk_draft *draft, const char *path, struc
         if (lstat(companion, &facts) == 0)
             return failure_set(failure, STATUS_FAILED, "the new vault %s was not closed cleanly",
                                draft->path);
+    }
+    return STATUS_OK;
+}
+
+enum status disk_draft_publish(struct disk_draft *draft, const char *path, struct failure *failure)
+{
+    enum status status = check_closed(draft, failure);
+    if (status != STATUS_OK)
+        return status;
+    for (size_t i = 0; i < sizeof(companions) / sizeof(companions[0]); i++) {
+        char companion[DISK_LOG_PATH_SIZE];
+        struct stat facts;
         /* SQLite would play what a removed vault left there into the new one. */
         (void)snprintf(companion, sizeof(companion), "%s%s", path, companions[i]);
         if (lstat(companion, &facts) == 0)
             return failure_set(failure, STATUS_EXISTS, "%s is left of an earlier vault", companion);
     }
-    enum status status = sync_draft(draft->path, failure);
+    status = sync_draft(draft->path, failure);
     if (status != STATUS_OK)
         return status;
     if (rename_new(draft->path, path) != 0) {
         if (errno == EEXIST)
             return failure_set(failure, STATUS_EXISTS, "there is a file at %s already", path);
-        return failure_set_errno(failure, write_status(errno), errno, "the vault %s cannot be made", path);
-    }
-    if (fsync(draft->folder) != 0) {
-        int error = errno;
-        disk_remove(path);
-        return failure_set_errno(failure, write_status(error), error, "the folder of %s cannot be synced",
+        return failure_set_errno(failure, disk_write_status(errno), errno, "the vault %s cannot be made",
                                  path);
     }
+    status = sync_folder(draft, path, failure);
+    if (status != STATUS_OK)
+        disk_remove(path);
+    return status;
+}
+
+enum status disk_draft_replace(struct disk_draft *draft, const char *path, struct failure *failure,
+                               bool *ret_gone)
+{
+    bool removed = false;
+    enum status status = check_closed(draft, failure);
+    if (status == STATUS_OK)
+        status = sync_draft(draft->path, failure);
+    if (status != STATUS_OK)
+        return status;
+    for (size_t i = 0; i < sizeof(companions) / sizeof(companions[0]); i++) {
+        char companion[DISK_LOG_PATH_SIZE];
+        (void)snprintf(companion, sizeof(companion), "%s%s", path, companions[i]);
+        if (unlink(companion) == 0)
+            *ret_gone = removed = true;
+        else if (errno != ENOENT)
+            return failure_set_errno(failure, disk_write_status(errno), errno, "%s cannot be removed",
+                                     companion);
+    }
+    if (removed)
+        status = sync_folder(draft, path, failure);
+    if (status != STATUS_OK)
+        return status;
+    *ret_gone = true;
+    if (rename(draft->path, path) != 0)
+        return failure_set_errno(failure, disk_write_status(errno), errno, "the vault %s cannot be replaced",
+                                 path);
+    return sync_folder(draft, path, failure);
+}
+
+enum status disk_check_replaceable(const char *path, struct failure *failure, bool *ret_exists)
+{
+    struct stat facts;
+    *ret_exists = lstat(path, &facts) == 0;
+    if (!*ret_exists && errno != ENOENT)
+        return failure_set_errno(failure, STATUS_FAILED, errno, "%s cannot be looked at", path);
+    if (*ret_exists && (!S_ISREG(facts.st_mode) || facts.st_uid != geteuid()))
+        return failure_set(failure, STATUS_FOREIGN, "what is at %s is no regular file of ours", path);
     return STATUS_OK;
+}
+
+enum status disk_check_room(int descriptor, uint64_t size, const char *what, const char *path,
+                            struct failure *failure)
+{
+    struct statfs system;
+    if (fstatfs(descriptor, &system) != 0)
+        return failure_set_errno(failure, STATUS_FAILED, errno, "the file system of %s cannot be read", path);
+    const uint64_t room = (uint64_t)system.f_bavail * (uint64_t)system.f_bsize;
+    if (room >= size + DISK_SPARE)
+        return STATUS_OK;
+    return failure_set(failure, STATUS_LOG_UNWRITABLE,
+                       "%s %s needs %llu MiB beside it, and the disk has room for %llu MiB", what, path,
+                       (unsigned long long)((size + DISK_SPARE) >> 20), (unsigned long long)(room >> 20));
 }
 
 void disk_draft_drop(struct disk_draft *draft)

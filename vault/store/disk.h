@@ -71,6 +71,27 @@ enum status disk_draft_begin(const char *path, struct failure *failure, struct d
  * the folder. The draft is then empty of content and only holds the folder's lock. */
 enum status disk_draft_publish(struct disk_draft *draft, const char *path, struct failure *failure);
 
+/* The same in the place of whatever file is at `path`, whose write-ahead log is removed first, for good, so
+ * that it is never beside the draft. Whatever the log had and the file had not is lost with it, so it is to
+ * be folded before. `*ret_gone` is set once the file at `path` may not be the old one any more, or not all of
+ * it. */
+enum status disk_draft_replace(struct disk_draft *draft, const char *path, struct failure *failure,
+                               bool *ret_gone);
+
+/* STATUS_FOREIGN if something is at `path` that a draft may not replace: no regular file, or not ours.
+ * `*ret_exists` says whether there is anything. */
+enum status disk_check_replaceable(const char *path, struct failure *failure, bool *ret_exists);
+
+/* Room that what is written beside the vault leaves on the disk, for what is committed meanwhile. */
+#define DISK_SPARE (16u << 20)
+/* STATUS_LOG_UNWRITABLE unless the disk of the open file has room for `size` bytes and DISK_SPARE besides.
+ * `what` begins a sentence: "a copy of the vault". */
+enum status disk_check_room(int descriptor, uint64_t size, const char *what, const char *path,
+                            struct failure *failure);
+
+/* STATUS_LOG_UNWRITABLE for an errno that means that the disk takes no more, else STATUS_FAILED. */
+enum status disk_write_status(int error);
+
 /* Removes the draft's files, if they are still there, and unlocks the folder. */
 void disk_draft_drop(struct disk_draft *draft);
 

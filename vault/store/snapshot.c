@@ -9,8 +9,6 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <stdlib.h>
-#include <sys/stat.h>
-#include <sys/vfs.h>
 #include <unistd.h>
 
 #define PART 65536u
@@ -52,25 +50,8 @@ void store_snapshot_freep(struct store_snapshot **snapshot)
 
 static enum status fail_copy(const char *path, int error, struct failure *failure)
 {
-    bool full = error == ENOSPC || error == EDQUOT || error == EROFS || error == EFBIG;
-    return failure_set_errno(failure, full ? STATUS_LOG_UNWRITABLE : STATUS_FAILED, error,
+    return failure_set_errno(failure, disk_write_status(error), error,
                              "no copy of the vault %s can be written beside it", path);
-}
-
-/* So that neither the copy nor a commit finds the disk full halfway. */
-static enum status check_room(const struct store_snapshot *snapshot, const char *path,
-                              struct failure *failure)
-{
-    struct statfs system;
-    if (fstatfs(snapshot->copy, &system) != 0)
-        return fail_copy(path, errno, failure);
-    const uint64_t room = (uint64_t)system.f_bavail * (uint64_t)system.f_bsize;
-    if (room < snapshot->size + SNAPSHOT_SPARE)
-        return failure_set(
-            failure, STATUS_LOG_UNWRITABLE,
-            "a copy of the vault %s needs %llu MiB beside it, and the disk has room for %llu MiB", path,
-            (unsigned long long)((snapshot->size + SNAPSHOT_SPARE) >> 20), (unsigned long long)(room >> 20));
-    return STATUS_OK;
 }
 
 static enum status find_file(struct store_snapshot *snapshot, struct failure *failure)
@@ -114,7 +95,7 @@ enum status store_snapshot_start(struct store *store, struct failure *failure,
     if (status == STATUS_OK && !disk_open_nameless(path, &snapshot->copy))
         status = fail_copy(path, errno, failure);
     if (status == STATUS_OK)
-        status = check_room(snapshot, path, failure);
+        status = disk_check_room(snapshot->copy, snapshot->size, "a copy of the vault", path, failure);
     if (status == STATUS_OK)
         *ret_snapshot = TAKE(snapshot);
     return status;

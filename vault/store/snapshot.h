@@ -11,14 +11,11 @@
 #include <stddef.h>
 #include <stdint.h>
 
-/* Room that a copy leaves on the disk, for what is committed while it is there. */
-#define SNAPSHOT_SPARE (16u << 20)
-
 struct store_snapshot;
 
 /* Folds, and makes room for the copy in the vault's folder, mode 0600. Not within a batch. STATUS_BUSY while
- * another copy is being taken; STATUS_LOG_UNWRITABLE where the disk has no room for it and SNAPSHOT_SPARE
- * besides. */
+ * another copy is being taken; STATUS_LOG_UNWRITABLE where the disk has no room for it and DISK_SPARE
+ * (disk.h) besides. */
 enum status store_snapshot_start(struct store *store, struct failure *failure,
                                  struct store_snapshot **ret_snapshot);
 

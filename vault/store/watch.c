@@ -105,6 +105,21 @@ void store_leave(struct store *store)
     store->watch.left = true;
 }
 
+enum status store_retire(struct store *store, struct failure *failure)
+{
+    struct failure ignored;
+    bool touched = false;
+    enum status status = STATUS_OK;
+    store_rollback(store);
+    if (!store->sqlite->immutable && store_look(store, &ignored, &touched) == STATUS_OK)
+        status = sqlite_fold(store->sqlite, failure);
+    if (status != STATUS_OK && status != STATUS_CORRUPT)
+        return status;
+    store_mark(store, true);
+    store_leave(store);
+    return STATUS_OK;
+}
+
 /* Whether what SQLite has open, whatever its name is now, has the size that we left it with. */
 static bool is_as_left(const struct store *store, int which, const struct disk_mark *mark)
 {
