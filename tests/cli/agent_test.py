@@ -184,6 +184,15 @@ def test_every_method_refuses_another_vault():
         is_(client.call("Status")["parameters"]["state"], "open")
 
 
+def test_no_method_is_left_out_here():
+    """What CALLS lacks, and the script that looks for its leaf, or why it has none."""
+    elsewhere = {"Initialize": "the vault's first leaf", "Unlock": "cli/semantics.sh", "Lock": "cli/semantics.sh",
+                 "Backup": "cli/backup.sh", "Check": "none: it writes nothing", "StageRestore": "none: it is Restore's",
+                 "Restore": "cli/restore.sh"}
+    with open(os.path.join(os.path.dirname(__file__), "../../vault/agent/io.stepvault.Agent.varlink"), encoding="utf-8") as file:
+        is_(sorted(re.findall(r"^method (\w+)", file.read(), re.MULTILINE)), sorted([*CALLS, *elsewhere]))
+
+
 def test_each_logged_method_has_one_leaf_with_who_asked():
     with furnished() as (agent, client):
         for method in CALLS:
@@ -650,6 +659,27 @@ def test_an_import_is_staged_in_many_calls_and_comes_with_one_commit():
             [1, 1, 0])
         is_(error(client.many("VerifyLog")[-1]), None)
         is_(importer.call("StageImport", **variables(0, 3), commit=True)["parameters"]["unchanged"], 3)
+
+
+def test_who_did_not_begin_a_restore_or_an_import_neither_ends_nor_finishes_it():
+    with furnished() as (agent, client):
+        copy = "".join(base64.b64encode(base64.b64decode(reply["parameters"]["data"])).decode() for reply in client.many("Backup"))
+        starter, other = agent.connect(), agent.connect()
+        is_(error(starter.call("StageImport", **variables(0, 1000))), None)
+        is_(error(starter.call("StageRestore", data=copy[:4000])), None)
+        for commit in (False, True):
+            is_(error(other.many("Restore", slot_key=slot_key(KEY), commit=commit)[-1]), "NotFound")
+            is_(other.call("StageImport", commit=commit)["parameters"]["staged"], 0)
+        is_(error(other.call("StageRestore", data=copy[:4000])), "Busy")
+        is_(error(agent.connect().call("StageRestore", data="", last=True)), "Busy")
+        is_(error(other.call("Rekey", slots=rekey_slots(1))), "KeyRequired")
+        is_(error(other.call("Rekey", slots=rekey_slots(1), slot_key=slot_key(OTHER_KEY))), "WrongKey")
+        other.close()
+        is_(starter.call("StageImport", commit=True)["parameters"]["added"], 1000)
+        is_(error(starter.call("StageRestore", data=copy[4000:])), None)
+        is_(error(starter.call("StageRestore", data="", last=True)), None)
+        is_(error(starter.many("Restore", slot_key=slot_key(OTHER_KEY), commit=True)[-1]), "WrongKey")
+        is_(error(client.call("GetVariable", path="/", name="STRIPE_KEY")), None)
 
 
 def test_a_connection_that_ends_before_the_commit_leaves_nothing():

@@ -153,6 +153,27 @@ static void an_era_that_its_predecessor_did_not_announce_is_noticed(void **state
     secret_free(key);
 }
 
+/* An old entry must not be written anew under a later key: it says the epoch it is of. */
+static void an_entry_of_another_epoch_than_its_key_is_noticed(void **state)
+{
+    (void)state;
+    begin_era(false, NULL);
+    world_log(3);
+    assert_int_equal(world_verify(), STATUS_OK);
+    for (size_t era = 0; era < 2; era++) {
+        world.vault->log.eras[era].epoch++;
+        assert_int_equal(world_verify(), STATUS_CORRUPT);
+        assert_non_null(strstr(world.failure.sentence, "its epoch"));
+        world.vault->log.eras[era].epoch--;
+    }
+    assert_int_equal(world_verify(), STATUS_OK);
+    world.vault->epoch++;
+    world_log(1);
+    world.vault->epoch--;
+    assert_int_equal(world_verify(), STATUS_CORRUPT);
+    assert_non_null(strstr(world.failure.sentence, "its epoch"));
+}
+
 static void a_turn_that_is_rolled_back_leaves_keys_and_origin_as_they_were(void **state)
 {
     char verifier[NOTE_VERIFIER_MAX];
@@ -225,6 +246,7 @@ int main(void)
                                         start, world_stop),
         cmocka_unit_test_setup_teardown(an_era_that_its_predecessor_did_not_announce_is_noticed, start,
                                         world_stop),
+        cmocka_unit_test_setup_teardown(an_entry_of_another_epoch_than_its_key_is_noticed, start, world_stop),
         cmocka_unit_test_setup_teardown(a_turn_that_is_rolled_back_leaves_keys_and_origin_as_they_were, start,
                                         world_stop),
         cmocka_unit_test_setup_teardown(leaves_of_every_segment_are_read_after_the_reading_key_was_renewed,
