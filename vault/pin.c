@@ -19,6 +19,7 @@
 #include <unistd.h>
 
 #define FILE_MAX 32768u /* a path of which each byte is escaped, and a note */
+#define ADDED_MAX 8192  /* bytes of a file to which a note is added */
 #define NAME_SIZE sizeof("0123456789abcdef.pin")
 #define PLACE_MAX (PATH_MAX + 1 + NAME_SIZE)
 #define FOLDER_PINS_MAX 4096u /* of one folder that are looked at for a vault that was moved */
@@ -76,22 +77,25 @@ static bool is_base64(const char *text, size_t size)
     return text_append_from_base64(&bytes, text, strlen(text)) && bytes.size == size;
 }
 
-/* The head in the note's text, and one whole signature: whether it is good takes the vault's keys, but what
- * was cut off must not pass for the signature of a key that the vault does not have. */
-static bool parse_note(struct pin *pin)
+/* The head in the note's text at `*at`, and one whole signature: whether it is good takes the vault's keys,
+ * but what was cut off must not pass for the signature of a key that the vault does not have. Goes behind it.
+ */
+static bool take_note(const char **at, struct pin *pin)
 {
-    const char *at = pin->note;
-    char size[24], nothing[1], signature[NOTE_MAX], start[NOTE_ORIGIN_MAX + 8];
-    size_t start_size;
+    const char *start = *at;
+    char size[24], nothing[1], signature[NOTE_MAX], signed_by[NOTE_ORIGIN_MAX + 8];
+    size_t length;
 
-    if (!take_line(&at, pin->origin, sizeof pin->origin) || !take_line(&at, size, sizeof size) ||
-        !take_line(&at, pin->root, sizeof pin->root) || !take_line(&at, nothing, sizeof nothing) ||
-        !take_line(&at, signature, sizeof signature) || *at != '\0')
+    if (!take_line(at, pin->origin, sizeof pin->origin) || !take_line(at, size, sizeof size) ||
+        !take_line(at, pin->root, sizeof pin->root) || !take_line(at, nothing, sizeof nothing) ||
+        !take_line(at, signature, sizeof signature) || (size_t)(*at - start) >= sizeof pin->note)
         return false;
-    start_size = (size_t)snprintf(start, sizeof start, "\xe2\x80\x94 %s ", pin->origin);
+    length = (size_t)snprintf(signed_by, sizeof signed_by, "\xe2\x80\x94 %s ", pin->origin);
+    memcpy(pin->note, start, (size_t)(*at - start));
+    pin->note[*at - start] = '\0';
     return strncmp(pin->origin, ORIGIN_START, strlen(ORIGIN_START)) == 0 &&
            text_to_number(size, INT64_MAX, &pin->size) && is_base64(pin->root, MERKLE_HASH_SIZE) &&
-           strncmp(signature, start, start_size) == 0 && is_base64(signature + start_size, SIGNATURE_SIZE);
+           strncmp(signature, signed_by, length) == 0 && is_base64(signature + length, SIGNATURE_SIZE);
 }
 
 static bool parse_path(const char *line, size_t size, struct pin *pin)
@@ -113,19 +117,25 @@ static bool parse_path(const char *line, size_t size, struct pin *pin)
     return true;
 }
 
+/* The last whole note. What follows it was cut off, and is none. */
 static enum status parse(const struct secret *content, const char *place, struct failure *failure,
                          struct pin *pin)
 {
     const char *text = secret_text(content);
-    const char *line_end = strchr(text, '\n');
+    const char *at = strchr(text, '\n');
+    const char *behind;
+    struct pin next;
 
-    if (strlen(text) != content->size || line_end == NULL ||
-        !parse_path(text, (size_t)(line_end - text), pin))
+    if (at == NULL || !parse_path(text, (size_t)(at - text), pin))
         return refuse(place, "it does not begin with a path", failure);
-    if (strlen(line_end + 1) >= sizeof pin->note)
-        return refuse(place, "its note is too long", failure);
-    memcpy(pin->note, line_end + 1, strlen(line_end + 1) + 1);
-    return parse_note(pin) ? STATUS_OK : refuse(place, "it has no checkpoint", failure);
+    at++;
+    if (!take_note(&at, pin))
+        return refuse(place, "it has no checkpoint", failure);
+    behind = at;
+    for (next = *pin; take_note(&at, &next); behind = at)
+        *pin = next;
+    pin->is_whole = behind == text + content->size;
+    return STATUS_OK;
 }
 
 static enum status check_file(int descriptor, const char *place, struct failure *failure)
@@ -432,8 +442,7 @@ enum status pin_check(struct vault *vault, const char *folder, struct failure *f
 
 /* ---- writing ---- */
 
-static enum status write_file(const char *place, const char *path, const char *note, bool durable,
-                              struct failure *failure)
+static enum status write_file(const char *place, const char *path, const char *note, struct failure *failure)
 {
     CLEANUP(secret_reset) struct secret content = {0};
     CLEANUP(cleanup_close) int descriptor = -1;
@@ -445,9 +454,25 @@ static enum status write_file(const char *place, const char *path, const char *n
     (void)unlink(place);
     descriptor = open(place, O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC, 0600);
     if (descriptor < 0 || !file_write_all(descriptor, content.bytes, content.size) ||
-        (durable && fdatasync(descriptor) != 0))
+        fdatasync(descriptor) != 0)
         return failure_set_errno(failure, STATUS_FAILED, errno, "cannot write the pin %s", place);
     return STATUS_OK;
+}
+
+/* Behind what was synced once, and so beyond the reach of a power cut. False: it wants a file of its own. */
+static bool add_note(const char *place, const char *path, const char *note)
+{
+    struct failure ignored;
+    struct stat facts;
+    struct pin pin;
+
+    if (read_place(place, &ignored, &pin) != STATUS_OK || strcmp(pin.path, path) != 0 || !pin.is_whole)
+        return false;
+    CLEANUP(cleanup_close)
+    int descriptor = open(place, O_WRONLY | O_APPEND | O_NOFOLLOW | O_NONBLOCK | O_NOCTTY | O_CLOEXEC);
+    return descriptor >= 0 && check_file(descriptor, place, &ignored) == STATUS_OK &&
+           fstat(descriptor, &facts) == 0 && facts.st_size < ADDED_MAX &&
+           file_write_all(descriptor, note, strlen(note));
 }
 
 /* The folder is not synced: after a power cut the pin is the old one or the new one, and both are true. */
@@ -460,8 +485,10 @@ enum status pin_write(const char *folder, const char *path, const char *note, bo
     if (status != STATUS_OK)
         return status;
     pin_place(folder, path, place);
+    if (!durable && add_note(place, path, note))
+        return STATUS_OK;
     (void)snprintf(draft, sizeof draft, "%s.new", place);
-    status = write_file(draft, path, note, durable, failure);
+    status = write_file(draft, path, note, failure);
     if (status == STATUS_OK && rename(draft, place) != 0)
         status = failure_set_errno(failure, STATUS_FAILED, errno, "cannot replace the pin %s", place);
     if (status != STATUS_OK)

@@ -19,6 +19,7 @@ struct pin {
     char origin[NOTE_ORIGIN_MAX + 1];
     uint64_t size;
     char root[48]; /* as the note spells it, in base64 */
+    bool is_whole; /* nothing follows the note, as where adding another was cut off */
 };
 
 /* What there was of a vault when it was opened. */
@@ -52,8 +53,7 @@ enum status pin_check(struct vault *vault, const char *folder, struct failure *f
                       struct pin_finding *ret_finding);
 
 /* Replaces the pin of `path` as a whole by the signed note. Only for a head whose commit is durable, by
- * whoever holds the vault. Without `durable` a power cut may take the new pin, and on some file systems the
- * old one with it. */
+ * whoever holds the vault. Without `durable` a power cut may take the new pin and leave the old one. */
 enum status pin_write(const char *folder, const char *path, const char *note, bool durable,
                       struct failure *failure);
 

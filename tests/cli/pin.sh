@@ -19,7 +19,7 @@ for byte in sys.argv[1].encode():
 print(f"{sys.argv[2]}/{value:016x}.pin")
 PY
 }
-pinned_size() { sed -n 3p "$(pin_of)"; }
+pinned_size() { tail -n 4 "$(pin_of)" | head -n 1; }
 log_size() { stepvault status --json | jq .log_size; }
 pin_state() { stepvault status --json | jq -r '.pin + ":" + (.pin_trouble // "")'; }
 grow() { for _ in $(seq "${1-1}"); do stepvault env get GROWN --at job > "$scratch/notes"; done; }

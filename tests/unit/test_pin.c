@@ -155,6 +155,58 @@ static void what_is_written_is_read_back(void **state)
     }
 }
 
+static void assert_pinned(const char *note, bool whole)
+{
+    struct pin pin;
+
+    assert_int_equal(pin_read(pins, world.path, &world.failure, &pin), STATUS_OK);
+    assert_string_equal(pin.note, note);
+    assert_int_equal(pin.is_whole, whole);
+}
+
+static void add_pin(void)
+{
+    assert_int_equal(pin_write(pins, world.path, log_head(world.vault), false, &world.failure), STATUS_OK);
+}
+
+static void a_pin_that_is_lost_again_leaves_the_one_before(void **state)
+{
+    static uint8_t bytes[FILE_MAX];
+    char path[PATH_MAX], before[NOTE_MAX];
+    size_t first, size;
+
+    (void)state;
+    write_pin();
+    memcpy(before, log_head(world.vault), sizeof before);
+    pin_file(path);
+    first = read_file(path, bytes);
+    world_log(5);
+    add_pin();
+    assert_pinned(log_head(world.vault), true);
+    size = read_file(path, bytes);
+    assert_true(size > first);
+    for (size_t cut = first; cut < size; cut++) {
+        write_file(path, bytes, cut);
+        assert_pinned(before, cut == first);
+    }
+    for (size_t zeros = first; zeros < size; zeros++) {
+        uint8_t kept = bytes[zeros];
+        bytes[zeros] = 0;
+        write_file(path, bytes, size);
+        assert_pinned(before, false);
+        bytes[zeros] = kept;
+    }
+    write_file(path, bytes, size - 1);
+    add_pin();
+    assert_pinned(log_head(world.vault), true);
+    for (size_t turn = 0; turn < 100; turn++) {
+        world_log(1);
+        add_pin();
+        assert_pinned(log_head(world.vault), true);
+        assert_true(read_file(path, bytes) < 10000);
+    }
+}
+
 static void a_vault_without_a_pin_has_none(void **state)
 {
     (void)state;
@@ -473,6 +525,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(the_folder_is_the_environments),
         PIN_TEST(what_is_written_is_read_back),
+        PIN_TEST(a_pin_that_is_lost_again_leaves_the_one_before),
         PIN_TEST(a_vault_without_a_pin_has_none),
         PIN_TEST(the_vault_has_grown_out_of_each_of_its_heads),
         PIN_TEST(an_older_copy_is_refused_with_both_heads),
