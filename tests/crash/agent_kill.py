@@ -248,7 +248,7 @@ def count_calls(name):
     if done.status != 0:
         raise RuntimeError(f"{name}: {done.status} {done.err}")
     counts = collections.Counter(re.findall(r"^(\d+) +(\w+)\(", trace, re.MULTILINE))
-    if name == "session":  # its shell writes, too, and would leave the agent behind
+    if command.several:  # its shell writes, too, and would leave the agent behind
         counts = {key: count for key, count in counts.items() if key[1] != "write"}
     return {call: max([count for (_, other), count in counts.items() if other == call], default=0) for call in calls}
 

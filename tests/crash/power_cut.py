@@ -11,7 +11,7 @@ Each disk must open, verify, be as before or after, hold what was acknowledged a
 before that step, and the next command must work. Environment:
 
     SHARD=i/n     tries every n-th disk, from the i-th on; without it one in 16, chosen by the commit; `all` tries all
-    COMMAND=...   tries that command only
+    COMMAND=...   tries these commands only, with / between
     POINT=...     tries one disk, as a failure names it: command:step:what is kept
 """
 
@@ -203,14 +203,9 @@ class Disk:
 
 # ---- the record ----
 
-def holds_secret(data):
-    canary = vaults.CANARY.encode()
-    if canary in data:
-        return True
-    for text in re.findall(rb"[A-Za-z0-9+/]{16,}={0,2}", data):
-        if canary in base64.b64decode(text + b"=" * (-len(text) % 4)):
-            return True
-    return False
+def holds_secret(data, secret):
+    return secret in data or any(secret in base64.b64decode(text + b"=" * (-len(text) % 4))
+                                 for text in re.findall(rb"[A-Za-z0-9+/]{16,}={0,2}", data))
 
 
 class Facts:
@@ -235,14 +230,14 @@ def change_of(disk, word, rest):
     return Rename(node, old, None if word == "unname" else rest[-1])
 
 
-def play(disk, lines, syncs):
+def play(disk, lines, secret, syncs):
     """Plays the record; after each step of it yields (number, whether it only added a change, facts)."""
     facts = Facts()
     for step, line in enumerate(lines, 1):
         word, *rest = line.rstrip("\n").split(" ")
         grown = False
         if word == "send":
-            facts.released = facts.released or rest[0] == "agent" and holds_secret(bytes.fromhex(rest[1]))
+            facts.released = facts.released or rest[0] == "agent" and holds_secret(bytes.fromhex(rest[1]), secret)
         elif word == "exit":
             facts.ended += [int(rest[1])] if rest[0] == "command" else []
         elif word == "sync":
@@ -269,7 +264,7 @@ class Remains:
 def list_remains(command, disk, lines, syncs):
     """Each distinct disk, in the order in which they become possible."""
     found = {}
-    for step, grown, facts in play(disk, lines, syncs):
+    for step, grown, facts in play(disk, lines, command.secret, syncs):
         for label, kept in disk.remains(grown):
             key = disk.key ^ disk.key_of(kept)
             if "torn" in label:
@@ -301,7 +296,7 @@ def try_remains(place, command, disk, changes, remains):
 
 
 def try_command(name, first, step, wanted=None, syncs=True):
-    """(steps, disks, disks tried, what is wrong)."""
+    """(steps, disks, those of them after a secret left, disks tried, what is wrong)."""
     command = vaults.find_command(name)
     before, lines = record(place, command)
     found = list_remains(command, copy.deepcopy(before), lines, syncs)
@@ -310,12 +305,12 @@ def try_command(name, first, step, wanted=None, syncs=True):
     for remains in chosen:
         by_step.setdefault(remains.step, {})[remains.label] = remains
     wrong = []
-    for at, grown, _ in play(before, lines, syncs):
+    for at, grown, _ in play(before, lines, command.secret, syncs):
         for label, changes in before.remains(grown) if at in by_step else ():
             if label in by_step[at]:
                 faults = try_remains(place, command, before, changes, by_step[at][label])
                 wrong += [f"POINT='{name}:{at}:{label}': {fault}" for fault in faults]
-    return len(lines), len(found), len(chosen), wrong
+    return len(lines), len(found), sum(remains.released for remains in found), len(chosen), wrong
 
 
 def start_worker(scratch):
@@ -343,11 +338,12 @@ def try_all(pool):
     total = 0
     for name, results in running:
         results = [result.get() for result in results]
-        steps, disks, tried = results[0][0], results[0][1], sum(result[2] for result in results)
-        wrong = [fault for result in results for fault in result[3]]
+        steps, disks, released = results[0][:3]
+        tried = sum(result[3] for result in results)
+        wrong = [fault for result in results for fault in result[4]]
         total += disks
         vaults.ok(not wrong and tried > 0, f"{name}: the power cut at each write: before or after, logged, and verifies",
-                  f"{name}: {steps} cut points, {disks} disks, {tried} tried", *wrong[:20])
+                  f"{name}: {steps} cut points, {disks} disks ({released} after a secret left), {tried} tried", *wrong[:20])
     print(f"# {total} disks")
 
 
@@ -360,7 +356,7 @@ def main():
         with multiprocessing.Pool(2, start_worker, (scratch,)) as pool:
             try_all(pool)
             if not os.environ.get("POINT"):
-                _, _, tried, wrong = pool.apply(work, (("env get", 0, 8, None, False),))
+                *_, tried, wrong = pool.apply(work, (("env get", 0, 8, None, False),))
                 vaults.ok(any("without its leaf" in fault for fault in wrong), "a disk that ignores every sync is found out",
                           f"{len(wrong)} faults of {tried} disks")
     return vaults.finish()

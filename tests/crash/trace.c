@@ -287,7 +287,8 @@ static void record_unmodelled(const struct tracee *tracee, long number, const ui
     if (number == SYS_mmap && (arguments[2] & PROT_WRITE) != 0 && (arguments[3] & MAP_SHARED) != 0 &&
         find_file(tracee->pid, (int)arguments[4], &facts))
         fputs("unmodelled mmap\n", report);
-    if (number == SYS_sync || number == SYS_syncfs || number == SYS_truncate)
+    if (number == SYS_sync || number == SYS_syncfs || number == SYS_truncate || number == SYS_symlinkat ||
+        number == SYS_mknodat)
         fprintf(report, "unmodelled call %ld\n", number);
 }
 
@@ -340,7 +341,7 @@ static void record_exit(const struct tracee *tracee, int64_t result)
         record_file(tracee, "truncate", (int)arguments[0], (int64_t)arguments[1]);
     else if (number == SYS_fsync || number == SYS_fdatasync)
         record_file(tracee, "sync", (int)arguments[0], -1);
-    else if (number == SYS_renameat2 || number == SYS_linkat)
+    else if (number == SYS_renameat2 || number == SYS_renameat || number == SYS_linkat)
         record_two(tracee, arguments, number == SYS_linkat);
     else if (number == SYS_mkdirat || number == SYS_unlinkat)
         record_path(tracee, arguments, number == SYS_mkdirat);

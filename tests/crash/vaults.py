@@ -1,6 +1,7 @@
 """What the crash tests share: vaults in scratch folders, the commands that they interrupt, and the judgement of what is
 left afterwards."""
 
+import collections
 import contextlib
 import json
 import os
@@ -189,6 +190,15 @@ class Session:
     def leaves(self):
         return self.connect().leaves(slot_key=self.key)
 
+    def has_new(self, action):
+        """Whether the log has such a leaf that was not there before the command."""
+        count = sum(leaf["action"] == action and leaf["outcome"] == "granted" for leaf in self.leaves())
+        return count > self.before()["leaves"].get(action, 0)
+
+    def before(self):
+        with open(self.folder + "/before.json", encoding="utf-8") as file:
+            return json.load(file)
+
 
 # ---- vaults ----
 
@@ -199,14 +209,20 @@ def make_vault(folder):
     if made.status != 0:
         raise RuntimeError(made.err)
     run(folder, "stepvault", "env", "set", "FIXED", "--at", "load", text=CANARY + "-fixed")
+    for copy in ("saved.db", "copy.db"):
+        run(folder, "stepvault", "backup", f"{folder}/{copy}")
+    shutil.copyfile(folder + "/copy.db", folder + "/copy.old")
     for value in ("first", "second"):
         run(folder, "stepvault", "env", "set", "KEPT", "--at", "moving/below", text=value)
     for app in range(7):
         run(folder, "stepvault", "account", "add", f"app{app}", text='{"token":"%s-start"}' % CANARY)
         run(folder, "stepvault", "bind", "accounts", f"app{app}")
-    with open(folder + "/slots.json", "w", encoding="utf-8") as file:
-        file.write(run(folder, "stepvault", "slot", "list", "--json").out)
     run(folder, "stepvault", "lock")
+    with Session(folder) as session:
+        before = {"leaves": collections.Counter(leaf["action"] for leaf in session.leaves()),
+                  "slots": [slot["id"] for slot in session.ask("ListSlots")["slots"]]}
+    with open(folder + "/before.json", "w", encoding="utf-8") as file:
+        json.dump(before, file)
     with open(folder + "/import.json", "w", encoding="utf-8") as file:
         json.dump({f"N{index}": "v" for index in range(IMPORTED)}, file)
 
@@ -225,8 +241,10 @@ class Place:
     def begin(self, command):
         if os.path.exists(self.folder):
             self.clear()
-        if command.vault:
+        if command.start != "nothing":
             subprocess.run(["cp", "-a", self.template, self.folder], check=True)
+        if command.start == "no vault":
+            os.unlink(self.folder + "/data/vault.db")
         environment(self.folder)
 
     def clear(self):
@@ -240,15 +258,17 @@ class Command:
     """One command as a shell line, which leaves no agent.
 
     done(session)  whether it was done; raises ValueError for a state between
-    again          whether the same line can follow, and leaves what is done done
-    vault          whether there is a vault before
+    again          the line that can follow, does the same or leaves it done, and removes what an interrupted one left; True:
+                   the same
+    start          what there is before: a vault; no vault, and what a vault has beside it; or nothing
     leaf           the action of the leaf without which no secret may leave
+    secret         what a message has in it that may leave only then
     acknowledged   which of the line's processes acknowledges it by its end, of those that do not become a step
     """
 
-    def __init__(self, name, line, done, again=False, vault=True, leaf=None, acknowledged=0):
-        self.name, self.line, self.done, self.again, self.vault = name, line, done, again, vault
-        self.leaf, self.acknowledged = leaf, acknowledged
+    def __init__(self, name, line, done, again=False, start="vault", leaf=None, secret=CANARY, acknowledged=0):
+        self.name, self.line, self.done, self.again, self.start = name, line, done, line if again is True else again, start
+        self.leaf, self.secret, self.acknowledged, self.several = leaf, secret.encode(), acknowledged, acknowledged > 0
 
 
 def is_bound(session):
@@ -289,13 +309,39 @@ def projected(session):
 
 def new_passphrase_opens(session):
     slots = [slot for slot in session.ask("ListSlots")["slots"] if slot["kind"] == "passphrase"]
-    with open(session.folder + "/slots.json", encoding="utf-8") as file:
-        is_new = slots[0]["id"] not in file.read()
+    is_new = slots[0]["id"] not in session.before()["slots"]
     session.leave()
     opened = run(session.folder, "bash", "-c", 'stepvault unlock --passphrase-fd 3 3<<< "$1" && stepvault lock', "-",
                  "second" if is_new else "first")
     if len(slots) != 1 or opened.status != 0:
         raise ValueError(f"{len(slots)} passphrases, of which the one that should open it does not: {opened.err}")
+    return is_new
+
+
+def is_rekeyed(session):
+    return session.ask("ListSlots")["epoch"] > 1
+
+
+def is_copied(session):
+    """Whether there is a new copy; it is whole then, and the vault knows of it."""
+    with open(session.folder + "/copy.db", "rb") as copy, open(session.folder + "/copy.old", "rb") as old:
+        if copy.read() == old.read():
+            return False
+    os.makedirs(session.folder + "/looked", mode=0o700)
+    shutil.copy(session.folder + "/copy.db", session.folder + "/looked/copy.db")
+    checked = keyed(session.folder, "check", "--vault", session.folder + "/looked/copy.db")
+    shutil.rmtree(session.folder + "/looked")
+    if checked.status != 0:
+        raise ValueError(f"the copy: {checked.out}{checked.err}")
+    if not session.has_new("backup"):
+        raise ValueError("a copy without its leaf")
+    return True
+
+
+def is_put_back(session):
+    is_new = session.has_new("restore")
+    if (session.value("moving/below", "KEPT") is None) != is_new:
+        raise ValueError("the log is not of these rows")
     return is_new
 
 
@@ -310,12 +356,17 @@ def imported(session):
     return names == IMPORTED
 
 
-SESSION = ('stepvault unlock --key-file $STEPVAULT_KEY_FILE; stepvault env set ONE --at load <<< 1; stepvault bind fresh app1; '
-           'stepvault run load --reason injected -- printenv FIXED; stepvault env set TWO --at load <<< 2; s=$?; '
-           'stepvault lock; exit $s')
+def opened(line):
+    """A shell line of several commands, the last of which counts, and one agent that stays from the first to the last."""
+    return (f"stepvault unlock --key-file $STEPVAULT_KEY_FILE; stepvault env set ONE --at load <<< 1; {line}; s=$?; "
+            "stepvault lock; exit $s")
+
+
+REKEY = "stepvault rekey --no-recovery --yes"
+RESTORE = "stepvault restore $HOME/saved.db --yes"
 COMMANDS = [
     Command("init", "stepvault init --key-file $STEPVAULT_KEY_FILE --no-recovery; s=$?; stepvault lock; exit $s", None,
-            vault=False),
+            start="nothing"),
     Command("env set", "exec stepvault env set NEW --at load <<< value", lambda session: session.value("load", "NEW") == "value",
             again=True),
     Command("env unset", "exec stepvault env unset KEPT --at moving/below", is_unset),
@@ -326,7 +377,16 @@ COMMANDS = [
     Command("env get", "exec stepvault env get FIXED --at load", None, leaf="get"),
     Command("passwd", "exec stepvault passwd --new-passphrase-fd 3 --kdf-time 0 3<<< second", new_passphrase_opens, again=True),
     Command("import", "exec stepvault env import $HOME/import.json --at in", imported, again=True),
-    Command("session", SESSION, lambda session: session.value("load", "TWO") == "2", leaf="project", acknowledged=3),
+    Command("rekey", REKEY, is_rekeyed, again=True),
+    Command("backup", "exec stepvault backup --replace $HOME/copy.db", is_copied, again=True, leaf="backup",
+            secret="U1FMaXRlIGZvcm1hdCAz"),
+    Command("restore", RESTORE, is_put_back, again=True),
+    Command("restore, no vault left", RESTORE, is_put_back, again=True, start="no vault"),
+    Command("session", opened("stepvault bind fresh app1; stepvault run load --reason injected -- printenv FIXED; "
+                              "stepvault env set TWO --at load <<< 2"),
+            lambda session: session.value("load", "TWO") == "2", leaf="project", acknowledged=3),
+    Command("rekey, open", opened(REKEY), is_rekeyed, again=REKEY, acknowledged=2),
+    Command("restore, open", opened(RESTORE), is_put_back, again=RESTORE, acknowledged=2),
 ]
 
 
@@ -335,9 +395,9 @@ def find_command(name):
 
 
 def chosen_commands():
-    """All commands, or those that POINT or COMMAND names."""
-    wanted = os.environ.get("POINT", os.environ.get("COMMAND", "")).split(":")[0]
-    return [command for command in COMMANDS if wanted in ("", command.name)]
+    """All commands, or the one of POINT, or those of COMMAND, with / between."""
+    wanted = os.environ.get("POINT", "").split(":")[0] or os.environ.get("COMMAND", "")
+    return [command for command in COMMANDS if not wanted or command.name in wanted.split("/")]
 
 
 def can_trace(scratch, mode, *words):
@@ -365,9 +425,9 @@ def judge_value(command, session, acknowledged):
 def judge_inside(command, folder, acknowledged, released):
     with Session(folder) as session:
         wrong = []
-        if released and not any(leaf["action"] == command.leaf and leaf["outcome"] == "granted" for leaf in session.leaves()):
+        if released and not session.has_new(command.leaf):
             wrong.append("a secret left without its leaf")
-        if command.vault and session.value("load", "FIXED") != CANARY + "-fixed":
+        if command.start != "nothing" and session.value("load", "FIXED") != CANARY + "-fixed":
             wrong.append("an old value is gone")
         return wrong + judge_value(command, session, acknowledged)
 
@@ -376,7 +436,7 @@ def judge_next(command, folder):
     """The next command, and where that makes sense the same once more, works and leaves nothing behind but the vault."""
     wrong = []
     if command.again:
-        again = shell(folder, command.line)
+        again = shell(folder, command.again)
         if again.status != 0:
             wrong.append(f"again: exit {again.status}, {again.err}")
     after = keyed(folder, "env", "set", "AFTER", "--at", "load", text="after")
@@ -394,7 +454,7 @@ def judge_next(command, folder):
 def judge(command, folder, acknowledged, released):
     """What is wrong with what a crash left in a folder, where the command was acknowledged, where a secret had left."""
     if not is_made(folder):
-        if command.vault:
+        if command.start == "vault":
             return ["there is no vault"]
         wrong = ["acknowledged, and there is no vault"] if acknowledged else []
         again = shell(folder, command.line)
@@ -409,8 +469,8 @@ def judge_words(command, done, faulted):
     refused = done.status not in (0, 128 + 9, -9)
     if CANARY in done.err:
         wrong.append("a secret on stderr")
-    if faulted and CANARY in done.out and refused and command.name != "session":
+    if faulted and CANARY in done.out and refused and not command.several:
         wrong.append("a secret came out of a command that failed")
-    if faulted and refused and command.name != "session" and not re.match(r"(stepvault: [^\n]+\n)+$", done.err):
+    if faulted and refused and not command.several and not re.match(r"(stepvault: [^\n]+\n)+$", done.err):
         wrong.append(f"exit {done.status} said {done.err!r}")
     return wrong
