@@ -222,6 +222,24 @@ static void save(struct log *log)
     keys->saved_signer = keys->signer;
 }
 
+static void save_reading(struct log *log)
+{
+    if (log->renewal)
+        return;
+    log->renewal = true;
+    log->saved_segments = log->segment_count;
+    memcpy(log->keys->saved_reading, log->keys->reading, SEAL_KEY_SIZE);
+}
+
+/* Unless the turn began one already. */
+static enum status begin_segment(struct vault *vault, struct failure *failure)
+{
+    if (segment_find(vault, vault->log.edge.size)->first == vault->log.edge.size)
+        return STATUS_OK;
+    save_reading(&vault->log);
+    return segment_begin(vault, failure);
+}
+
 enum status log_begin_era(struct vault *vault, bool new_instance, const char *abandoned, struct leaf *leaf,
                           struct failure *failure)
 {
@@ -242,6 +260,8 @@ enum status log_begin_era(struct vault *vault, bool new_instance, const char *ab
     enum status status = write_ended(vault, ended, failure);
     if (status == STATUS_OK)
         status = draw_signer(vault, &era, failure);
+    if (status == STATUS_OK && new_instance)
+        status = begin_segment(vault, failure);
     if (status == STATUS_OK && !announce(leaf, &log->keys->saved_signer, &era))
         status = failure_set_no_memory(failure);
     vault->broken = vault->broken || status != STATUS_OK;
@@ -252,9 +272,7 @@ enum status log_renew_reading_key(struct vault *vault, struct failure *failure)
 {
     struct log *log = &vault->log;
 
-    log->renewal = true;
-    log->saved_segments = log->segment_count;
-    memcpy(log->keys->saved_reading, log->keys->reading, SEAL_KEY_SIZE);
+    save_reading(log);
     seal_random(log->keys->reading, SEAL_KEY_SIZE);
     enum status status = write_reading(vault, failure);
     if (status == STATUS_OK)

@@ -36,7 +36,7 @@ uint64_t log_instance_first(const struct vault *vault, size_t era);
 /* Begins an era with the next leaf, which is `leaf`, before that is appended, within a turn: makes and keeps
  * the new signing key and adds what announces it to leaf->details. With `new_instance` the log goes on under
  * another origin, in the place of the one whose head `abandoned` was (a note; NULL if there is nothing
- * known). */
+ * known), and in a segment of its own, so that no entry of that one opens as an entry of this. */
 enum status log_begin_era(struct vault *vault, bool new_instance, const char *abandoned, struct leaf *leaf,
                           struct failure *failure);
 

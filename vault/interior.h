@@ -51,7 +51,7 @@ struct log {
     size_t era_count;
     uint64_t pruned; /* leaves below this one have no body any more */
     bool succession; /* the turn began an era, */
-    bool renewal;    /* or changed the reading key, */
+    bool renewal;    /* or changed the reading key or began a segment, */
     bool pruning;    /* or pruned: what was before is saved */
     size_t saved_eras;
     size_t saved_segments;

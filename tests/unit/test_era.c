@@ -81,6 +81,39 @@ static void another_instance_has_another_origin_and_counts_from_zero(void **stat
     assert_non_null(strstr(checkpoint.origin, eras[1].instance));
 }
 
+/* Two logs that went on from one copy: an entry of the one must not be read as the entry of that number of
+ * the other, although both have the keys of what they share. */
+static void an_entry_of_the_abandoned_log_does_not_open_in_the_restored_one(void **state)
+{
+    char copy[sizeof world.path + 16], command[2 * sizeof copy + 8], sql[512];
+    CLEANUP(secret_reset) struct secret line = {0};
+    uint8_t hash[MERKLE_HASH_SIZE];
+    const uint64_t index = 310;
+
+    (void)state;
+    world_close();
+    snprintf(copy, sizeof copy, "%s.abandoned", world.path);
+    snprintf(command, sizeof command, "cp %s %s", world.path, copy);
+    assert_int_equal(system(command), 0);
+    assert_int_equal(world_try_open(), STATUS_OK);
+    begin_era(true, NULL);
+    world_log(300);
+    world_close();
+    struct vault_key key = world_key();
+    assert_int_equal(vault_open(copy, &key, 0, &world.failure, &world.vault), STATUS_OK);
+    world_log(300);
+    world_close();
+    snprintf(sql, sizeof sql,
+             "ATTACH '%s' AS other; UPDATE main.leaves SET bytes = (SELECT bytes FROM other.leaves WHERE "
+             "number = %d) WHERE number = %d",
+             copy, (int)index, (int)index);
+    world_edit(sql);
+    unlink(copy);
+    assert_int_equal(world_try_open(), STATUS_OK);
+    assert_int_equal(log_read(world.vault, index - 1, &world.failure, &line, hash), STATUS_OK);
+    assert_int_equal(log_read(world.vault, index, &world.failure, &line, hash), STATUS_CORRUPT);
+}
+
 /* What the old key still signs after its end is a branch: of another copy of the vault, or forged. */
 static void a_checkpoint_beyond_its_keys_end_is_of_another_branch(void **state)
 {
@@ -250,6 +283,8 @@ int main(void)
         cmocka_unit_test_setup_teardown(a_turn_that_is_rolled_back_leaves_keys_and_origin_as_they_were, start,
                                         world_stop),
         cmocka_unit_test_setup_teardown(leaves_of_every_segment_are_read_after_the_reading_key_was_renewed,
+                                        start, world_stop),
+        cmocka_unit_test_setup_teardown(an_entry_of_the_abandoned_log_does_not_open_in_the_restored_one,
                                         start, world_stop),
         cmocka_unit_test_setup_teardown(a_segment_more_or_less_is_noticed_at_open, start, world_stop),
     };
