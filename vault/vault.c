@@ -376,13 +376,11 @@ void vault_reserve(struct vault *vault)
 
 enum status vault_begin(struct vault *vault, struct failure *failure)
 {
-    if (vault->rolled_back) {
-        enum status status = log_reload(vault, failure);
-        if (status != STATUS_OK)
-            return status;
-        vault->rolled_back = false;
-    }
-    enum status status = store_begin(vault->store, failure);
+    enum status status = vault->rolled_back ? log_reload(vault, failure) : STATUS_OK;
+    if (status != STATUS_OK)
+        return status;
+    vault->rolled_back = false;
+    status = store_begin(vault->store, failure);
     if (status != STATUS_OK)
         return status;
     state_begin(&vault->state);
@@ -394,6 +392,8 @@ enum status vault_begin(struct vault *vault, struct failure *failure)
 
 void vault_rollback(struct vault *vault)
 {
+    struct failure ignored;
+
     if (!vault->in_turn)
         return;
     borrow_drop(vault);
@@ -403,11 +403,11 @@ void vault_rollback(struct vault *vault)
     former_freep(&vault->former);
     state_rollback(&vault->state);
     era_rollback(vault);
-    /* Reading and verifying need no more than the edge, and come before the next turn may. */
     vault->log.edge = vault->log.committed;
     vault->in_turn = false;
     vault->broken = false;
-    vault->rolled_back = true;
+    /* Proofs need the unfinished tiles, too, and may be asked for before the next turn begins. */
+    vault->rolled_back = vault->log.head_size == 0 || log_reload(vault, &ignored) != STATUS_OK;
 }
 
 static enum status put_state(struct vault *vault, char note[NOTE_MAX], struct failure *failure)

@@ -298,8 +298,10 @@ static enum status check_kept_leaf(struct log_verification *verification, struct
     return status == STATUS_OK ? check_leaf(verification, &rows.blobs[0], failure) : status;
 }
 
-/* A tile of leaves whose lines are gone: its hashes are held to the root by the tiles above it. */
-static enum status check_pruned(struct log_verification *verification, struct failure *failure)
+/* Leaves whose lines are gone, from the beginning of their tile: its hashes are held to the root by the tiles
+ * above it. `count` is less than the tile has where the log has grown, and was pruned, since the beginning.
+ */
+static enum status check_pruned(struct log_verification *verification, size_t count, struct failure *failure)
 {
     uint64_t number = tile_number(0, verification->edge.size / LOG_TILE_WIDTH);
     struct store_rows *rows = &verification->rows;
@@ -310,7 +312,7 @@ static enum status check_pruned(struct log_verification *verification, struct fa
     if (rows->count != 1 || rows->blobs[0].number != number ||
         rows->blobs[0].size != LOG_TILE_WIDTH * MERKLE_HASH_SIZE)
         return log_corrupt("its tiles", failure);
-    for (size_t i = 0; status == STATUS_OK && i < LOG_TILE_WIDTH; i++)
+    for (size_t i = 0; status == STATUS_OK && i < count; i++)
         status = log_is_pruned(verification->vault, verification->edge.size)
                      ? advance(verification, rows->blobs[0].bytes + i * MERKLE_HASH_SIZE, failure)
                      : check_kept_leaf(verification, failure);
@@ -379,7 +381,7 @@ enum status log_verification_continue(struct log_verification *verification, uin
         bool pruned = verification->edge.size < verification->vault->log.pruned;
         size_t batch = left < LOG_TILE_WIDTH ? (size_t)left : LOG_TILE_WIDTH;
         enum status status =
-            pruned ? check_pruned(verification, failure) : check_leaves(verification, batch, failure);
+            pruned ? check_pruned(verification, batch, failure) : check_leaves(verification, batch, failure);
         if (status != STATUS_OK)
             return status;
         left -= batch;

@@ -87,40 +87,32 @@ try bash -ec "$(block RECIPES.md Evidence 2)"
 is "the recipe's evidence is made" "$status $(wc -l < log.jsonl) $(sed -n 's/^index //p' 42.tlog-proof)" "0 $(wc -l < evidence/export.jsonl) 42"
 
 # rekey and restore begin eras: the keys are followed by what the log itself says.
-if stepvault help rekey > /dev/null 2>&1; then
-    fill 5
-    receipt "$(stepvault status --json | jq '(.log_size // .agent.log_size) - 1')"
-    succeeds "rekey" stepvault rekey --passphrase-fd 3 --no-recovery 3< "$scratch/pass"
-    fill 5
-    collect rekeyed
-    judged "after a rekey"
-    has "... of two keys" "$out" "2 keys"
-else
-    skip "after a rekey" "there is no rekey yet"
-fi
-if stepvault help restore > /dev/null 2>&1; then
-    succeeds "backup" stepvault backup "$scratch/backup.db"
-    fill 3
-    collect abandoned
-    fill 3
-    succeeds "restore" stepvault restore "$scratch/backup.db" --yes --passphrase-fd 3 3< "$scratch/pass"
-    unlock --for 1d 2> "$scratch/err"
-    fill 300
-    mv evidence/abandoned.* .
-    collect restored
-    judged "after a restore"
-    cp abandoned.note evidence/abandoned.note
-    fails "the abandoned branch does not pass for the log" 1 "branch" stepvault audit verify --against abandoned.note
-    try "$verifier" check evidence
-    is "... nor with Go" "$status" 1
-    rm evidence/abandoned.note
-    stepvault audit prune --before "$(date -u -d tomorrow +%Y-%m-%d)" --passphrase-fd 3 3< "$scratch/pass" 2> "$scratch/err"
-    judged "after all of it was pruned"
-    try "$verifier" mutate evidence
-    report "$status" "every change is noticed, over all eras"
-    printf '# %s\n' "$(paste -sd ';' "$scratch/out")" "$err"
-else
-    skip "after a restore" "there is no backup yet"
-fi
+fill 5
+receipt "$(stepvault status --json | jq '(.log_size // .agent.log_size) - 1')"
+succeeds "rekey" stepvault rekey --passphrase-fd 3 --no-recovery 3< "$scratch/pass"
+fill 5
+collect rekeyed
+judged "after a rekey"
+has "... of two keys" "$out" "2 keys"
+succeeds "backup" stepvault backup "$scratch/backup.db"
+fill 3
+collect abandoned
+fill 3
+succeeds "restore" stepvault restore "$scratch/backup.db" --yes --passphrase-fd 3 3< "$scratch/pass"
+unlock --for 1d 2> "$scratch/err"
+fill 300
+mv evidence/abandoned.* .
+collect restored
+judged "after a restore"
+cp abandoned.note evidence/abandoned.note
+fails "the abandoned branch does not pass for the log" 1 "branch" stepvault audit verify --against abandoned.note
+try "$verifier" check evidence
+is "... nor with Go" "$status" 1
+rm evidence/abandoned.note
+stepvault audit prune --before "$(date -u -d tomorrow +%Y-%m-%d)" --passphrase-fd 3 3< "$scratch/pass" 2> "$scratch/err"
+judged "after all of it was pruned"
+try "$verifier" mutate evidence
+report "$status" "every change is noticed, over all eras"
+printf '# %s\n' "$(paste -sd ';' "$scratch/out")" "$err"
 
 finish

@@ -109,6 +109,23 @@ static void a_proof_out_of_a_changed_tile_does_not_hold(void **state)
                                            proof.count, roots[300], roots[600]));
 }
 
+/* What the turn put into the unfinished tiles in memory must not be proved from. */
+static void a_turn_that_was_rolled_back_leaves_no_trace_in_proofs(void **state)
+{
+    static uint8_t roots[511 + 1][MERKLE_HASH_SIZE];
+
+    (void)state;
+    world_log((unsigned)(511 - log_size(world.vault)));
+    roots_of(511, roots);
+    world_begin("log");
+    for (unsigned i = 0; i < 3; i++)
+        assert_int_equal(log_append(world.vault, &world.leaf, &world.failure), STATUS_OK);
+    vault_rollback(world.vault);
+    assert_consistency(300, 511, roots[300], roots[511]);
+    for (uint64_t index = 256; index < 511; index++)
+        assert_inclusion(index, 511, roots[511]);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -117,6 +134,8 @@ int main(void)
         cmocka_unit_test_setup_teardown(proofs_cross_the_borders_of_tiles, start, world_stop),
         cmocka_unit_test_setup_teardown(what_the_log_does_not_have_cannot_be_proved, start, world_stop),
         cmocka_unit_test_setup_teardown(a_proof_out_of_a_changed_tile_does_not_hold, start, world_stop),
+        cmocka_unit_test_setup_teardown(a_turn_that_was_rolled_back_leaves_no_trace_in_proofs, start,
+                                        world_stop),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -227,6 +227,23 @@ static void a_verification_goes_on_while_the_log_is_pruned(void **state)
     log_verification_freep(&verification);
 }
 
+/* The last tile of a log may have been finished, and pruned, since its verification began. */
+static void pruning_beyond_a_verification_that_is_under_way_does_not_disturb_it(void **state)
+{
+    struct log_verification *verification = NULL;
+    bool done = false;
+
+    (void)state;
+    assert_int_equal(log_verification_start(world.vault, &world.failure, &verification), STATUS_OK);
+    assert_int_equal(log_verification_continue(verification, 256, &world.failure, &done), STATUS_OK);
+    world_log(300);
+    assert_int_equal(prune(soon(), 64).end, 1280);
+    while (!done)
+        assert_int_equal(log_verification_continue(verification, 256, &world.failure, &done), STATUS_OK);
+    assert_int_equal(log_verification_position(verification), LEAVES);
+    log_verification_freep(&verification);
+}
+
 int main(void)
 {
 #define PRUNE(name) cmocka_unit_test_setup_teardown(name, start, world_stop)
@@ -241,6 +258,7 @@ int main(void)
         PRUNE(a_kept_line_that_is_taken_or_changed_is_noticed),
         PRUNE(a_tile_of_pruned_leaves_that_is_changed_is_noticed),
         PRUNE(a_verification_goes_on_while_the_log_is_pruned),
+        PRUNE(pruning_beyond_a_verification_that_is_under_way_does_not_disturb_it),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
