@@ -3,10 +3,26 @@
 
 #include "store/interior.h"
 
+#include <errno.h>
 #include <fcntl.h>
+#include <sys/syscall.h>
 #include <time.h>
+#include <unistd.h>
 
 #define RECORDS 50u
+
+/* SQLite calls these instead of the C library's. */
+static bool disk_fails;
+__attribute__((visibility("default"))) int fdatasync(int descriptor)
+{
+    errno = EIO;
+    return disk_fails ? -1 : (int)syscall(SYS_fdatasync, descriptor);
+}
+__attribute__((visibility("default"))) int fsync(int descriptor)
+{
+    errno = EIO;
+    return disk_fails ? -1 : (int)syscall(SYS_fsync, descriptor);
+}
 
 static int make_vault(void **state)
 {
@@ -292,6 +308,26 @@ static void what_is_no_vault_is_not_folded(void **state)
     assert_int_equal(size_of(fixture_beside(fixture, "-wal")), -1);
 }
 
+/* All its frames are in the log by then, as those of a commit. */
+static void a_commit_that_could_not_be_synced_is_no_foreign_write(void **state)
+{
+    struct fixture *fixture = *state;
+    struct store *store = fixture_open(fixture);
+    struct store_record record = fixture_record(2, 100, 200, 60);
+    commit_one(fixture, store, 1);
+    fixture_begin(fixture, store);
+    assert_int_equal(store_put_record(store, &record, &fixture->failure), STATUS_OK);
+    disk_fails = true;
+    assert_int_equal(store_commit(store, &fixture->failure), STATUS_LOG_UNWRITABLE);
+    disk_fails = false;
+    assert_look(fixture, store, STATUS_OK, false);
+    assert_int_equal(store_refresh(store, &fixture->failure), STATUS_OK);
+    assert_int_equal(store_check_pages(store, &fixture->failure), STATUS_OK);
+    commit_one(fixture, store, 3);
+    assert_int_equal(store_refresh(store, &fixture->failure), STATUS_OK);
+    store_freep(&store);
+}
+
 int main(void)
 {
 #define TEST(name) cmocka_unit_test_setup_teardown(name, make_vault, fixture_teardown)
@@ -305,6 +341,7 @@ int main(void)
         TEST(a_refresh_notices_a_changed_schema_and_a_changed_log),
         TEST(a_store_that_is_left_is_as_after_a_crash),
         TEST(what_is_no_vault_is_not_folded),
+        TEST(a_commit_that_could_not_be_synced_is_no_foreign_write),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

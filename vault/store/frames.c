@@ -120,7 +120,7 @@ enum status frames_load(struct sqlite *sqlite, struct failure *failure, struct f
             frames_reset(&reader.frames);
             return failure_set_no_memory(failure);
         }
-        if (commit)
+        if (commit && (!sqlite->failed || reader.read <= (size_t)sqlite->frames))
             reader.frames.count = reader.read;
     }
     if (sqlite->frames >= 0 && reader.frames.count != (size_t)sqlite->frames) {

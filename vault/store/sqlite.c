@@ -141,6 +141,7 @@ static int note_commit(void *context, sqlite3 *handle, const char *database, int
     (void)handle;
     (void)database;
     sqlite->frames = frames;
+    sqlite->failed = false;
     sqlite->folded = false;
     return SQLITE_OK;
 }

@@ -20,6 +20,7 @@ struct sqlite {
     int fold_at; /* frames in the write-ahead log at which a commit folds it into the file; 0: none does */
     int frames;  /* in it after our last commit; -1: we made none yet */
     bool held;   /* no commit is folded until it is false again (snapshot.h) */
+    bool failed; /* a commit since then, whose frames may lie behind those all the same */
     bool folded; /* all of them are in the file, and nothing is read from the log */
 };
 

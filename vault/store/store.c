@@ -343,6 +343,7 @@ enum status store_commit(struct store *store, struct failure *failure)
                              store->sqlite->path);
     if (status == STATUS_OK)
         status = sqlite_run(store->sqlite, statement, failure);
+    store->sqlite->failed = store->sqlite->failed || status != STATUS_OK;
     if (status != STATUS_OK)
         store_rollback(store);
     else
