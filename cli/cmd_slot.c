@@ -114,6 +114,23 @@ static enum status read_addition(const struct option_values *options, struct fai
     return recovery ? recovery_plan(options, failure, &ret_addition->recovery) : STATUS_OK;
 }
 
+/* Before a code is shown or a key file made that would be those of no slot. */
+static enum status check_place(const struct addition *addition, const struct key_headers *headers,
+                               struct failure *failure)
+{
+    size_t same = 0;
+
+    for (size_t i = 0; i < headers->count; i++)
+        same += headers->headers[i].kind == addition->kind;
+    if (addition->replace && same == 0)
+        return failure_set(failure, STATUS_NOT_FOUND, "the vault has no %s slot to replace",
+                           slot_kind_name(addition->kind));
+    if (!addition->replace && same > 0 && addition->kind != SLOT_MACHINE)
+        return failure_set(failure, STATUS_EXISTS, "the vault has a %s slot already (--replace replaces it)",
+                           slot_kind_name(addition->kind));
+    return STATUS_OK;
+}
+
 /* What a person types for the new slot is asked for before the connection is opened; the rest is made after
  * the agent has shown that there is a vault to add it to. */
 static enum status make_slot(const struct invocation *invocation, const struct addition *addition,
@@ -154,6 +171,8 @@ static enum status cmd_slot_add(struct invocation *invocation, struct failure *f
         status = prompt_new_passphrase(addition.passphrase_fd, failure, &new_passphrase);
     if (status == STATUS_OK)
         status = authority_open(&exchange, &authority, failure, &headers, &key);
+    if (status == STATUS_OK)
+        status = check_place(&addition, &headers, failure);
     if (status == STATUS_OK)
         status = make_slot(invocation, &addition, &new_passphrase, failure, &slot);
     if (status == STATUS_OK)

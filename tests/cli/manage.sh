@@ -282,8 +282,9 @@ fails "slot add with a wrong passphrase" 1 "does not open" \
 rm -f "$scratch/machine.key"
 succeeds "slot add --key-file" stepvault slot add --key-file "$scratch/machine.key" --passphrase-fd 5 5<<< "$passphrase"
 is "makes the key file" "$(stat -c '%a %s' "$scratch/machine.key")" "600 32"
-fails "a second recovery slot" 1 "recovery" \
+fails "a second recovery slot" 1 "--replace replaces it" \
     stepvault slot add --recovery --recovery-fd 6 --key-file "$scratch/machine.key" 6> "$scratch/code2"
+is "no code is shown that would open nothing" "$(wc -c < "$scratch/code2")" 0
 succeeds "slot add --recovery --replace renews the code" stepvault slot add --recovery --replace --recovery-fd 6 \
     --recovery-code-fd 5 5< "$scratch/code" 6> "$scratch/code2"
 has "and says what it cannot do" "$err" "still open with the old one"
@@ -295,6 +296,9 @@ is "the log has what was replaced" "$(stepvault audit log --json | jq -r 'select
 fails "one key at a time" 2 "exclude" stepvault passwd --recovery-code-fd 5 --passphrase-fd 6 5<<< x 6<<< x
 succeeds "slot remove by kind" stepvault slot remove recovery --passphrase-fd 5 5<<< "$passphrase"
 has "says what it cannot do" "$err" "stepvault rekey"
+fails "what is not there is not replaced" 4 "no recovery slot to replace" \
+    stepvault slot add --recovery --replace --recovery-fd 6 --key-file "$scratch/machine.key" 6> "$scratch/code2"
+is "and no code is shown for it" "$(wc -c < "$scratch/code2")" 0
 succeeds "slot add --recovery by the key file" \
     stepvault slot add --recovery --recovery-fd 6 --key-file "$scratch/machine.key" 6> "$scratch/code2"
 fails "slot remove of what is not there" 4 "login" stepvault slot remove login --key-file "$scratch/machine.key"
