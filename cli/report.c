@@ -24,10 +24,11 @@ static const char *const hints[STATUS_COUNT] = {
     [STATUS_AMBIGUOUS] = "say which one is meant",
     [STATUS_IN_USE] = NULL, /* the sentence lists what uses it */
     [STATUS_NO_VAULT] = "make one with: stepvault init",
-    [STATUS_FOREIGN] = "look at it with: ls -l, and end an agent that refuses it with: stepvault lock",
+    [STATUS_FOREIGN] =
+        "see what it is with: ls -l, and end an agent whose vault was touched with: stepvault lock",
     [STATUS_CORRUPT] = "keep the file as it is, and see what holds with: stepvault check",
     [STATUS_ROLLED_BACK] =
-        "put the newer copy back, or go on from an older one, without the rest: stepvault restore FILE",
+        "put back the one last seen, or go on from another, be it the one found: stepvault restore FILE",
     [STATUS_FORMAT] = "use the version of stepvault that wrote it, or a newer one",
     [STATUS_BUSY] = "wait until it ends, or end it with: stepvault lock",
     [STATUS_LOG_UNWRITABLE] = "free some space or make the folder writable, then try again",

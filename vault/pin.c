@@ -205,16 +205,19 @@ enum status pin_read(const char *folder, const char *path, struct failure *failu
 static enum status rolled_back(struct vault *vault, const struct pin *pin, const char *what,
                                struct failure *failure)
 {
-    CLEANUP(secret_reset) struct secret found = {0};
+    CLEANUP(secret_reset) struct secret bytes = {0};
     uint8_t root[MERKLE_HASH_SIZE];
+    char seen[2 * MERKLE_HASH_SIZE + 1], found[2 * MERKLE_HASH_SIZE + 1];
 
     merkle_root(root, &vault->log.edge);
-    if (!text_append_base64(&found, root, sizeof root))
+    if (!text_append_from_base64(&bytes, pin->root, strlen(pin->root)) || bytes.size != sizeof root)
         return failure_set_no_memory(failure);
+    text_to_hex(seen, bytes.bytes, bytes.size);
+    text_to_hex(found, root, sizeof root);
     return failure_set(failure, STATUS_ROLLED_BACK,
                        "%s: last seen with %" PRIu64 " log entries and root %s, found with %" PRIu64
                        " and root %s, at %s",
-                       what, pin->size, pin->root, log_size(vault), secret_text(&found), vault->path);
+                       what, pin->size, seen, log_size(vault), found, vault->path);
 }
 
 static bool is_of_vault(const struct vault *vault, const struct pin *pin)
