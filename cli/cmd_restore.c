@@ -101,7 +101,7 @@ static enum status check_not_open(struct restore *restore)
     state = json_member_text(answer.parameters, "state");
     if (state != NULL && strcmp(state, "open") == 0)
         return failure_set(restore->failure, STATUS_REFUSED,
-                           "%s is the vault itself, which is open, and its file alone is not all of it",
+                           "%s is the vault itself, and its file alone is not all of it until it is locked",
                            restore->name);
     return STATUS_OK;
 }

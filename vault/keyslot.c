@@ -57,7 +57,7 @@ enum status keyslot_unwrap_one(const struct vault *vault, const struct store_slo
         return failure_set(failure, STATUS_NOT_FOUND, "the vault has no slot of that id");
     if (!named)
         return failure_set(failure, STATUS_WRONG_KEY, "no key file opens this vault: it has no machine slot");
-    return failure_set(failure, STATUS_WRONG_KEY, "the key does not open the vault %s", vault->path);
+    return failure_set(failure, STATUS_WRONG_KEY, "the key does not open the vault");
 }
 
 enum status keyslot_unwrap(const struct vault *vault, const struct store_slot *rows, size_t count,

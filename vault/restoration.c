@@ -154,7 +154,8 @@ static enum status refuse_copy(enum status status, struct failure *failure)
 {
     struct failure why = *failure;
 
-    if (status != STATUS_CORRUPT && status != STATUS_FOREIGN && status != STATUS_FORMAT)
+    if (status != STATUS_CORRUPT && status != STATUS_FOREIGN && status != STATUS_FORMAT &&
+        status != STATUS_WRONG_KEY)
         return status;
     return failure_set(failure, status, "the file to restore is refused: %s", why.sentence);
 }

@@ -141,9 +141,9 @@ done
 is "a flipped byte in any of $(find . -name 'flip*.db' | wc -l) pages is noticed" "$accepted" ""
 is "... and leaves the vault as it was" "$(state) $(names)" "open $before"
 holds "... which verifies"
-fails "a wrong passphrase" 1 "does not open the vault" stepvault restore first.db --yes --passphrase-fd 3 3<<< "wrong $CANARY"
+fails "a wrong passphrase" 1 "file to restore is refused: the key does not open" stepvault restore first.db --yes --passphrase-fd 3 3<<< "wrong $CANARY"
 head -c 32 /dev/urandom > wrong && chmod 600 wrong
-fails "a wrong key file" 1 "does not open the vault" stepvault restore first.db --yes --key-file wrong
+fails "a wrong key file" 1 "file to restore is refused: the key does not open" stepvault restore first.db --yes --key-file wrong
 is "is a refusal in the log" "$(stepvault audit log --json | jq -c 'select(.action == "restore" and .outcome == "refused") | .why' | tail -2 | sort -u)" '"WrongKey"'
 fails "a file that is not there" 1 "cannot open none.db" restore none.db
 fails "a folder" 1 "cannot read ." restore .
@@ -235,7 +235,7 @@ time.sleep(30)
 PY
 staging=$!
 sleep 0.5
-fails "a second restore at the same time" 1 "is making a vault in" restore first.db
+fails "a second restore at the same time" 1 "is making or restoring a vault in" restore first.db
 succeeds "... while others are served" stepvault env list
 is "what was staged lies beside the vault" "$(beside)" "vault.db vault.db-wal vault.db.new "
 kill -9 $staging

@@ -258,7 +258,8 @@ static enum status lock_folder(const char *path, struct failure *failure, int *r
         return status;
     if (flock(descriptor, LOCK_EX | LOCK_NB) != 0) {
         if (errno == EWOULDBLOCK)
-            return failure_set(failure, STATUS_BUSY, "another process is making a vault in %s", folder);
+            return failure_set(failure, STATUS_BUSY, "another process is making or restoring a vault in %s",
+                               folder);
         return failure_set_errno(failure, STATUS_FAILED, errno, "the folder %s cannot be locked", folder);
     }
     *ret_descriptor = cleanup_take_descriptor(&descriptor);
