@@ -409,6 +409,8 @@ enum status audit_who(struct invocation *invocation, struct failure *failure)
     if (status != STATUS_OK)
         return status;
     audit_note_pruned(who.pruned);
+    if (who.keys.count == 0)
+        output_note("the log has no entry by which anybody had that; names are those of the time");
     if (who.keys.count > 1)
         qsort(who.rows, who.keys.count, sizeof(*who.rows), compare_rows);
     return option_flag(&invocation->options, "json") ? write_rows(&who, failure) : print_rows(&who, failure);

@@ -60,6 +60,9 @@ slack:work"
 id=$(stepvault account list --json | jq -r '.accounts[] | select(.label == "work").id')
 is "an account by its id" "$(who "$id")" "$(who slack:work)"
 is "what nobody had has no line" "$(stepvault audit who NEVER; stepvault audit who slack:nobody)" ""
+try stepvault audit who NEVER
+is "... and a misspelt name is not silence" "$status $err" \
+    "0 stepvault: the log has no entry by which anybody had that; names are those of the time"
 is "the program and the times are there" "$(stepvault audit who STRIPE_KEY | awk -F'\t' '$2 == "get" { print $5, ($8 == $9) }')" "$bin/stepvault-manage 1"
 is "--since" "$(stepvault audit who STRIPE_KEY --since "$(date -u -d tomorrow +%Y-%m-%dT%H:%MZ)")" ""
 is "--json" "$(stepvault audit who STRIPE_KEY --json | jq -c '.who[] | select(.how == "projection" and .times == 2) | [.what, .step, .uid, .command]')" \
