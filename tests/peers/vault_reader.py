@@ -257,10 +257,12 @@ class Vault:
     def read_log(self):
         """Verifies and returns all lines (None for a pruned one) and keeps the leaf hashes."""
         leaves, tiles = self.blobs("leaves"), self.blobs("tiles")
-        require(sorted(leaves) == list(range(self.pruned, self.size)), "the numbers of the leaves")
+        kept = {first_of(era) for era in self.eras[1:]}
+        expected = [index for index in range(self.size) if index >= self.pruned or index in kept]
+        require(sorted(leaves) == expected, "the numbers of the leaves")
         lines, self.hashes, tag = [], [], None
         for index in range(self.size):
-            if index < self.pruned:
+            if index not in leaves:
                 lines.append(None)
                 offset = index % 256 * 32
                 self.hashes.append(tiles[index // 256][offset:offset + 32])
