@@ -66,14 +66,20 @@ make_vault() {
     copy_state older-6-pruned.db
     stepvault slot remove "$(stepvault slot list --json | jq -r '.slots | map(select(.kind == "machine")) | max_by(.created).id')" \
         --passphrase-fd 3 3< "$made/pass"
+    stepvault backup "$made/backup" > "$scratch/nothing"
     printf '%s' "xoxb-4-$CANARY" | stepvault account set slack:second oauth_access_token
+    add_leaves 10
+    copy_state older-7-abandoned.db
+    stepvault restore "$made/backup" --key-file "$made/key" --yes > "$scratch/nothing"
+    stepvault unlock --key-file "$made/key"
+    printf '%s' "xoxb-5-$CANARY" | stepvault account set slack:second oauth_access_token
     add_leaves $((595 - $(leaf_count)))
-    copy_state older-7-branch.db
+    copy_state older-8-branch.db
     make_branch
     stepvault audit checkpoint > "$made/note-2"
     place HOME_PAGE "https://example.org/$CANARY"
     stepvault lock
-    cp "$STEPVAULT_VAULT" "$made/older-8-before.db"
+    cp "$STEPVAULT_VAULT" "$made/older-9-before.db"
     make_open
     stepvault lock
 }
@@ -82,13 +88,13 @@ leaf_count() { stepvault audit checkpoint | sed -n 2p; }
 # What became of a copy that was written somewhere else: the same vault id and signing key, another log.
 make_branch() {
     mkdir -p "$made/other"
-    cp "$made/older-7-branch.db" "$made/other/vault.db"
+    cp "$made/older-8-branch.db" "$made/other/vault.db"
     (
         export STEPVAULT_VAULT="$made/other/vault.db" STEPVAULT_KEY_FILE="$made/key" XDG_STATE_HOME="$made/other/state"
         stepvault env set HOME_PAGE <<< "somewhere $CANARY"
         add_leaves 6
     )
-    mv "$made/other/vault.db" "$made/older-7-branch.db"
+    mv "$made/other/vault.db" "$made/older-8-branch.db"
 }
 # The file and its write-ahead log while an agent has it open, after some commits.
 make_open() {
