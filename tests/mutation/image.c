@@ -313,6 +313,12 @@ struct editor *editor_open(const struct copy *base)
     return editor;
 }
 
+void editor_close(struct editor *editor)
+{
+    stop_editing(editor);
+    free(editor);
+}
+
 void editor_begin(struct editor *editor)
 {
     exec(editor, "BEGIN");

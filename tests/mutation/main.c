@@ -163,7 +163,11 @@ static void run(const char *folder, const struct judge_options *options)
     try_pages(&base, older, older_count);
     snprintf(path, sizeof path, "%s/open.db", folder);
     snprintf(log_path, sizeof log_path, "%s-wal", path);
-    try_log(image_load(path), image_load(log_path));
+    struct image image = image_load(path), log = image_load(log_path);
+    try_log(image, log);
+    free(image.bytes);
+    free(log.bytes);
+    editor_close(editor);
 }
 
 int main(int count, char **words)
@@ -203,5 +207,8 @@ int main(int count, char **words)
     load_copy(path, &base);
     load_older(folder);
     run(folder, &judged);
+    copy_reset(&base);
+    for (size_t i = 0; i < older_count; i++)
+        copy_reset(&older[i]);
     return judge_report() ? 0 : 1;
 }

@@ -88,6 +88,7 @@ struct edit {
 /* The base's database in memory, in which edits are made without any rule of the schema. */
 struct editor;
 struct editor *editor_open(const struct copy *base);
+void editor_close(struct editor *editor);
 void editor_begin(struct editor *editor);
 /* With `follow` the indices of a table get what its rows say. */
 void editor_edit(struct editor *editor, const struct edit *edit, bool follow);
