@@ -107,24 +107,23 @@ static void say_done(const struct json *reply)
 }
 
 /* It is one transaction, of which nothing is told before its end. */
-static void say_begun(const struct json *plan)
+static void say_begun(void)
 {
     if (isatty(STDERR_FILENO))
-        output_note("sealing %" PRId64 " rows anew; nobody else is served until that is done",
-                    json_member_number(plan, "records", 0));
+        output_note("sealing everything anew; nobody else is served until that is done");
 }
 
 /* The code is written out first: a vault whose only copy of a code was lost would have none. */
 static enum status replace(struct exchange *exchange, const struct invocation *invocation,
                            const struct recovery *recovery, const struct keyring *keyring,
-                           const struct json *plan, struct failure *failure)
+                           struct failure *failure)
 {
     CLEANUP(exchange_answer_reset) struct answer answer = {0};
     enum status status = recovery->wanted ? recovery_write(recovery, &keyring->code, failure) : STATUS_OK;
 
     if (status != STATUS_OK)
         return status;
-    say_begun(plan);
+    say_begun();
     status = send(exchange, invocation->command->method, keyring, false, failure, &answer);
     if (status == STATUS_OK)
         say_done(answer.parameters);
@@ -157,8 +156,7 @@ static enum status cmd_rekey(struct invocation *invocation, struct failure *fail
     if (recovery.wanted)
         output_note("a recovery slot is made, of a new code");
     status = confirm(options, gone, failure);
-    return status == STATUS_OK ? replace(&exchange, invocation, &recovery, &keyring, plan.parameters, failure)
-                               : status;
+    return status == STATUS_OK ? replace(&exchange, invocation, &recovery, &keyring, failure) : status;
 }
 /* ---- the command ---- */
 
