@@ -75,7 +75,7 @@ static void start(struct record_draft *draft, const struct record *previous, uin
         draft->version = previous->version;
         memcpy(draft->id, previous->id, sizeof draft->id);
     } else {
-        seal_random_public(draft->id, sizeof draft->id);
+        seal_random(draft->id, sizeof draft->id);
     }
     /* Most fit into one block of the secret heap. */
     if (!secret_reserve(&draft->fields, 200))

@@ -320,7 +320,7 @@ static bool is_of_vault(const struct vault *vault, const char *origin)
 }
 
 /* What this machine saw last of the vault, as its note says: what signed it may not open any more. */
-static void take_pinned(const struct vault *staged, const char *note, struct restoration_head *head)
+static void read_pinned(const struct vault *staged, const char *note, struct restoration_head *head)
 {
     CLEANUP(secret_reset) struct secret root = {0};
     struct restoration_head pinned = {.known = true};
@@ -334,11 +334,26 @@ static void take_pinned(const struct vault *staged, const char *note, struct res
         !text_append_from_base64(&root, base64, strlen(base64)) || root.size != MERKLE_HASH_SIZE ||
         !is_of_vault(staged, pinned.checkpoint.origin))
         return;
-    if (head->known && head->checkpoint.size >= pinned.checkpoint.size)
-        return;
     memcpy(pinned.checkpoint.root, root.bytes, MERKLE_HASH_SIZE);
     memcpy(pinned.note, note, strlen(note) + 1);
     *head = pinned;
+}
+
+/* Whether the vault has grown out of that head: not so a fork, or an older copy. */
+static bool has_outgrown(const struct vault *vault, const char *note)
+{
+    struct note_checkpoint seen;
+    struct merkle_proof proof;
+    struct failure ignored;
+    uint8_t root[MERKLE_HASH_SIZE];
+    size_t era;
+
+    merkle_root(root, &vault->log.edge);
+    return log_verify_note(vault, note, &ignored, &seen, &era) == STATUS_OK &&
+           log_prove_consistency(vault, seen.size, log_size(vault), &ignored, &proof) == STATUS_OK &&
+           merkle_verify_consistency(seen.size, log_size(vault),
+                                     (const uint8_t(*)[MERKLE_HASH_SIZE])proof.hashes, proof.count, seen.root,
+                                     root);
 }
 
 /* Opens what is at the path, with all that it may be. Only what nobody else holds is replaced. */
@@ -365,6 +380,7 @@ static enum status find_heads(struct restoration *restoration, struct vault *vau
                               struct failure *failure, struct restoration_heads *ret_heads)
 {
     struct restoration_heads heads = {0};
+    struct restoration_head seen = {0};
     enum status status = read_head(restoration->staged, failure, &heads.restored);
 
     if (status == STATUS_OK && vault != NULL && memcmp(vault->id, restoration->staged->id, SEAL_ID_SIZE) != 0)
@@ -373,7 +389,9 @@ static enum status find_heads(struct restoration *restoration, struct vault *vau
         status = read_head(vault, failure, &heads.abandoned);
     if (status != STATUS_OK)
         return status;
-    take_pinned(restoration->staged, pinned, &heads.abandoned);
+    read_pinned(restoration->staged, pinned, &seen);
+    if (seen.known && (vault == NULL || !has_outgrown(vault, seen.note)))
+        heads.abandoned = seen;
     *ret_heads = heads;
     return STATUS_OK;
 }
@@ -514,6 +532,8 @@ enum status restoration_publish(struct restoration *restoration, struct vault **
     status = disk_draft_replace(&restoration->draft, restoration->path, failure, &gone);
     if (gone)
         vault_freep(current);
+    else if (status != STATUS_OK && *current != NULL)
+        store_resume((*current)->store);
     if (status == STATUS_OK)
         *ret_heads = heads;
     return status;

@@ -138,6 +138,29 @@ static void what_this_machine_saw_last_is_abandoned_where_it_is_more(void **stat
     assert_int_equal(heads.abandoned.checkpoint.size, heads.restored.checkpoint.size + 1);
 }
 
+/* As large as what was seen, and another branch: its head must not become the pin. */
+static void a_fork_at_the_path_is_not_what_is_abandoned(void **state)
+{
+    char pinned[NOTE_MAX];
+
+    (void)state;
+    world_close();
+    take_copy();
+    world_reopen();
+    append("seen");
+    memcpy(pinned, log_head(world.vault), sizeof pinned);
+    world_close();
+    int descriptor = open(world.path, O_WRONLY | O_TRUNC);
+    assert_int_equal(write(descriptor, copy, copy_size), (ssize_t)copy_size);
+    close(descriptor);
+    world_reopen();
+    append("forked");
+    append("further");
+    assert_int_equal(stage(copy_size), STATUS_OK);
+    assert_int_equal(check(), STATUS_OK);
+    assert_string_equal(publish(pinned).abandoned.note, pinned);
+}
+
 static void the_pin_of_another_vault_is_none(void **state)
 {
     static const char other[] = "stepvault/v1/00000000000000000000000000000000/0000000000000000\n9\n"
@@ -195,6 +218,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         RESTORING(a_copy_takes_the_place_of_an_open_vault_as_another_instance),
         RESTORING(what_this_machine_saw_last_is_abandoned_where_it_is_more),
+        RESTORING(a_fork_at_the_path_is_not_what_is_abandoned),
         RESTORING(the_pin_of_another_vault_is_none),
         RESTORING(what_is_no_whole_vault_is_refused_and_leaves_no_draft),
         RESTORING(one_is_staged_at_a_time),

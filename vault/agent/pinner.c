@@ -68,13 +68,13 @@ void pinner_write(struct pinner *pinner, struct vault *vault, const char *path, 
 
     if (pinner->due_ms == 0)
         return;
-    pinner->due_ms = 0;
-    pinner->log_size = log_size(vault);
+    pinner->due_ms = 0; /* what fails is tried again after the next commit */
     status = pin_write(pinner->folder, path, log_head(vault), durable, &pinner->unwritten);
     if (status == STATUS_NOT_FOUND && pinner->no_place.status != STATUS_OK)
         pinner->unwritten = pinner->no_place;
     if (status != STATUS_OK)
         return;
+    pinner->log_size = log_size(vault);
     pinner->unwritten.status = STATUS_OK;
     if (pinner->found.moved && !pinner->written)
         pin_drop_moved(vault, pinner->folder);

@@ -22,32 +22,6 @@ void seal_random(void *destination, size_t size)
     randombytes_buf(destination, size);
 }
 
-#define STOCK_SIZE 1000u
-
-/* In secret memory, which is zero in a forked child: two processes never share a nonce. */
-struct stock {
-    size_t left;
-    uint8_t bytes[STOCK_SIZE];
-};
-
-void seal_random_public(void *destination, size_t size)
-{
-    static struct stock *stock;
-
-    if (stock == NULL)
-        stock = secret_allocate(sizeof(*stock));
-    if (stock == NULL) {
-        randombytes_buf(destination, size);
-        return;
-    }
-    if (stock->left < size) {
-        randombytes_buf(stock->bytes, sizeof(stock->bytes));
-        stock->left = sizeof(stock->bytes);
-    }
-    stock->left -= size;
-    memcpy(destination, stock->bytes + stock->left, size);
-}
-
 void seal_store_u32(uint8_t destination[4], uint32_t number)
 {
     for (unsigned at = 0; at < 4; at++)
@@ -133,7 +107,7 @@ void seal_input_u64(struct seal_input *input, uint64_t number)
 void seal_close(uint8_t *destination, const uint8_t key[SEAL_KEY_SIZE], const void *plaintext, size_t size,
                 const void *associated, size_t associated_size)
 {
-    seal_random_public(destination, SEAL_NONCE_SIZE);
+    seal_random(destination, SEAL_NONCE_SIZE);
     crypto_aead_xchacha20poly1305_ietf_encrypt(destination + SEAL_NONCE_SIZE, NULL, plaintext, size,
                                                associated, associated_size, NULL, destination, key);
 }

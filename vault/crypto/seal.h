@@ -20,13 +20,9 @@
 /* Call once before anything else of crypto/. STATUS_FAILED if libsodium cannot start. */
 enum status seal_start(struct failure *failure);
 
-/* Fills with random bytes of the kernel. */
+/* Fills with random bytes of the kernel, asked for each time: nothing drawn ahead lies in memory that a
+ * snapshot of a machine would give out twice. */
 void seal_random(void *destination, size_t size);
-
-/* The same for what is no secret once it is used (nonces, record ids), at most 32 bytes: from a stock,
- * because asking the kernel costs as much as sealing a small record. Never a key. A forked child has no
- * stock. */
-void seal_random_public(void *destination, size_t size);
 
 /* The purpose key: BLAKE2b-256 keyed with `root` of "stepvault/v1/" || purpose, then NUL, vault id, epoch
  * (u32be). */

@@ -87,6 +87,8 @@ enum status store_create(const char *path, const struct store_header *header, st
 /* Before another file takes the place of this one (disk_draft_replace): all that was committed is folded into
  * the file, unless it was changed by somebody else or is damaged, and closing will touch neither. */
 enum status store_retire(struct store *store, struct failure *failure);
+/* No other file took its place: what is written from now on is ours again. */
+void store_resume(struct store *store);
 
 /* Gives the made file its name, durably, and leaves it open and locked. Not within a batch. */
 enum status store_publish(struct store *store, struct failure *failure);

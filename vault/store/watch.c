@@ -120,6 +120,12 @@ enum status store_retire(struct store *store, struct failure *failure)
     return STATUS_OK;
 }
 
+void store_resume(struct store *store)
+{
+    store->watch.left = false;
+    store_mark(store, true);
+}
+
 /* Whether what SQLite has open, whatever its name is now, has the size that we left it with. */
 static bool is_as_left(const struct store *store, int which, const struct disk_mark *mark)
 {
