@@ -499,6 +499,14 @@ enum status pin_write(const char *folder, const char *path, const char *note, bo
     return status;
 }
 
+void pin_sync(const char *folder)
+{
+    CLEANUP(cleanup_close) int descriptor = open(folder, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
+
+    if (descriptor >= 0)
+        (void)fsync(descriptor);
+}
+
 void pin_remove(const char *folder, const char *path)
 {
     char place[PLACE_MAX];

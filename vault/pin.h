@@ -57,6 +57,9 @@ enum status pin_check(struct vault *vault, const char *folder, struct failure *f
 enum status pin_write(const char *folder, const char *path, const char *note, bool durable,
                       struct failure *failure);
 
+/* Syncs the folder, as far as that goes, where the pin before must not come back by a power cut. */
+void pin_sync(const char *folder);
+
 /* Removes the pins of the paths from which the open vault was moved, once it has one of its own. */
 void pin_drop_moved(struct vault *vault, const char *folder);
 

@@ -129,12 +129,13 @@ static void write_pin(const struct session *session, const char *note)
 {
     struct failure ignored;
 
-    if (session->pinner.folder[0] != '\0')
-        (void)pin_write(session->pinner.folder, session->path, note, true, &ignored);
+    if (session->pinner.folder[0] != '\0' &&
+        pin_write(session->pinner.folder, session->path, note, true, &ignored) == STATUS_OK)
+        pin_sync(session->pinner.folder);
 }
 
 /* The restored vault opens under a pin of exactly the head that it names as abandoned, should we end before
- * it has one of its own. */
+ * it has one of its own; under one before that it would be behind. */
 static void pin_abandoned(void *context, const struct restoration_heads *heads)
 {
     const struct restore *restore = context;
