@@ -258,8 +258,11 @@ def run_point(point):
     command = vaults.find_command(name)
     place.begin(command)
     done, trace = traced(place.folder, command, ["-e", f"trace={call}", "-e", f"inject={call}:error={error}:when={at}{more}"])
-    wrong = ["no end within the limit"] if done.status == -99 else vaults.judge_words(command, done, True) + \
-        vaults.judge(command, place.folder, done.status == 0, CANARY in done.out)
+    if done.status == -99:
+        return True, [f"POINT='{point_name(point)}': no end within the limit"]
+    wrong = vaults.judge(command, place.folder, done.status == 0, CANARY in done.out)
+    if not re.search(r"write\(2, .*INJECTED", trace) and not done.err.startswith("bash: "):
+        wrong += vaults.judge_words(command, done, True)
     return "INJECTED" in trace, [f"POINT='{point_name(point)}': {fault}" for fault in wrong]
 
 
