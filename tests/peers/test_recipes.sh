@@ -110,7 +110,7 @@ contained='
     [ -z "$VAULT_IS" ] || { mount --bind "$VAULT_FOLDER" "$VAULT_FOLDER" && mount -o "remount,bind,$VAULT_IS" "$VAULT_FOLDER"; }
     exec env -u VAULT_IS -u VAULT_FOLDER "$@"'
 container() {
-    env -i PATH="$scratch/bin:/usr/bin:/bin" HOME=/nonexistent XDG_STATE_HOME=/nonexistent VAULT_IS="${vault_is:-}" VAULT_FOLDER="$scratch/vault" \
+    env -i PATH="$scratch/bin:/usr/bin:/bin" HOME=/proc/none XDG_STATE_HOME=/proc/none VAULT_IS="${vault_is:-}" VAULT_FOLDER="$scratch/vault" \
         unshare --mount --pid --fork --kill-child --mount-proc bash -ec "$contained" - "${environment[@]}" "${entry[@]}" "$@" < /dev/null
 }
 try container sh -c 'echo "$$ $STRIPE_KEY"'
