@@ -78,7 +78,7 @@ make_units() {
 
 make_machine() {
     make_etc "$scratch/etc"
-    mkdir "$scratch/minimal" "$scratch/state"
+    mkdir "$scratch/minimal" "$scratch/machine"
     make_units "$scratch/minimal"
     cat > "$scratch/minimal/inside.service" <<UNIT
 [Unit]
@@ -124,7 +124,7 @@ boot='
         [ ! -d /sys/fs/cgroup ] || umount -R /sys/fs/cgroup || true
         mount -t cgroup2 cgroup2 /sys/fs/cgroup
         mount -t tmpfs -o mode=755 tmpfs /run
-        mount --bind $1/state /var/lib
+        mount --bind $1/machine /var/lib
         mkdir -p /run/lock /run/billing /var/lib/systemd
         chown 4711:4711 /run/billing
         mount --bind $1/root/usr/local /usr/local
