@@ -110,7 +110,7 @@ static struct vault *the_vault(void)
 static void seal_row(struct vault *vault, const uint8_t *plain, size_t size, struct store_record *row,
                      struct secret *body)
 {
-    CLEANUP(secret_reset) struct secret associated = {0};
+    CLEANUP(associated_reset) struct associated associated = {0};
     uint8_t term[SEAL_HASH_SIZE];
 
     expect(associate_all(vault, row, &associated) && secret_reserve(body, size + SEAL_OVERHEAD));
