@@ -333,8 +333,10 @@ void sqlite_reserve(struct sqlite *sqlite)
             SQLITE_OK ||
         log->pMethods == NULL || log->pMethods->xFileSize(log, &size) != SQLITE_OK)
         return;
-    /* Behind its end SQLite sees frames that do not carry the log's salt, and so no frames. */
-    int code = SQLITE_OK;
+    /* Behind its end SQLite sees frames that do not carry the log's salt, and so no frames. But first what
+     * cut the log short must be safe: a power cut that kept the zeros alone would leave the first frames of
+     * the old log valid, and those be played over what came after them. */
+    int code = size < RESERVE_SIZE ? log->pMethods->xSync(log, SQLITE_SYNC_NORMAL) : SQLITE_OK;
     while (code == SQLITE_OK && size < RESERVE_SIZE) {
         code = log->pMethods->xWrite(log, zeros, sizeof(zeros), size);
         size += (sqlite3_int64)sizeof(zeros);
