@@ -61,10 +61,11 @@ def edited(content, statements):
 
 
 def rows_of(content):
-    """What a running agent holds to: all but the log, which it reads where it is asked for."""
+    """What a running agent must notice: all but the log, which it reads where it is asked for, and the state, whose page each
+    commit writes to the write-ahead log, so that what the file has of it means nothing until it is folded over."""
     database = sqlite3.connect(":memory:")
     database.deserialize(content[:18] + b"\1\1" + content[20:])
-    return [sorted(database.execute(f"SELECT * FROM {table}")) for table in ("header", "slots", "records", "state")]
+    return [sorted(database.execute(f"SELECT * FROM {table}")) for table in ("header", "slots", "records")]
 
 
 def ask(change, generations=(1,)):
@@ -135,13 +136,19 @@ def test_rows_changed_by_sql():
                    "DELETE FROM leaves WHERE number > 5", "UPDATE header SET epoch = 2",
                    "UPDATE slots SET wrapped = randomblob(72)"]
     cases = []
+    grown = 0
     for statement in statements:
-        def change(vault, statement=statement):
-            changed = edited(NEWER, statement)
-            write_pages(vault.path, NEWER, changed or edited(NEWER, "DELETE FROM state"))
-            return changed is None or rows_of(changed) != rows_of(NEWER)
+        changed = edited(NEWER, statement)
+        if changed is None:
+            grown += 1
+            continue
+
+        def change(vault, changed=changed):
+            write_pages(vault.path, NEWER, changed)
+            return rows_of(changed) != rows_of(NEWER)
         cases.append((statement, change))
     run("rows", cases)
+    print(f"# {grown} more would make the file grow, which its size tells")
 
 
 def test_bytes_that_change_while_calls_are_answered():
