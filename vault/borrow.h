@@ -1,6 +1,8 @@
-/* Records opened once a turn. Many launchers that share a turn share the paths they look at, and opening is
- * most of what a projection costs; nothing opened is kept past the end of the turn (P5). For projection.c and
- * delivery.c only: they change no rows. */
+/* Records read once and opened once a turn. Many launchers that share a turn share the paths they look at,
+ * and opening is most of what a projection costs; nothing opened is kept past the end of the turn (P5). Their
+ * rows are remembered as they lie in the store, sealed and compared with their terms, at most 256 KiB of
+ * them, until a record is written or the file is verified anew. For projection.c and delivery.c only: they
+ * change no rows. */
 #ifndef STEPVAULT_BORROW_H
 #define STEPVAULT_BORROW_H
 
@@ -20,10 +22,13 @@ enum status borrow_placed(struct vault *vault, const char *path, struct failure 
 enum status borrow_by_id(struct vault *vault, const uint8_t id[STORE_ID_SIZE], struct failure *failure,
                          const struct record **ret_record);
 
-/* Something changed: what is opened may be used to the end of the request, and by no other. */
+/* Something changed: what is opened may be used to the end of the request, and by no other; no row is
+ * remembered. */
 void borrow_expire(struct vault *vault);
 
-/* Wipes all of it. */
+/* Wipes all that is opened. */
 void borrow_drop(struct vault *vault);
+/* The same, and remembers no row. */
+void borrow_forget(struct vault *vault);
 
 #endif

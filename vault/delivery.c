@@ -109,14 +109,15 @@ static void tell(const struct choice *choice, struct delivery_note note)
         choice->observe(&note, choice->context);
 }
 
-static enum status check_dangerous(const struct choice *choice, const char *name, bool allowed)
+/* `record` may say that its dangerous names are allowed: a look that few names need. */
+static enum status check_dangerous(const struct choice *choice, const char *name, const struct record *record)
 {
     if (choice->observe != NULL)
         return STATUS_OK;
     if (name_is_reserved(name))
         return failure_set(choice->failure, STATUS_REFUSED,
                            "the step would get %s, which is reserved for stepvault", name);
-    if (allowed || !name_is_dangerous(name))
+    if (!name_is_dangerous(name) || record_has(record, "allowed"))
         return STATUS_OK;
     return failure_set(
         choice->failure, STATUS_REFUSED,
@@ -143,8 +144,7 @@ static enum status choose_variable(const struct choice *choice, const struct rec
     variable.value = record_field(record, "value", &variable.size);
     if (!blocked && variable.value == NULL)
         return failure_set(choice->failure, STATUS_CORRUPT, "the variable %s has no value", record->name);
-    enum status status =
-        blocked ? STATUS_OK : check_dangerous(choice, record->name, record_has(record, "allowed"));
+    enum status status = blocked ? STATUS_OK : check_dangerous(choice, record->name, record);
     return status == STATUS_OK ? add(choice->delivery, &variable, choice->failure) : status;
 }
 
@@ -239,7 +239,7 @@ static enum status choose_derived(const struct choice *choice, const struct deli
                                                                 : other->source->where});
         enum status status = clash ? conflict(choice, &walk, other) : STATUS_OK;
         if (status == STATUS_OK && other == NULL) {
-            status = check_dangerous(choice, walk.name, binding_allows_dangerous_names(walk.binding));
+            status = check_dangerous(choice, walk.name, walk.binding);
             if (status == STATUS_OK)
                 status = add(choice->delivery, &variable, choice->failure);
         }

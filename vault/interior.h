@@ -93,6 +93,9 @@ struct vault {
     size_t borrowed_lists;
     size_t borrowed_bytes;
     bool borrow_expired;
+    struct borrow_rows *remembered; /* sealed rows; borrow.c */
+    size_t remembered_lists;
+    size_t remembered_bytes;
     struct vault_place last_place;
     struct vault_former *former; /* NULL but in a turn that renewed the keys */
     bool in_turn;

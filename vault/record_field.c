@@ -5,9 +5,15 @@
 
 #include <string.h>
 
-/* One field of a document; false at the end or where the bytes are not a field. */
-static bool field_read(const uint8_t *bytes, size_t size, size_t *position, const char **ret_name,
-                       const char **ret_value, size_t *ret_size)
+struct field {
+    const char *name;
+    size_t name_size;
+    const char *value;
+    size_t size;
+};
+
+/* The field at `*position`; false at the end or where the bytes are not a field. */
+static bool field_read(const uint8_t *bytes, size_t size, size_t *position, struct field *ret_field)
 {
     size_t at = *position;
 
@@ -22,23 +28,20 @@ static bool field_read(const uint8_t *bytes, size_t size, size_t *position, cons
     if (size - at - RECORD_FIELD_OVERHEAD - name_size < value_size)
         return false;
     const uint8_t *value = length + 4;
-    if (name_size == 0 || memchr(name, 0, name_size) != NULL || name[name_size] != 0 ||
-        value[value_size] != 0)
+    if (name_size == 0 || name[name_size] != 0 || value[value_size] != 0)
         return false;
-    *ret_name = (const char *)name;
-    *ret_value = (const char *)value;
-    *ret_size = value_size;
+    *ret_field = (struct field){(const char *)name, name_size, (const char *)value, value_size};
     *position = at + RECORD_FIELD_OVERHEAD + name_size + value_size;
     return true;
 }
 
 bool record_fields_are_sound(const uint8_t *bytes, size_t size)
 {
-    const char *name, *value;
-    size_t position = 0, value_size;
+    struct field field;
+    size_t position = 0;
 
     while (position < size)
-        if (!field_read(bytes, size, &position, &name, &value, &value_size))
+        if (!field_read(bytes, size, &position, &field) || memchr(field.name, 0, field.name_size) != NULL)
             return false;
     return true;
 }
@@ -47,30 +50,30 @@ bool record_next(const struct record *record, const char *prefix, size_t *positi
                  const char **ret_value, size_t *ret_size)
 {
     size_t prefix_size = strlen(prefix);
-    const char *name;
+    struct field field;
 
-    while (*position < record->size) {
-        if (!field_read(record->document, record->size, position, &name, ret_value, ret_size))
-            return false;
-        if (strncmp(name, prefix, prefix_size) == 0) {
-            *ret_rest = name + prefix_size;
-            return true;
-        }
+    while (*position < record->size && field_read(record->document, record->size, position, &field)) {
+        if (field.name_size < prefix_size || memcmp(field.name, prefix, prefix_size) != 0)
+            continue;
+        *ret_rest = field.name + prefix_size;
+        *ret_value = field.value;
+        *ret_size = field.size;
+        return true;
     }
     return false;
 }
 
 const char *record_field(const struct record *record, const char *name, size_t *ret_size)
 {
-    const char *rest, *value;
-    size_t position = 0, size;
+    size_t name_size = strlen(name), position = 0;
+    struct field field;
 
-    while (record_next(record, name, &position, &rest, &value, &size)) {
-        if (*rest != '\0')
+    while (position < record->size && field_read(record->document, record->size, &position, &field)) {
+        if (field.name_size != name_size || memcmp(field.name, name, name_size) != 0)
             continue;
         if (ret_size != NULL)
-            *ret_size = size;
-        return value;
+            *ret_size = field.size;
+        return field.value;
     }
     return NULL;
 }

@@ -30,7 +30,7 @@ void vault_freep(struct vault **vault)
 {
     if (*vault == NULL)
         return;
-    borrow_drop(*vault);
+    borrow_forget(*vault);
     former_freep(&(*vault)->former);
     log_close(*vault);
     state_reset(&(*vault)->state);
@@ -108,7 +108,7 @@ enum status vault_renew_keys(struct vault *vault, struct vault_keys **keys, stru
 
     if (former == NULL)
         return failure_set_no_memory(failure);
-    borrow_drop(vault);
+    borrow_forget(vault);
     former->keys = TAKE(*keys);
     former->epoch = vault->epoch + 1;
     vault->former = former;
@@ -328,6 +328,7 @@ enum status vault_verify_rows(struct vault *vault, struct failure *failure)
     CLEANUP(state_reset) struct state fresh = {0};
     struct vault_state stored;
 
+    borrow_forget(vault);
     enum status status = scan(vault, &fresh, failure);
     if (status == STATUS_OK)
         status = verify_state(vault, &fresh, failure, &stored);
@@ -396,7 +397,7 @@ void vault_rollback(struct vault *vault)
 
     if (!vault->in_turn)
         return;
-    borrow_drop(vault);
+    borrow_forget(vault);
     store_rollback(vault->store);
     if (vault->former != NULL)
         former_exchange(vault);

@@ -185,15 +185,20 @@ static const char *const dangerous_names[] = {
     "PAM_*", "SUDO_*", "SELINUX_*", "DISPLAY", "XAUTHORITY", "WAYLAND_DISPLAY", "SYSTEMD_*", "LISTEN_*",
     "NOTIFY_SOCKET", "CREDENTIALS_DIRECTORY"};
 
+/* Character by character: this is asked for each variable of each projection. */
+static bool pattern_matches(const char *pattern, const char *name)
+{
+    while (*pattern != '\0' && *pattern != '*' && *pattern == *name) {
+        pattern++;
+        name++;
+    }
+    return *pattern == '*' || (*pattern == '\0' && *name == '\0');
+}
+
 bool name_is_dangerous(const char *name)
 {
     for (size_t at = 0; at < sizeof(dangerous_names) / sizeof(dangerous_names[0]); at++) {
-        const char *pattern = dangerous_names[at];
-
-        if (pattern[0] != name[0])
-            continue;
-        size_t length = strlen(pattern);
-        if (pattern[length - 1] == '*' ? strncmp(name, pattern, length - 1) == 0 : strcmp(name, pattern) == 0)
+        if (pattern_matches(dangerous_names[at], name))
             return true;
     }
     return false;
