@@ -126,6 +126,10 @@ static void errors_have_their_name_and_one_member(void **state)
     reply_failure(&output, &failure);
     assert_non_null(strstr(secret_text(&output), "Agent.Failed\""));
     secret_clear(&output);
+    failure_set(&failure, STATUS_WAITS, "x");
+    reply_failure(&output, &failure);
+    assert_non_null(strstr(secret_text(&output), "Agent.Failed\""));
+    secret_clear(&output);
     reply_service_error(&output, "InvalidParameter", "parameter", "step");
     assert_string_equal(
         secret_text(&output),

@@ -12,8 +12,8 @@
 
 /* Their sentences say what to do, or there is nothing to do. */
 static const enum status without_advice[] = {
-    STATUS_OK,      STATUS_FAILED,    STATUS_INVALID, STATUS_TOO_LARGE,
-    STATUS_REFUSED, STATUS_NOT_FOUND, STATUS_EXISTS,  STATUS_IN_USE,
+    STATUS_OK,        STATUS_FAILED, STATUS_INVALID, STATUS_TOO_LARGE, STATUS_REFUSED,
+    STATUS_NOT_FOUND, STATUS_EXISTS, STATUS_IN_USE,  STATUS_WAITS,
 };
 
 static void every_outcome_has_advice_or_a_reason_to_have_none(void **state)

@@ -38,6 +38,8 @@ static void wire_names_are_those_of_the_interface(void **state)
     assert_string_equal(status_wire_name(STATUS_LOG_UNWRITABLE), "LogUnwritable");
     assert_string_equal(status_wire_name(STATUS_KEY_REQUIRED), "KeyRequired");
     assert_int_equal(status_from_wire_name("OtherVault"), STATUS_OTHER_VAULT);
+    assert_string_equal(status_wire_name(STATUS_NEEDS_RECONNECT), "NeedsReconnect");
+    assert_string_equal(status_wire_name(STATUS_TOKEN_UNAVAILABLE), "TokenUnavailable");
 }
 
 static void an_unknown_wire_name_is_a_failure_never_success(void **state)
@@ -60,6 +62,8 @@ static void exit_statuses_tell_usage_locked_and_not_found_apart(void **state)
     assert_int_equal(status_exit(STATUS_NO_VAULT), 4);
     assert_int_equal(status_exit(STATUS_INVALID), 1);
     assert_int_equal(status_exit(STATUS_TIMEOUT), 1);
+    assert_int_equal(status_exit(STATUS_NEEDS_RECONNECT), 1);
+    assert_int_equal(status_exit(STATUS_TOKEN_UNAVAILABLE), 1);
 }
 
 static void a_failure_keeps_its_status_and_returns_it(void **state)

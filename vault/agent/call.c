@@ -111,7 +111,7 @@ static void reply_error(struct secret *destination, const char *error, const cha
         reply_drop(&reply);
 }
 
-/* The statuses that only a client meets have no error in the interface. */
+/* The statuses that only a client, or only the agent itself, meets have no error in the interface. */
 static enum status status_on_wire(enum status status)
 {
     switch (status) {
@@ -119,6 +119,7 @@ static enum status status_on_wire(enum status status)
     case STATUS_USAGE:
     case STATUS_NO_AGENT:
     case STATUS_PROTOCOL:
+    case STATUS_WAITS:
         return STATUS_FAILED;
     default:
         return status;

@@ -11,31 +11,34 @@
 
 enum status {
     STATUS_OK = 0,
-    STATUS_FAILED,         /* an operating-system call or our own logic failed */
-    STATUS_NO_MEMORY,      /* out of memory, or out of the bounded secret memory */
-    STATUS_USAGE,          /* the command line is not one we understand */
-    STATUS_INVALID,        /* a name, value or parameter breaks its rule */
-    STATUS_TOO_LARGE,      /* a value, frame, document or projection is over its limit */
-    STATUS_REFUSED,        /* allowed to nobody in this state: reserved names, bound accounts, ... */
-    STATUS_DENIED,         /* this caller may not */
-    STATUS_LOCKED,         /* the vault is locked */
-    STATUS_KEY_REQUIRED,   /* the call needs a fresh slot key, open vault or not */
-    STATUS_WRONG_KEY,      /* the passphrase, recovery code or key file does not open the slot */
-    STATUS_NOT_FOUND,      /* no such step, variable, account, binding or slot */
-    STATUS_EXISTS,         /* there is one already */
-    STATUS_AMBIGUOUS,      /* several match; the sentence lists them */
-    STATUS_IN_USE,         /* still used by something; the sentence lists what */
-    STATUS_NO_VAULT,       /* there is no vault file */
-    STATUS_FOREIGN,        /* a file, folder or socket is not the vault's, or not ours to trust */
-    STATUS_CORRUPT,        /* the store was changed by something else, or is damaged */
-    STATUS_ROLLED_BACK,    /* the vault is an older state, or another branch, than was seen before */
-    STATUS_FORMAT,         /* a format older or newer than this program reads */
-    STATUS_BUSY,           /* another agent holds the vault */
-    STATUS_LOG_UNWRITABLE, /* the access log, and so anything, cannot be written: full or read-only disk */
-    STATUS_OTHER_VAULT,    /* the agent holds another vault than the call names */
-    STATUS_NO_AGENT,       /* no agent listens */
-    STATUS_PROTOCOL,       /* a peer broke the protocol */
-    STATUS_TIMEOUT,        /* a deadline passed */
+    STATUS_FAILED,            /* an operating-system call or our own logic failed */
+    STATUS_NO_MEMORY,         /* out of memory, or out of the bounded secret memory */
+    STATUS_USAGE,             /* the command line is not one we understand */
+    STATUS_INVALID,           /* a name, value or parameter breaks its rule */
+    STATUS_TOO_LARGE,         /* a value, frame, document or projection is over its limit */
+    STATUS_REFUSED,           /* allowed to nobody in this state: reserved names, bound accounts, ... */
+    STATUS_DENIED,            /* this caller may not */
+    STATUS_LOCKED,            /* the vault is locked */
+    STATUS_KEY_REQUIRED,      /* the call needs a fresh slot key, open vault or not */
+    STATUS_WRONG_KEY,         /* the passphrase, recovery code or key file does not open the slot */
+    STATUS_NOT_FOUND,         /* no such step, variable, account, binding or slot */
+    STATUS_EXISTS,            /* there is one already */
+    STATUS_AMBIGUOUS,         /* several match; the sentence lists them */
+    STATUS_IN_USE,            /* still used by something; the sentence lists what */
+    STATUS_NO_VAULT,          /* there is no vault file */
+    STATUS_FOREIGN,           /* a file, folder or socket is not the vault's, or not ours to trust */
+    STATUS_CORRUPT,           /* the store was changed by something else, or is damaged */
+    STATUS_ROLLED_BACK,       /* the vault is an older state, or another branch, than was seen before */
+    STATUS_FORMAT,            /* a format older or newer than this program reads */
+    STATUS_BUSY,              /* another agent holds the vault */
+    STATUS_LOG_UNWRITABLE,    /* the access log, and so anything, cannot be written: full or read-only disk */
+    STATUS_OTHER_VAULT,       /* the agent holds another vault than the call names */
+    STATUS_NO_AGENT,          /* no agent listens */
+    STATUS_PROTOCOL,          /* a peer broke the protocol */
+    STATUS_TIMEOUT,           /* a deadline passed */
+    STATUS_NEEDS_RECONNECT,   /* an account's grant has ended; only a person can give another */
+    STATUS_TOKEN_UNAVAILABLE, /* an account's token has ended and could not be renewed yet */
+    STATUS_WAITS, /* within the agent: the call is to be served again when its task is done; never sent */
     STATUS_COUNT
 };
 
