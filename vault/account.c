@@ -1,6 +1,7 @@
 /* Connected accounts and their properties. Values leave only through projection.c. */
 #include "account.h"
 
+#include "account_interior.h"
 #include "base/cleanup.h"
 #include "base/clock.h"
 #include "base/name.h"
@@ -10,128 +11,12 @@
 #include "names.h"
 #include "past.h"
 
+#include <inttypes.h>
 #include <stdlib.h>
 #include <string.h>
 
-#define PROPERTY_PREFIX "property/"
-#define ACCOUNT_SIZE_MAX                                                                                     \
-    (500u * 1024u) /* bytes of one account; its padded record is below a mebibyte then                       \
-                    */
-
-static enum status check_properties(const struct json *properties, struct failure *failure)
-{
-    const struct json *value;
-    void *iterator = NULL;
-    const char *name;
-    size_t size;
-
-    while (json_next(properties, &iterator, &name, &value)) {
-        enum status status = name_check_property(name, failure);
-        if (status != STATUS_OK)
-            return status;
-        if (json_text(value, &size) == NULL)
-            return failure_set(failure, STATUS_INVALID,
-                               "the property %s is not text: each property is a JSON string", name);
-        if (size > NAME_VALUE_MAX)
-            return failure_set(failure, STATUS_TOO_LARGE, "the property %s has %zu bytes, and %u is the most",
-                               name, size, NAME_VALUE_MAX);
-    }
-    return STATUS_OK;
-}
-
-static void write_account(const struct record *account, const struct records *bindings, const char *key,
-                          struct json_writer *writer)
-{
-    char id[33], time[CLOCK_TEXT_SIZE];
-    const char *name, *value;
-    size_t position = 0, size;
-
-    account_id(account, id);
-    json_open_object(writer, key);
-    json_add_text(writer, "id", id);
-    json_add_text(writer, "app", account->where);
-    json_add_text(writer, "label", account->name);
-    json_open_array(writer, "properties");
-    while (record_next(account, PROPERTY_PREFIX, &position, &name, &value, &size))
-        json_add_text(writer, NULL, name);
-    json_close_array(writer);
-    clock_format(time, record_number(account, "created"));
-    json_add_text(writer, "created", time);
-    clock_format(time, record_number(account, "updated"));
-    json_add_text(writer, "updated", time);
-    clock_format(time, record_number(account, ACCOUNT_FIELD_RESTORED));
-    if (record_has(account, ACCOUNT_FIELD_RESTORED))
-        json_add_text(writer, "restored", time);
-    remark_write(account, writer);
-    json_open_array(writer, "bindings");
-    for (size_t i = 0; i < bindings->count; i++)
-        binding_write(&bindings->items[i], account, NULL, writer);
-    json_close_array(writer);
-    json_close_object(writer);
-}
-
-static enum status write_with_bindings(struct vault *vault, const struct record *account, const char *key,
-                                       struct json_writer *writer, struct failure *failure)
-{
-    CLEANUP(records_reset) struct records bindings = {0};
-
-    enum status status = binding_list_of(vault, account, failure, &bindings);
-    if (status == STATUS_OK)
-        write_account(account, &bindings, key, writer);
-    return status;
-}
-
-void account_add_finals(struct vault *vault, struct record_draft *draft)
-{
-    const struct record account = record_draft_preview(draft);
-    char alias[NAME_ALIAS_MAX + 2], name[NAME_DERIVED_SIZE];
-    const char *property, *value;
-    size_t position = 0, size;
-
-    name_default_alias(alias, account.where);
-    while (record_next(&account, PROPERTY_PREFIX, &position, &property, &value, &size)) {
-        name_derive_variable(name, alias, property);
-        record_draft_add_final(vault, draft, name);
-    }
-}
-
-static void add_property(struct record_draft *draft, const char *property, const char *value, size_t size)
-{
-    char field[sizeof PROPERTY_PREFIX + NAME_PROPERTY_MAX];
-
-    snprintf(field, sizeof field, PROPERTY_PREFIX "%s", property);
-    record_draft_add(draft, field, value, size);
-}
-
-/* A draft that has all its properties gets its final names, unless it breaks the limits of one account. */
-static enum status complete(struct vault *vault, struct record_draft *draft, struct failure *failure)
-{
-    account_add_finals(vault, draft);
-    size_t count = draft->finals.size / STORE_LOOKUP_SIZE;
-    if (count > ACCOUNT_PROPERTIES_MAX || draft->fields.size > ACCOUNT_SIZE_MAX)
-        return failure_set(failure, STATUS_TOO_LARGE,
-                           "an account has at most %u properties and %u bytes in all", ACCOUNT_PROPERTIES_MAX,
-                           ACCOUNT_SIZE_MAX);
-    if (count == 0)
-        return failure_set(failure, STATUS_INVALID, "an account has at least one property");
-    return STATUS_OK;
-}
-
-static void add_properties(struct record_draft *draft, const struct json *properties)
-{
-    const struct json *value;
-    void *iterator = NULL;
-    const char *name;
-    size_t size;
-
-    while (json_next(properties, &iterator, &name, &value)) {
-        const char *text = json_text(value, &size);
-        add_property(draft, name, text, size);
-    }
-}
-
 /* An account added before references were there keeps its name, and cannot be meant by one. */
-static enum status check_new_app(const char *app, struct failure *failure)
+enum status account_check_new_app(const char *app, struct failure *failure)
 {
     if (strcmp(app, REFERENCE_VARIABLES) == 0)
         return failure_set(failure, STATUS_REFUSED,
@@ -139,13 +24,12 @@ static enum status check_new_app(const char *app, struct failure *failure)
     return name_check_app(app, failure);
 }
 
-/* The label of a new account, or why there can be none. */
-static enum status choose_label(struct vault *vault, const char *app, const char *label,
-                                struct failure *failure, const char **ret_label)
+enum status account_choose_label(struct vault *vault, const char *app, const char *label,
+                                 struct failure *failure, const char **ret_label)
 {
     CLEANUP(records_reset) struct records accounts = {0};
 
-    enum status status = check_new_app(app, failure);
+    enum status status = account_check_new_app(app, failure);
     if (status == STATUS_OK && label != NULL)
         status = name_check_label(label, failure);
     if (status == STATUS_OK)
@@ -163,9 +47,8 @@ static enum status choose_label(struct vault *vault, const char *app, const char
     return STATUS_OK;
 }
 
-/* Writes the draft and answers with the account as it now stands. */
-static enum status write_and_answer(struct vault *vault, const struct record_draft *draft, struct leaf *leaf,
-                                    struct json_writer *writer, struct failure *failure)
+enum status account_write_and_answer(struct vault *vault, const struct record_draft *draft, struct leaf *leaf,
+                                     struct json_writer *writer, struct failure *failure)
 {
     CLEANUP(record_reset) struct record account = {0};
     uint8_t id[STORE_ID_SIZE];
@@ -179,24 +62,24 @@ static enum status write_and_answer(struct vault *vault, const struct record_dra
     if (status != STATUS_OK)
         return status;
     account_name_in_leaf(&account, leaf);
-    return write_with_bindings(vault, &account, "account", writer, failure);
+    return account_write(vault, &account, "account", writer, failure);
 }
 
 enum status account_draft(struct vault *vault, const char *app, const char *label,
                           const struct json *properties, const struct remark *remark, struct failure *failure,
                           struct record_draft *ret_draft)
 {
-    enum status status = check_new_app(app, failure);
+    enum status status = account_check_new_app(app, failure);
     if (status == STATUS_OK)
         status = name_check_label(label, failure);
     if (status == STATUS_OK)
-        status = check_properties(properties, failure);
+        status = account_check_properties(properties, failure);
     if (status != STATUS_OK)
         return status;
     record_draft_start(ret_draft, RECORD_ACCOUNT, app, label, app, NULL);
     remark_add(ret_draft, remark, NULL);
-    add_properties(ret_draft, properties);
-    return complete(vault, ret_draft, failure);
+    account_add_properties(ret_draft, properties);
+    return account_complete(vault, ret_draft, failure);
 }
 
 enum status account_add(struct vault *vault, const char *app, const char *label,
@@ -206,35 +89,10 @@ enum status account_add(struct vault *vault, const char *app, const char *label,
     CLEANUP(record_draft_reset) struct record_draft draft = {0};
     const char *chosen = NULL;
 
-    enum status status = choose_label(vault, app, label, failure, &chosen);
+    enum status status = account_choose_label(vault, app, label, failure, &chosen);
     if (status == STATUS_OK)
         status = account_draft(vault, app, chosen, properties, remark, failure, &draft);
-    return status == STATUS_OK ? write_and_answer(vault, &draft, leaf, writer, failure) : status;
-}
-
-static bool field_is(const struct record *record, const char *field, const char *value, size_t size)
-{
-    size_t present_size;
-    const char *present = record_field(record, field, &present_size);
-
-    return present != NULL && present_size == size && secret_equal(present, value, size);
-}
-
-/* True if every property of `one` is one of `other`, with the same value. */
-static bool has_properties_of(const struct record *other, const struct record *one)
-{
-    const char *name, *value;
-    size_t position = 0, size;
-
-    while (record_next(one, PROPERTY_PREFIX, &position, &name, &value, &size))
-        if (!field_is(other, name - strlen(PROPERTY_PREFIX), value, size))
-            return false;
-    return true;
-}
-
-static bool has_same_properties(const struct record *one, const struct record *other)
-{
-    return has_properties_of(one, other) && has_properties_of(other, one);
+    return status == STATUS_OK ? account_write_and_answer(vault, &draft, leaf, writer, failure) : status;
 }
 
 enum status account_keep(struct vault *vault, const struct record *previous, const struct record_draft *next,
@@ -243,7 +101,7 @@ enum status account_keep(struct vault *vault, const struct record *previous, con
     struct record preview = record_draft_preview(next);
     struct past_owner owner;
 
-    if (has_same_properties(previous, &preview))
+    if (account_has_same_properties(previous, &preview))
         return STATUS_OK;
     past_of_account(&owner, previous);
     return past_keep(vault, &owner, previous, false, failure);
@@ -256,7 +114,7 @@ static void add_remarks(struct record_draft *draft, const struct remark *remark,
     struct record preview = record_draft_preview(draft);
     struct remark changed = *remark;
 
-    if (!has_same_properties(previous, &preview))
+    if (!account_has_same_properties(previous, &preview))
         changed.has_expiry = true;
     remark_add(draft, &changed, previous);
 }
@@ -267,20 +125,21 @@ enum status account_merge(struct vault *vault, const struct record *previous, co
     const struct remark remark = {.note = record_field(given, REMARK_FIELD_NOTE, NULL)};
     const char *name, *value;
     size_t position = 0, size;
-    bool changed =
-        remark.note != NULL && !field_is(previous, REMARK_FIELD_NOTE, remark.note, strlen(remark.note));
+    bool changed = remark.note != NULL &&
+                   !account_field_is(previous, REMARK_FIELD_NOTE, remark.note, strlen(remark.note));
 
     record_draft_start(ret_draft, RECORD_ACCOUNT, previous->where, previous->name, previous->where, previous);
-    while (record_next(previous, PROPERTY_PREFIX, &position, &name, &value, &size))
+    while (record_next(previous, ACCOUNT_PROPERTY_PREFIX, &position, &name, &value, &size))
         if (account_property(given, name, NULL) == NULL)
-            add_property(ret_draft, name, value, size);
+            account_add_property(ret_draft, name, value, size);
     position = 0;
-    while (record_next(given, PROPERTY_PREFIX, &position, &name, &value, &size)) {
-        changed = changed || !field_is(previous, name - strlen(PROPERTY_PREFIX), value, size);
-        add_property(ret_draft, name, value, size);
+    while (record_next(given, ACCOUNT_PROPERTY_PREFIX, &position, &name, &value, &size)) {
+        changed = changed || !account_field_is(previous, name - strlen(ACCOUNT_PROPERTY_PREFIX), value, size);
+        account_add_property(ret_draft, name, value, size);
     }
     add_remarks(ret_draft, &remark, previous);
-    enum status status = complete(vault, ret_draft, failure);
+    token_carry(ret_draft, previous, clock_wall_ms());
+    enum status status = account_complete(vault, ret_draft, failure);
     if (status == STATUS_OK && changed) {
         struct record next = record_draft_preview(ret_draft);
         status = binding_check_names(vault, &next, failure);
@@ -296,7 +155,7 @@ enum status account_show(struct vault *vault, const char *account, struct failur
     CLEANUP(record_reset) struct record record = {0};
 
     enum status status = account_resolve(vault, account, failure, &record);
-    return status == STATUS_OK ? write_with_bindings(vault, &record, "account", writer, failure) : status;
+    return status == STATUS_OK ? account_write(vault, &record, "account", writer, failure) : status;
 }
 
 static bool array_has(const struct json *array, const char *text)
@@ -307,16 +166,6 @@ static bool array_has(const struct json *array, const char *text)
             return true;
     }
     return false;
-}
-
-static enum status check_unnamed(const struct records *bindings, const char *property,
-                                 struct failure *failure)
-{
-    for (size_t i = 0; i < bindings->count; i++)
-        if (binding_names_property(&bindings->items[i], property))
-            return failure_set(failure, STATUS_IN_USE, "the binding of %s at %s names the property %s",
-                               bindings->items[i].name, bindings->items[i].where, property);
-    return STATUS_OK;
 }
 
 /* A property that is to go must be there, and no binding may name it. */
@@ -339,7 +188,7 @@ static enum status check_unset(struct vault *vault, const struct record *account
             status = failure_set(failure, STATUS_NOT_FOUND, "%s:%s has no property %s", account->where,
                                  account->name, property);
         if (status == STATUS_OK)
-            status = check_unnamed(&bindings, property, failure);
+            status = account_check_unnamed(&bindings, property, failure);
     }
     return status;
 }
@@ -349,13 +198,13 @@ static enum status check_unset(struct vault *vault, const struct record *account
 static enum status replace(struct vault *vault, const struct record *previous, struct record_draft *draft,
                            struct leaf *leaf, struct json_writer *writer, struct failure *failure)
 {
-    enum status status = complete(vault, draft, failure);
+    enum status status = account_complete(vault, draft, failure);
     struct record next = record_draft_preview(draft);
     if (status == STATUS_OK)
         status = binding_check_names(vault, &next, failure);
     if (status == STATUS_OK)
         status = account_keep(vault, previous, draft, failure);
-    return status == STATUS_OK ? write_and_answer(vault, draft, leaf, writer, failure) : status;
+    return status == STATUS_OK ? account_write_and_answer(vault, draft, leaf, writer, failure) : status;
 }
 
 enum status account_set(struct vault *vault, const char *account, const struct json *properties,
@@ -371,33 +220,36 @@ enum status account_set(struct vault *vault, const char *account, const struct j
     if (status != STATUS_OK)
         return status;
     account_name_in_leaf(&previous, leaf);
-    status = check_properties(properties, failure);
+    status = account_check_properties(properties, failure);
     if (status == STATUS_OK)
         status = check_unset(vault, &previous, properties, unset, failure);
     if (status != STATUS_OK)
         return status;
     record_draft_start(&draft, RECORD_ACCOUNT, previous.where, previous.name, previous.where, &previous);
-    while (record_next(&previous, PROPERTY_PREFIX, &position, &name, &value, &size))
+    while (record_next(&previous, ACCOUNT_PROPERTY_PREFIX, &position, &name, &value, &size))
         if (json_member(properties, name) == NULL && !array_has(unset, name))
-            add_property(&draft, name, value, size);
-    add_properties(&draft, properties);
+            account_add_property(&draft, name, value, size);
+    account_add_properties(&draft, properties);
     add_remarks(&draft, remark, &previous);
+    token_carry(&draft, &previous, clock_wall_ms());
     return replace(vault, &previous, &draft, leaf, writer, failure);
 }
 
-/* A draft that differs from `previous` in its remarks or its label at most; `updated` is when its properties
- * were set. */
+void account_resume(struct record_draft *draft, const struct record *previous, const char *label,
+                    const struct remark *remark)
+{
+    record_draft_resume(draft, RECORD_ACCOUNT, previous->where, label, previous->where, previous);
+    account_copy_properties(draft, previous, NULL);
+    record_draft_copy(draft, previous, ACCOUNT_FIELD_RESTORED);
+    remark_add(draft, remark, previous);
+}
+
+/* The same with the grant, which has not changed. */
 static void resume(const struct record *previous, const char *label, const struct remark *remark,
                    struct record_draft *draft)
 {
-    const char *name, *value;
-    size_t position = 0, size;
-
-    record_draft_resume(draft, RECORD_ACCOUNT, previous->where, label, previous->where, previous);
-    while (record_next(previous, PROPERTY_PREFIX, &position, &name, &value, &size))
-        add_property(draft, name, value, size);
-    record_draft_copy(draft, previous, ACCOUNT_FIELD_RESTORED);
-    remark_add(draft, remark, previous);
+    account_resume(draft, previous, label, remark);
+    token_carry(draft, previous, clock_wall_ms());
 }
 
 enum status account_annotate(struct vault *vault, const char *account, const struct remark *remark,
@@ -411,8 +263,8 @@ enum status account_annotate(struct vault *vault, const char *account, const str
         return status;
     account_name_in_leaf(&previous, leaf);
     resume(&previous, previous.name, remark, &draft);
-    status = complete(vault, &draft, failure);
-    return status == STATUS_OK ? write_and_answer(vault, &draft, leaf, writer, failure) : status;
+    status = account_complete(vault, &draft, failure);
+    return status == STATUS_OK ? account_write_and_answer(vault, &draft, leaf, writer, failure) : status;
 }
 
 /* The account, the past of it, and which revision of that is meant. */
@@ -431,19 +283,28 @@ static enum status find_revision(struct vault *vault, const char *account, uint6
     return status == STATUS_OK ? past_choose(ret_past, &owner, revision, failure, ret_number) : status;
 }
 
-/* What the account has and the revision has not would go, so no binding may name it. */
-static enum status check_lost(struct vault *vault, const struct record *account, const struct record *next,
-                              struct failure *failure)
+/* The tokens of a grant, and whose they are, are never those of an old revision: a refresh token that was
+ * used is taken for stolen. */
+static bool is_of_grant(const char *property)
 {
-    CLEANUP(records_reset) struct records bindings = {0};
+    return token_is_token(property) || strcmp(property, "oauth_client_id") == 0 ||
+           strcmp(property, "oauth_uid") == 0;
+}
+
+static void add_revision(struct record_draft *draft, const struct record *past, uint64_t number,
+                         const struct record *previous)
+{
+    bool connected = token_has_grant(previous);
     const char *name, *value;
     size_t position = 0, size;
 
-    enum status status = binding_list_of(vault, account, failure, &bindings);
-    while (status == STATUS_OK && record_next(account, PROPERTY_PREFIX, &position, &name, &value, &size))
-        if (account_property(next, name, NULL) == NULL)
-            status = check_unnamed(&bindings, name, failure);
-    return status;
+    while (past_next(past, number, ACCOUNT_PROPERTY_PREFIX, &position, &name, &value, &size))
+        if (!connected || !is_of_grant(name))
+            account_add_property(draft, name, value, size);
+    position = 0;
+    while (connected && record_next(previous, ACCOUNT_PROPERTY_PREFIX, &position, &name, &value, &size))
+        if (is_of_grant(name))
+            account_add_property(draft, name, value, size);
 }
 
 enum status account_restore(struct vault *vault, const char *account, uint64_t revision, struct leaf *leaf,
@@ -453,8 +314,6 @@ enum status account_restore(struct vault *vault, const char *account, uint64_t r
     CLEANUP(record_reset) struct record past = {0};
     CLEANUP(record_draft_reset) struct record_draft draft = {0};
     struct remark remark = {.has_expiry = true};
-    const char *name, *value;
-    size_t position = 0, size;
     uint64_t number;
 
     enum status status = find_revision(vault, account, revision, leaf, failure, &previous, &past, &number);
@@ -464,11 +323,16 @@ enum status account_restore(struct vault *vault, const char *account, uint64_t r
     if (expires != NULL)
         (void)text_to_number(expires, UINT64_MAX, &remark.expires_ms);
     record_draft_start(&draft, RECORD_ACCOUNT, previous.where, previous.name, previous.where, &previous);
-    while (past_next(&past, number, PROPERTY_PREFIX, &position, &name, &value, &size))
-        add_property(&draft, name, value, size);
+    add_revision(&draft, &past, number, &previous);
     remark_add(&draft, &remark, &previous);
+    token_carry(&draft, &previous, clock_wall_ms());
     struct record next = record_draft_preview(&draft);
-    status = check_lost(vault, &previous, &next, failure);
+    status = account_check_lost(vault, &previous, &next, failure);
+    if (status == STATUS_OK && token_has_grant(&previous) && account_has_same_properties(&previous, &next))
+        status =
+            failure_set(failure, STATUS_REFUSED,
+                        "revision %" PRIu64 " of %s:%s has nothing but other tokens, which are not put back",
+                        number, previous.where, previous.name);
     if (status == STATUS_OK)
         status = replace(vault, &previous, &draft, leaf, writer, failure);
     if (status == STATUS_OK)
@@ -532,32 +396,39 @@ enum status account_rename(struct vault *vault, const char *account, const char 
         return failure_set(failure, STATUS_EXISTS, "there is an account %s:%s already", previous.where,
                            label);
     resume(&previous, label, &remark, &draft);
-    status = complete(vault, &draft, failure);
-    return status == STATUS_OK ? write_and_answer(vault, &draft, leaf, writer, failure) : status;
+    status = account_complete(vault, &draft, failure);
+    return status == STATUS_OK ? account_write_and_answer(vault, &draft, leaf, writer, failure) : status;
+}
+
+enum status account_check_unbound(struct vault *vault, const struct record *account, struct failure *failure)
+{
+    CLEANUP(records_reset) struct records bindings = {0};
+    char places[FAILURE_SENTENCE_MAX];
+    size_t at = 0;
+
+    enum status status = binding_list_of(vault, account, failure, &bindings);
+    if (status != STATUS_OK || bindings.count == 0)
+        return status;
+    for (size_t i = 0; i < bindings.count && at < sizeof places; i++)
+        at += (size_t)snprintf(places + at, sizeof places - at, "%s%s as %s", i == 0 ? "" : ", ",
+                               bindings.items[i].where, bindings.items[i].name);
+    return failure_set(failure, STATUS_IN_USE, "%s:%s is bound at %s; unbind it there first", account->where,
+                       account->name, places);
 }
 
 enum status account_remove(struct vault *vault, const char *account, struct leaf *leaf,
                            struct failure *failure)
 {
     CLEANUP(record_reset) struct record record = {0};
-    CLEANUP(records_reset) struct records bindings = {0};
     struct past_owner owner;
-    char places[FAILURE_SENTENCE_MAX];
-    size_t at = 0;
 
     enum status status = account_resolve(vault, account, failure, &record);
     if (status != STATUS_OK)
         return status;
     account_name_in_leaf(&record, leaf);
-    status = binding_list_of(vault, &record, failure, &bindings);
+    status = account_check_unbound(vault, &record, failure);
     if (status != STATUS_OK)
         return status;
-    for (size_t i = 0; i < bindings.count && at < sizeof places; i++)
-        at += (size_t)snprintf(places + at, sizeof places - at, "%s%s as %s", i == 0 ? "" : ", ",
-                               bindings.items[i].where, bindings.items[i].name);
-    if (bindings.count > 0)
-        return failure_set(failure, STATUS_IN_USE, "%s:%s is bound at %s; unbind it there first",
-                           record.where, record.name, places);
     past_of_account(&owner, &record);
     status = past_remove(vault, &owner, failure);
     return status == STATUS_OK ? record_remove(vault, &record, failure) : status;
@@ -585,7 +456,7 @@ enum status account_list(struct vault *vault, const char *app, const struct rema
     json_open_array(writer, "accounts");
     for (size_t i = 0; status == STATUS_OK && i < accounts.count; i++)
         if (remark_passes(filter, &accounts.items[i]))
-            status = write_with_bindings(vault, &accounts.items[i], NULL, writer, failure);
+            status = account_write(vault, &accounts.items[i], NULL, writer, failure);
     json_close_array(writer);
     return status;
 }

@@ -5,6 +5,7 @@
 #include "leaf.h"
 #include "record.h"
 #include "remark.h"
+#include "token.h"
 #include "vault.h"
 #include "json/json.h"
 
@@ -53,6 +54,29 @@ enum status account_list(struct vault *vault, const char *app, const struct rema
 /* The accounts of an app, as account_list has it. */
 enum status account_find_all(struct vault *vault, const char *app, struct failure *failure,
                              struct records *ret_accounts);
+
+/* An account connected by OAuth (account_connect.c). Texts are borrowed. */
+struct account_connection {
+    const char *app;     /* of a new account */
+    const char *label;   /* of a new account; NULL: as account_add has it */
+    const char *account; /* NULL: a new one; else the one that is connected anew */
+    bool other_identity; /* that one may have been somebody else's until now */
+    struct token_grant grant;
+    const struct token_result *result; /* that was given */
+    struct remark remark;
+};
+/* Adds the account; or gives `account` the new grant and its properties in place of the old ones, without an
+ * old revision: id, label, bindings, note and the properties that are not given stay, a refresh token too
+ * where none came and the identity is the same. STATUS_REFUSED where the identity is another and
+ * other_identity is not set; STATUS_IN_USE where a binding names a token that is not given any more. Beside
+ * `account` writes `twin` (app:label) where the app has another account of the same identity: its provider
+ * may have ended that one's grant. Leaf: app, label, account, and in its details grant, client, generation,
+ * the names of the properties, and the scopes that were given. */
+enum status account_connect(struct vault *vault, const struct account_connection *connection,
+                            struct leaf *leaf, struct failure *failure, struct json_writer *writer);
+/* STATUS_IN_USE lists the bindings that stand in the way of account_remove: for whoever does something first
+ * that cannot be taken back. */
+enum status account_check_unbound(struct vault *vault, const struct record *account, struct failure *failure);
 
 /* For the other nouns. Finds the account that `account` means: `app`, `app:label` or the id. STATUS_AMBIGUOUS
  * lists the choices. */

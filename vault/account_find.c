@@ -1,14 +1,15 @@
 /* Which account is meant, by its id, its app, or app and label; and what it is and has. */
-#include "account.h"
+#include "account_interior.h"
+
 #include "base/cleanup.h"
+#include "base/clock.h"
 #include "base/name.h"
 #include "base/text.h"
+#include "binding.h"
 #include "names.h"
 
 #include <stdio.h>
 #include <string.h>
-
-#define PROPERTY_PREFIX "property/"
 
 void account_id(const struct record *account, char destination[33])
 {
@@ -20,14 +21,6 @@ void account_name_in_leaf(const struct record *account, struct leaf *leaf)
     account_id(account, leaf->account);
     snprintf(leaf->app, sizeof leaf->app, "%s", account->where);
     snprintf(leaf->label, sizeof leaf->label, "%s", account->name);
-}
-
-const char *account_property(const struct record *account, const char *property, size_t *ret_size)
-{
-    char field[sizeof PROPERTY_PREFIX + NAME_PROPERTY_MAX];
-
-    snprintf(field, sizeof field, PROPERTY_PREFIX "%s", property);
-    return record_field(account, field, ret_size);
 }
 
 static enum status ambiguous(const char *app, const struct records *accounts, struct failure *failure)
@@ -182,4 +175,47 @@ enum status account_resolve(struct vault *vault, const char *account, struct fai
     if (again.status != STATUS_OK)
         *failure = again;
     return again.status;
+}
+
+static void write_account(const struct record *account, const struct records *bindings, const char *key,
+                          struct json_writer *writer)
+{
+    char id[33], time[CLOCK_TEXT_SIZE];
+    const char *name, *value;
+    size_t position = 0, size;
+
+    account_id(account, id);
+    json_open_object(writer, key);
+    json_add_text(writer, "id", id);
+    json_add_text(writer, "app", account->where);
+    json_add_text(writer, "label", account->name);
+    json_open_array(writer, "properties");
+    while (record_next(account, ACCOUNT_PROPERTY_PREFIX, &position, &name, &value, &size))
+        json_add_text(writer, NULL, name);
+    json_close_array(writer);
+    clock_format(time, record_number(account, "created"));
+    json_add_text(writer, "created", time);
+    clock_format(time, record_number(account, "updated"));
+    json_add_text(writer, "updated", time);
+    clock_format(time, record_number(account, ACCOUNT_FIELD_RESTORED));
+    if (record_has(account, ACCOUNT_FIELD_RESTORED))
+        json_add_text(writer, "restored", time);
+    remark_write(account, writer);
+    token_write(account, clock_wall_ms(), writer);
+    json_open_array(writer, "bindings");
+    for (size_t i = 0; i < bindings->count; i++)
+        binding_write(&bindings->items[i], account, NULL, writer);
+    json_close_array(writer);
+    json_close_object(writer);
+}
+
+enum status account_write(struct vault *vault, const struct record *account, const char *key,
+                          struct json_writer *writer, struct failure *failure)
+{
+    CLEANUP(records_reset) struct records bindings = {0};
+
+    enum status status = binding_list_of(vault, account, failure, &bindings);
+    if (status == STATUS_OK)
+        write_account(account, &bindings, key, writer);
+    return status;
 }

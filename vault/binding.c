@@ -5,6 +5,7 @@
 #include "base/cleanup.h"
 #include "base/text.h"
 #include "placement.h"
+#include "token.h"
 
 #include <stdlib.h>
 #include <string.h>
@@ -14,8 +15,7 @@
 #define ONLY_PREFIX "only/"
 #define RENAME_PREFIX "environment/"
 #define PROPERTY_PREFIX "property/"
-#define WITHHELD_PROPERTY                                                                                    \
-    "oauth_refresh_token" /* a step gets it only where its binding asks for it by name */
+#define WITHHELD_PROPERTY "oauth_refresh_token"
 
 bool binding_allows_dangerous_names(const struct record *binding)
 {
@@ -61,13 +61,20 @@ bool binding_names_property(const struct record *binding, const char *property)
     return is_listed(binding, property, &any) || is_renamed(binding, property);
 }
 
-bool binding_gives_property(const struct record *binding, const char *property)
+/* A step gets it only where its binding asks for it by name. */
+static bool is_withheld(const struct record *account, const char *property)
+{
+    return strcmp(property, WITHHELD_PROPERTY) == 0 ||
+           (token_is_refresh_token(property) && token_has_grant(account));
+}
+
+bool binding_gives_property(const struct record *binding, const struct record *account, const char *property)
 {
     bool any;
 
     if (is_listed(binding, property, &any) || is_renamed(binding, property))
         return true;
-    return !any && strcmp(property, WITHHELD_PROPERTY) != 0;
+    return !any && !is_withheld(account, property);
 }
 
 /* The next name the binding gives to the property at hand. */
@@ -91,7 +98,7 @@ bool binding_next(struct binding_walk *walk)
         return true;
     while (record_next(walk->account, PROPERTY_PREFIX, &walk->property_position, &walk->property,
                        &walk->value, &walk->value_size)) {
-        if (!binding_gives_property(walk->binding, walk->property))
+        if (!binding_gives_property(walk->binding, walk->account, walk->property))
             continue;
         walk->rename_position = 0;
         walk->within = true;

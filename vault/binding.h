@@ -38,8 +38,10 @@ enum status binding_renew_names(struct vault *vault, const struct record *accoun
 /* True if the binding names the property, in `only` or by a final name of its own. */
 bool binding_names_property(const struct record *binding, const char *property);
 
-/* True if the step gets the property: every one but a refresh token, or those the binding names. */
-bool binding_gives_property(const struct record *binding, const char *property);
+/* True if the step gets the property of the account: every one but a refresh token, or those the binding
+ * names. Of an account without a grant, where names are whatever somebody chose, a refresh token is
+ * `oauth_refresh_token` alone. */
+bool binding_gives_property(const struct record *binding, const struct record *account, const char *property);
 
 /* True if dangerous final names were allowed at bind. */
 bool binding_allows_dangerous_names(const struct record *binding);

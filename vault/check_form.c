@@ -6,7 +6,9 @@
 #include "base/text.h"
 #include "crypto/note.h"
 #include "past.h"
+#include "registration.h"
 #include "remark.h"
+#include "token.h"
 
 #include <stdlib.h>
 #include <string.h>
@@ -23,6 +25,12 @@ enum content {
     CONTENT_PROPERTY, /* a property's name */
     CONTENT_KEY,      /* 32 bytes */
     CONTENT_NOTE,     /* a signed note or a verifier key, which the log reads itself */
+    CONTENT_GRANT,    /* how an account was connected */
+    CONTENT_CLIENT,   /* app:label of a client */
+    CONTENT_INTENT,   /* of a renewal */
+    CONTENT_STATE,    /* the one that there is */
+    CONTENT_VISIBLE,  /* a client's id */
+    CONTENT_REDIRECT, /* a client's address */
     CONTENT_ANY       /* looked at elsewhere */
 };
 
@@ -71,12 +79,37 @@ static const struct field binding_fields[] = {
     {NAMED("allowed"),CONTENT_EMPTY, SUFFIX_NONE, OPTIONAL},
     {0       },
 };
+/* Of a grant all of the first rows are there, or nothing is. */
+enum { ACCOUNT_GRANT_ROWS = 5, ACCOUNT_GRANT_ALL = (1u << ACCOUNT_GRANT_ROWS) - 1, ACCOUNT_GRANT_END = 23 };
 static const struct field account_fields[] = {
-    {NAMED("property/"), CONTENT_TEXT, SUFFIX_PROPERTY, REQUIRED},
-    {NAMED("restored"),   CONTENT_NUMBER, SUFFIX_NONE, OPTIONAL},
-    {NAMED(REMARK_FIELD_NOTE),                  CONTENT_LINE, SUFFIX_NONE, OPTIONAL},
-    {NAMED(REMARK_FIELD_EXPIRES),  CONTENT_NUMBER, SUFFIX_NONE, OPTIONAL},
-    {0         },
+    {NAMED("oauth/provider"),      CONTENT_TEXT, SUFFIX_NONE, OPTIONAL},
+    {NAMED("oauth/client"),                 CONTENT_CLIENT, SUFFIX_NONE, OPTIONAL},
+    {NAMED("oauth/grant"),                            CONTENT_GRANT, SUFFIX_NONE, OPTIONAL},
+    {NAMED("oauth/generation"),CONTENT_NUMBER, SUFFIX_NONE, OPTIONAL},
+    {NAMED("oauth/obtained"),                    CONTENT_NUMBER, SUFFIX_NONE, OPTIONAL},
+    {NAMED("oauth/requested"),         CONTENT_TEXT, SUFFIX_NONE, OPTIONAL},
+    {NAMED("oauth/granted"),                 CONTENT_TEXT, SUFFIX_NONE, OPTIONAL},
+    {NAMED("oauth/identity"),                            CONTENT_LINE, SUFFIX_NONE, OPTIONAL},
+    {NAMED("oauth/identity_name"),                 CONTENT_LINE, SUFFIX_NONE, OPTIONAL},
+    {NAMED("oauth/state"),                    CONTENT_STATE, SUFFIX_NONE, OPTIONAL},
+    {NAMED("oauth/error"),      CONTENT_LINE, SUFFIX_NONE, OPTIONAL},
+    {NAMED("oauth/intent"),                 CONTENT_INTENT, SUFFIX_NONE, OPTIONAL},
+    {NAMED("oauth/lifetime"),                            CONTENT_NUMBER, SUFFIX_NONE, OPTIONAL},
+    {NAMED("oauth/expires"),        CONTENT_NUMBER, SUFFIX_NONE, OPTIONAL},
+    {NAMED("oauth/due"),                    CONTENT_NUMBER, SUFFIX_NONE, OPTIONAL},
+    {NAMED("oauth/refreshed"),       CONTENT_NUMBER, SUFFIX_NONE, OPTIONAL},
+    {NAMED("oauth/failures"),                 CONTENT_NUMBER, SUFFIX_NONE, OPTIONAL},
+    {NAMED("oauth/retry"),                            CONTENT_NUMBER, SUFFIX_NONE, OPTIONAL},
+    {NAMED("oauth/wait"),CONTENT_NUMBER, SUFFIX_NONE, OPTIONAL},
+    {NAMED("oauth/refusals"),                    CONTENT_NUMBER, SUFFIX_NONE, OPTIONAL},
+    {NAMED("oauth/refused"), CONTENT_NUMBER, SUFFIX_NONE, OPTIONAL},
+    {NAMED("oauth/doubt"),                 CONTENT_NUMBER, SUFFIX_NONE, OPTIONAL},
+    {NAMED("oauth/unanswered"),                            CONTENT_NUMBER, SUFFIX_NONE, OPTIONAL},
+    {NAMED("property/"),CONTENT_TEXT, SUFFIX_PROPERTY, REQUIRED},
+    {NAMED("restored"),                    CONTENT_NUMBER, SUFFIX_NONE, OPTIONAL},
+    {NAMED(REMARK_FIELD_NOTE),         CONTENT_LINE, SUFFIX_NONE, OPTIONAL},
+    {NAMED(REMARK_FIELD_EXPIRES),                 CONTENT_NUMBER, SUFFIX_NONE, OPTIONAL},
+    {0                           },
 };
 /* Of one revision, behind its number. */
 static const struct field past_variable_fields[] = {
@@ -95,6 +128,12 @@ static const struct field past_account_fields[] = {
     {NAMED(REMARK_FIELD_NOTE),  CONTENT_LINE, SUFFIX_NONE, OPTIONAL},
     {NAMED(REMARK_FIELD_EXPIRES),          CONTENT_NUMBER, SUFFIX_NONE, OPTIONAL},
     {0 },
+};
+static const struct field client_fields[] = {
+    {NAMED(REGISTRATION_FIELD_ID), CONTENT_VISIBLE, SUFFIX_NONE, REQUIRED},
+    {NAMED(REGISTRATION_FIELD_SECRET),                 CONTENT_TEXT, SUFFIX_NONE, OPTIONAL},
+    {NAMED(REGISTRATION_FIELD_REDIRECT_URI),                            CONTENT_REDIRECT, SUFFIX_NONE, OPTIONAL},
+    {0},
 };
 static const struct field past_fields[] = {
     {NAMED("last"), CONTENT_NUMBER, SUFFIX_NONE, REQUIRED},
@@ -171,6 +210,7 @@ static const struct {
     [RECORD_KEY] = {"key",      check_nothing,   accept,              NULL                },
     [RECORD_PAST_VARIABLE] = {"past of",  name_check_path, name_check_variable, past_variable_fields},
     [RECORD_PAST_ACCOUNT] = {"past of",  check_nothing,   check_id,            past_account_fields },
+    [RECORD_CLIENT] = {"client",   name_check_app,  name_check_label,    client_fields       },
 };
 
 const char *check_form_subject(const struct record *record, char buffer[CHECK_FORM_SUBJECT])
@@ -179,7 +219,7 @@ const char *check_form_subject(const struct record *record, char buffer[CHECK_FO
 
     if (record->kind == RECORD_PATH)
         snprintf(buffer, CHECK_FORM_SUBJECT, "the %s %s", noun, record->where);
-    else if (record->kind == RECORD_ACCOUNT)
+    else if (record->kind == RECORD_ACCOUNT || record->kind == RECORD_CLIENT)
         snprintf(buffer, CHECK_FORM_SUBJECT, "the %s %s:%s", noun, record->where, record->name);
     else
         snprintf(buffer, CHECK_FORM_SUBJECT, "the %s %s%s%s", noun, record->name,
@@ -201,6 +241,20 @@ static bool is_number(const char *value)
     uint64_t number;
 
     return text_to_number(value, UINT64_MAX, &number);
+}
+
+/* The app and the label of a client, as an account names it. */
+static bool client_fits(const char *name)
+{
+    const char *colon = strchr(name, ':');
+    char app[NAME_APP_MAX + 1];
+    struct failure ignored;
+
+    if (colon == NULL || (size_t)(colon - name) >= sizeof app)
+        return false;
+    memcpy(app, name, (size_t)(colon - name));
+    app[colon - name] = '\0';
+    return name_check_app(app, &ignored) == STATUS_OK && name_check_label(colon + 1, &ignored) == STATUS_OK;
 }
 
 static bool content_fits(enum content content, const char *value, size_t size)
@@ -230,6 +284,18 @@ static bool content_fits(enum content content, const char *value, size_t size)
         return size == SEAL_KEY_SIZE;
     case CONTENT_NOTE:
         return size > 0 && size < NOTE_MAX && text_is_utf8(value, size);
+    case CONTENT_GRANT:
+        return is_text && token_grant_is_known(value);
+    case CONTENT_CLIENT:
+        return is_text && client_fits(value);
+    case CONTENT_INTENT:
+        return is_text && token_intent_is_sound(value);
+    case CONTENT_STATE:
+        return is_text && strcmp(value, "needs_reconnect") == 0;
+    case CONTENT_VISIBLE:
+        return is_text && registration_text_is_sound(value);
+    case CONTENT_REDIRECT:
+        return is_text && registration_redirect_is_sound(value);
     case CONTENT_ANY:
         return is_text;
     }
@@ -407,6 +473,9 @@ static enum status check_rest(const struct record *record, unsigned seen, struct
         return wrong(record, "it has not either a value or a block", "", failure);
     if (record->kind == RECORD_ACCOUNT && record->finals_size / STORE_LOOKUP_SIZE > ACCOUNT_PROPERTIES_MAX)
         return wrong(record, "too many properties", "", failure);
+    unsigned grant = seen & ((1u << ACCOUNT_GRANT_END) - 1);
+    if (record->kind == RECORD_ACCOUNT && grant != 0 && (grant & ACCOUNT_GRANT_ALL) != ACCOUNT_GRANT_ALL)
+        return wrong(record, "a grant that is not whole", "", failure);
     if (is_past(record) && record->size + sizeof(uint32_t) > PAST_BYTES_MAX)
         return wrong(record, "its size", "", failure);
     return STATUS_OK;

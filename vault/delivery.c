@@ -316,7 +316,7 @@ static bool next_property(const struct delivery_account *account, size_t *positi
                           const char **ret_value, size_t *ret_size)
 {
     while (record_next(account->account, PROPERTY_PREFIX, position, ret_name, ret_value, ret_size))
-        if (binding_gives_property(account->binding, *ret_name))
+        if (binding_gives_property(account->binding, account->account, *ret_name))
             return true;
     return false;
 }

@@ -28,11 +28,13 @@ static const struct {
  /* Not where the live ones are: a projection opens all that a place has. */
     [RECORD_PAST_VARIABLE] = {"past-variable", "past",          true,  RECORD_LINK_PAST    },
     [RECORD_PAST_ACCOUNT] = {"past-account",  "past-accounts", false, RECORD_LINK_PAST    },
+    [RECORD_CLIENT] = {"client",        "clients",       false, RECORD_LINK_CLIENT  },
 };
 
 static const char *const link_words[RECORD_LINK_COUNT] = {
     [RECORD_LINK_CHILDREN] = "children", [RECORD_LINK_NAMED] = "named", [RECORD_LINK_BOUND] = "bound",
     [RECORD_LINK_APP] = "app",           [RECORD_LINK_KEY] = "keys",    [RECORD_LINK_PAST] = "past-of",
+    [RECORD_LINK_CLIENT] = "clients-of",
 };
 
 const char *record_kind_word(enum record_kind kind)
@@ -374,6 +376,11 @@ enum status record_list_past(struct vault *vault, const char *path, struct failu
 enum status record_list_accounts(struct vault *vault, struct failure *failure, struct records *ret_records)
 {
     return list_place(vault, RECORD_ACCOUNT, "", failure, ret_records);
+}
+
+enum status record_list_clients(struct vault *vault, struct failure *failure, struct records *ret_records)
+{
+    return list_place(vault, RECORD_CLIENT, "", failure, ret_records);
 }
 
 enum status record_list_linked(struct vault *vault, enum record_link link, const char *target,

@@ -22,6 +22,7 @@ enum record_kind {
     RECORD_KEY,
     RECORD_PAST_VARIABLE, /* the old values of a variable; past.h */
     RECORD_PAST_ACCOUNT,  /* the old properties of an account */
+    RECORD_CLIENT,        /* an OAuth client of the user's own; registration.h */
     RECORD_KIND_COUNT
 };
 
@@ -30,7 +31,7 @@ struct record {
     enum record_kind kind;
     uint8_t id[STORE_ID_SIZE];
     uint64_t version;
-    const char *where; /* the path; an account's app; "" of a key and of an account's past */
+    const char *where; /* the path; an account's or a client's app; "" of a key and of an account's past */
     const char *name;  /* variable, alias, label or key name; an account's id of its past; "" of a path */
     uint8_t *document; /* secret memory */
     size_t size;       /* of the fields */
@@ -75,8 +76,9 @@ enum status record_list_placed(struct vault *vault, const char *path, struct fai
 /* The pasts of the variables that are, or were, placed exactly at a path; they are nothing that is placed. */
 enum status record_list_past(struct vault *vault, const char *path, struct failure *failure,
                              struct records *ret_records);
-/* All accounts. */
+/* All accounts; all clients. */
 enum status record_list_accounts(struct vault *vault, struct failure *failure, struct records *ret_records);
+enum status record_list_clients(struct vault *vault, struct failure *failure, struct records *ret_records);
 
 /* What a record belongs to besides its place; each kind has one sort of link. */
 enum record_link {
@@ -86,6 +88,7 @@ enum record_link {
     RECORD_LINK_APP,      /* accounts, by app */
     RECORD_LINK_KEY,      /* keys, all */
     RECORD_LINK_PAST,     /* pasts, by variable name or account id */
+    RECORD_LINK_CLIENT,   /* clients, by app */
     RECORD_LINK_COUNT
 };
 enum status record_list_linked(struct vault *vault, enum record_link link, const char *target,

@@ -110,6 +110,7 @@ const char *record_link_target(const struct record *record, char parent[NAME_PAT
     case RECORD_BINDING:
         return record_field(record, "account", NULL);
     case RECORD_ACCOUNT:
+    case RECORD_CLIENT:
         return record->where;
     case RECORD_KEY:
         return parent;

@@ -68,7 +68,8 @@ static enum status find_property(const struct search *search, struct resolved *r
                                meant->account->where, meant->account->name, account->account->where,
                                account->account->name, search->step);
         meant = account;
-        if (resolved->from == NULL && binding_gives_property(account->binding, reference->name)) {
+        if (resolved->from == NULL &&
+            binding_gives_property(account->binding, account->account, reference->name)) {
             resolved->value = account_property(account->account, reference->name, &resolved->size);
             resolved->from = resolved->value != NULL ? account : NULL;
         }

@@ -11,6 +11,7 @@
 #include "log.h"
 #include "store/disk.h"
 #include "store/queue.h"
+#include "token.h"
 #include "json/json.h"
 
 #include <endian.h>
@@ -21,7 +22,6 @@
 #include <string.h>
 #include <unistd.h>
 
-#define ROTATING_PROPERTY "oauth_refresh_token"
 #define ORIGIN_START "stepvault/v1/"
 #define MAGIC "SQLite format 3"
 #define HEAD_SIZE 72u /* of a file: as far as the application's id */
@@ -455,7 +455,7 @@ static enum status mark_accounts(struct vault *staged, struct failure *failure)
     enum status status = record_list_accounts(staged, failure, &accounts);
 
     for (size_t i = 0; status == STATUS_OK && i < accounts.count; i++)
-        if (account_property(&accounts.items[i], ROTATING_PROPERTY, NULL) != NULL)
+        if (token_may_be_old(&accounts.items[i]))
             status = mark_account(staged, &accounts.items[i], failure);
     return status;
 }

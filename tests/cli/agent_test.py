@@ -28,7 +28,8 @@ CALLS = {
     "AnnotateAccount": {"account": "slack", "note": "a note"}, "ListAccountRevisions": {"account": "slack"},
     "RestoreAccount": {"account": "slack"}, "ForgetAccount": {"account": "slack"}, "RenameAccount": {"account": "slack", "label": "work"},
     "Bind": {"path": "billing/notify", "account": "slack"}, "Unbind": {"path": "billing/notify", "alias": "slack"},
-    "RemoveAccount": {"account": "slack"}, "SetVariable": {"path": "/", "name": "TOKEN", "value": "t"},
+    "RemoveAccount": {"account": "slack"}, "AddClient": {"app": "slack", "client_id": "id", "client_secret": "s3cret"},
+    "ListClients": {}, "RemoveClient": {"app": "slack"}, "SetVariable": {"path": "/", "name": "TOKEN", "value": "t"},
     "AnnotateVariable": {"path": "/", "name": "TOKEN", "note": "a note"},
     "GetVariable": {"path": "/", "name": "TOKEN"}, "ListVariables": {}, "UnsetVariable": {"path": "/", "name": "TOKEN"},
     "ListVariableRevisions": {"path": "/"}, "RestoreVariable": {"path": "/", "name": "TOKEN"}, "ForgetVariable": {"path": "/", "name": "TOKEN"},
@@ -46,7 +47,7 @@ ANYTIME = {"Status", "ListSlots"}
 LOGGED = {"PruneLog", "AddSlot", "RemoveSlot", "ReplacePassphrase", "AddAccount", "SetAccount", "RenameAccount", "RemoveAccount", "SetVariable",
           "GetVariable", "UnsetVariable", "BlockVariable", "StageImport", "Bind", "Unbind", "AddStep", "RemoveStep", "Project", "Checkpoint",
           "AnnotateAccount", "RestoreAccount", "ForgetAccount", "AnnotateVariable", "RestoreVariable", "ForgetVariable", "AnnotateStep",
-          "MoveStep"}
+          "MoveStep", "AddClient", "RemoveClient"}
 
 
 # As systemd does: the descriptor becomes 3, then the agent.

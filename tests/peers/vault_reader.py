@@ -174,12 +174,13 @@ class Vault:
         require(all(fields[field].isdigit() for field in ("created", "updated")), "a record's times")
         place = {"path": ("place", where), "variable": ("place", where), "binding": ("place", where),
                  "account": ("accounts", ""), "key": ("keys", ""), "past-variable": ("past", where),
-                 "past-account": ("past-accounts", "")}[kind]
+                 "past-account": ("past-accounts", ""), "client": ("clients", "")}[kind]
         require(self.look(*place, "") == row["place"], "a record's place")
         parent = "" if where == "/" else where.rpartition("/")[0] or "/"
         link = {"path": ("children", parent), "variable": ("named", name), "account": ("app", where),
                 "binding": ("bound", fields.get("account", b"").decode()), "key": ("keys", ""),
-                "past-variable": ("past-of", name), "past-account": ("past-of", name)}[kind]
+                "past-variable": ("past-of", name), "past-account": ("past-of", name),
+                "client": ("clients-of", where)}[kind]
         require(self.look(*link, "") == row["link"], "a record's link")
         return fields
 

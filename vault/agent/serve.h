@@ -51,6 +51,11 @@ enum status serve_remove_account(struct session *session, struct request *reques
 enum status serve_bind(struct session *session, struct request *request);
 enum status serve_unbind(struct session *session, struct request *request);
 
+/* serve_client.c */
+enum status serve_add_client(struct session *session, struct request *request);
+enum status serve_list_clients(struct session *session, struct request *request);
+enum status serve_remove_client(struct session *session, struct request *request);
+
 /* serve_step.c */
 enum status serve_set_variable(struct session *session, struct request *request);
 enum status serve_get_variable(struct session *session, struct request *request);

@@ -131,6 +131,11 @@ void seal_hash(uint8_t *destination, size_t destination_size, const uint8_t key[
     crypto_generichash(destination, destination_size, bytes, size, key, SEAL_KEY_SIZE);
 }
 
+void seal_digest(uint8_t destination[SEAL_HASH_SIZE], const void *bytes, size_t size)
+{
+    crypto_hash_sha256(destination, bytes, size);
+}
+
 static crypto_generichash_state *hasher_state(struct seal_hasher *hasher)
 {
     return (crypto_generichash_state *)(void *)hasher->state;

@@ -62,6 +62,9 @@ bool seal_open(uint8_t *destination, const uint8_t key[SEAL_KEY_SIZE], const uin
 void seal_hash(uint8_t *destination, size_t destination_size, const uint8_t key[SEAL_KEY_SIZE],
                const void *bytes, size_t size);
 
+/* SHA-256, for what has to be the same under every key of the vault. */
+void seal_digest(uint8_t destination[SEAL_HASH_SIZE], const void *bytes, size_t size);
+
 /* Incremental form for long inputs. */
 struct seal_hasher {
     __attribute__((aligned(64))) uint8_t state[384];

@@ -1,0 +1,79 @@
+/* What the parts of the token share: token.c, which reads and judges a grant, token_job.c, token_answer.c and
+ * token_renewal.c. */
+#ifndef STEPVAULT_TOKEN_INTERIOR_H
+#define STEPVAULT_TOKEN_INTERIOR_H
+
+#include "token.h"
+
+#define TOKEN_FIELD_PREFIX "oauth/"
+#define TOKEN_CLIENT_CREDENTIALS "client_credentials"
+#define TOKEN_STATE_DEAD "needs_reconnect"
+
+#define TOKEN_DIGEST_HEX 65u /* with its NUL */
+#define TOKEN_INTENT_SIZE 144u
+
+/* The fields `oauth/...` of an account (docs/FORMAT.md, section 5). Texts are borrowed, NULL where there is
+ * none; so is 0 of a number. */
+struct token_fields {
+    const char *provider;
+    const char *client;
+    const char *grant;
+    const char *requested;
+    const char *granted;
+    const char *identity;
+    const char *identity_name;
+    const char *state;
+    const char *error;
+    const char *intent;
+    uint64_t generation;
+    uint64_t obtained;
+    uint64_t lifetime;
+    uint64_t expires;
+    uint64_t due;
+    uint64_t refreshed;
+    uint64_t failures;
+    uint64_t retry;    /* not before, by itself */
+    uint64_t wait;     /* not before, whoever asks: the provider said so */
+    uint64_t refusals; /* how often, and since when */
+    uint64_t refused;
+    uint64_t doubt;      /* the generation that is tried again because an intent of it was found */
+    uint64_t unanswered; /* the generation of which a request was sent that got no usable answer */
+};
+/* In one walk. False for an account without a grant. */
+bool token_fields_read(const struct record *account, struct token_fields *ret_fields);
+void token_fields_add(struct record_draft *draft, const struct token_fields *fields);
+
+/* What says that a request was sent. */
+struct token_intent {
+    uint64_t generation;
+    char digest[TOKEN_DIGEST_HEX]; /* of the refresh tokens that it was sent with */
+    uint64_t sent_ms;
+    uint64_t lease_ms; /* until then it may be under way */
+};
+bool token_intent_parse(const char *text, struct token_intent *ret_intent);
+void token_intent_format(const struct token_intent *intent, char destination[TOKEN_INTENT_SIZE]);
+
+/* SHA-256 over the account's refresh tokens, each as its name, a NUL, its value and a NUL. False if it has
+ * none; `ret_digest` is of nothing then. */
+bool token_digest(const struct record *account, char ret_digest[TOKEN_DIGEST_HEX]);
+
+/* What of an intent is known now. */
+enum token_flight {
+    TOKEN_ON_GROUND,  /* none, or its tokens are no more */
+    TOKEN_IN_FLIGHT,  /* a request may be under way */
+    TOKEN_MISSING,    /* it ended and nobody knows how */
+    TOKEN_MISSING_TWO /* and so did the second try */
+};
+enum token_flight token_find_flight(const struct record *account, const struct token_fields *fields,
+                                    uint64_t now_ms, uint64_t *ret_lease_ms);
+
+/* True if it has what a renewal needs. */
+bool token_can_renew(const struct record *account, const struct token_fields *fields);
+
+/* True before the time until which the provider asked us to wait. */
+bool token_must_wait(const struct token_fields *fields, uint64_t now_ms);
+
+/* Appends members to the leaf's details; `object` is a whole JSON object. False when memory is out. */
+bool token_describe(struct leaf *leaf, const struct secret *object);
+
+#endif
