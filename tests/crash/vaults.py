@@ -217,7 +217,11 @@ def make_vault(folder):
     for app in range(7):
         run(folder, "stepvault", "account", "add", f"app{app}", text='{"token":"%s-start"}' % CANARY)
         run(folder, "stepvault", "bind", "accounts", f"app{app}")
+    run(folder, "stepvault", "call", "AddClient", '{"app":"gitlab","client_id":"id","client_secret":"%s-client"}' % CANARY)
     run(folder, "stepvault", "lock")
+    connected = run(folder, BUILD + "/tests/cli/connected_tool", folder + "/data/vault.db", folder + "/key", "gitlab", CANARY + "-token")
+    if connected.status != 0:
+        raise RuntimeError(connected.err)
     with Session(folder) as session:
         before = {"leaves": collections.Counter(leaf["action"] for leaf in session.leaves()),
                   "slots": [slot["id"] for slot in session.ask("ListSlots")["slots"]]}

@@ -18,6 +18,13 @@ add_leaves() {
     done
 }
 
+# connected APP TEXT: an account that was connected by OAuth, with a renewal under way.
+connected() {
+    stepvault lock
+    "$(dirname "$bin")/tests/cli/connected_tool" "$STEPVAULT_VAULT" "$made/key" "$@"
+    stepvault unlock --key-file "$made/key"
+}
+
 # What a large record was in is free in the end.
 # make_vault FOLDER: vault.db, key and key2; older-NAME.db; open.db and open.db-wal as an agent has them.
 make_vault() {
@@ -41,6 +48,9 @@ make_vault() {
     account slack default '{"oauth_access_token":"xoxb-1-c4n4ry","team_id":"T1"}'
     account slack second '{"oauth_access_token":"xoxb-2-c4n4ry"}'
     account github default '{"oauth_access_token":"gho-c4n4ry","oauth_refresh_token":"ghr-c4n4ry"}'
+    stepvault call AddClient '{"app":"gitlab","client_id":"id-c4n4ry","client_secret":"s-c4n4ry","redirect_uri":"http://127.0.0.1/c"}' \
+        > "$scratch/nothing"
+    connected gitlab "glpat-$CANARY"
     for value in 1 2 3; do printf '%09000d' "$value" | stepvault env set LARGE --at old; done
     copy_state older-2-filled.db
     stepvault env unset GONE --at jobs
@@ -48,6 +58,7 @@ make_vault() {
     stepvault bind billing/notify slack:default
     stepvault bind jobs/nightly slack:second --as chat --only oauth_access_token --env CHAT_TOKEN=oauth_access_token
     stepvault bind / github --only oauth_access_token
+    stepvault bind jobs/nightly gitlab
     printf '%s' "later $CANARY" | stepvault env set STRIPE_KEY --at billing
     stepvault audit checkpoint > "$made/note-1"
     add_leaves 150
