@@ -3,6 +3,8 @@
 
 #include "base/cleanup.h"
 #include "base/name.h"
+#include "catalog/facts.h"
+#include "catalog/path.h"
 #include "catalog/pattern.h"
 #include "catalog/placeholder.h"
 #include "catalog/shape.h"
@@ -123,6 +125,10 @@ static enum status check_field(const struct place *place, const struct app_field
                            place->what, place->method, field->name, reason);
     if (field->pattern != NULL && field->values != NULL)
         return fault(place, "fields", field->name, "has a pattern and values; it can have one of them");
+    if (field->as != NULL && field->from == NULL)
+        return fault(place, "fields", field->name, "has as without from");
+    if (field->as != NULL && strcmp(field->from, "redirect") != 0 && path_fault(field->as) != NULL)
+        return fault(place, "fields", field->name, path_fault(field->as));
     if (field->fallback != NULL && !value_fits(field, field->fallback))
         return fault(place, "fields", field->name, "has a default that it does not take");
     if (field->example != NULL && !value_fits(field, field->example))
@@ -165,6 +171,7 @@ static enum status read_fields(struct app_method *method, const struct place *pl
                                     .fallback = json_member_text(entry, "default"),
                                     .example = json_member_text(entry, "example"),
                                     .from = json_member_text(entry, "from"),
+                                    .as = json_member_text(entry, "as"),
                                     .hidden = json_member_boolean(entry, "hidden", true)};
         field->required = field->from == NULL && !json_member_boolean(entry, "optional", false);
         method->field_count++;
@@ -224,37 +231,25 @@ static enum status check_request(const struct app_method *method, const struct p
     return status;
 }
 
-static enum status check_test(const struct app_method *method, const struct place *place)
+/* `test` or `whoami`. */
+static enum status check_test(const struct app_method *method, const char *member, const struct place *place)
 {
-    const struct json *test = json_member(method->entry, "test");
+    const struct json *test = json_member(method->entry, member);
     const char *url = json_member_text(test, "url");
     const char *reason = NULL;
+    char headers[32];
 
     if (test == NULL)
         return STATUS_OK;
     if (url != NULL)
         reason = url[0] == '/' ? placeholder_fault(method, url) : placeholder_url_fault(method, url);
     if (reason != NULL)
-        return fault(place, "test", "url", reason);
+        return fault(place, member, "url", reason);
     if ((url == NULL || url[0] == '/') &&
         json_member_text(json_member(method->entry, "request"), "base") == NULL)
-        return fault(place, "test", NULL, "needs request.base");
-    return STATUS_OK;
-}
-
-static enum status check_oauth(const struct app_method *method, const struct place *place)
-{
-    static const char *const addresses[] = {"metadata_url", "authorize_url", "token_url",
-                                            "refresh_url",  "device_url",    "revoke_url"};
-    const struct json *grants = json_member(method->oauth, "grants");
-    enum status status = STATUS_OK;
-
-    for (size_t i = 0; status == STATUS_OK && i < sizeof(addresses) / sizeof(addresses[0]); i++)
-        status = check_template(method, method->oauth, "oauth", addresses[i], placeholder_url_fault, place);
-    if (status == STATUS_OK && method->oauth != NULL && json_member(method->oauth, "authorize_url") == NULL &&
-        (grants == NULL || is_listed(grants, "authorization_code")))
-        return fault(place, "oauth", NULL, "has neither an authorize_url nor grants that need none");
-    return status;
+        return fault(place, member, NULL, "needs request.base");
+    snprintf(headers, sizeof(headers), "%s.headers", member);
+    return check_map(method, json_member(test, "headers"), headers, place);
 }
 
 /* What belongs to which kind. */
@@ -268,6 +263,8 @@ static enum status check_kind(const struct app_method *method, const struct plac
         return fault(place, "oauth", NULL, "is missing");
     if ((method->kind == APP_API_KEY || method->kind == APP_BASIC) && has_oauth)
         return fault(place, "oauth", NULL, "belongs to the kinds oauth2 and custom");
+    if (!has_oauth && json_member(method->entry, "scopes") != NULL)
+        return fault(place, "scopes", NULL, "belongs to methods with oauth");
     if (method->kind == APP_BASIC && json_member(request, "basic") == NULL)
         return fault(place, "request", NULL, "has no basic");
     if (method->kind == APP_API_KEY && json_member(request, "headers") == NULL &&
@@ -299,8 +296,10 @@ static enum status read_method(struct app_method *method, const char *name, cons
     if (status == STATUS_OK)
         status = check_request(method, place);
     if (status == STATUS_OK)
-        status = check_test(method, place);
-    return status == STATUS_OK ? check_oauth(method, place) : status;
+        status = check_test(method, "test", place);
+    if (status == STATUS_OK)
+        status = check_test(method, "whoami", place);
+    return status == STATUS_OK ? facts_check(method, place->what, place->failure) : status;
 }
 
 /* ---- the entry ---- */

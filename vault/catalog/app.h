@@ -25,6 +25,7 @@ struct app_field {
     const char *fallback;      /* the value where none is given; NULL: none */
     const char *example;       /* NULL: none */
     const char *from;          /* what an OAuth flow takes it from; NULL: the person who connects knows it */
+    const char *as;            /* its path there; NULL: its name */
     bool hidden;
     bool required; /* when an account is added by hand */
     bool unasked;  /* a person who adds one by hand is not asked for it */

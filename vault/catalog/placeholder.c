@@ -52,6 +52,23 @@ const char *placeholder_fault(const struct app_method *method, const char *text)
     return NULL;
 }
 
+const char *placeholder_property_fault(const struct app_method *method, const char *text, bool shown)
+{
+    const char *fault = placeholder_fault(method, text);
+
+    if (fault != NULL)
+        return fault;
+    for (const char *at = strchr(text, '{'); at != NULL; at = strchr(at + 1, '{')) {
+        const struct app_field *field = find_field(method, at + 1, name_length(at));
+
+        if (field == NULL)
+            return "names what only the calling code knows";
+        if (shown && field->hidden)
+            return "would show a field that is hidden";
+    }
+    return NULL;
+}
+
 /* A value put into a host's name may not end it: `evil.example/` would get the secret that was meant for the
  * host. */
 static const char *host_fault(const struct app_method *method, const char *host, const char *end)
@@ -80,6 +97,35 @@ static const char *bytes_fault(const char *text)
     return NULL;
 }
 
+/* True if `text` begins with http:// and a name of this machine, and nothing can make it the name of another.
+ */
+static bool is_loopback(const char *text)
+{
+    static const char *const hosts[] = {"http://127.0.0.1", "http://[::1]", "http://localhost"};
+
+    for (size_t i = 0; i < sizeof(hosts) / sizeof(hosts[0]); i++) {
+        const char *behind = text + strlen(hosts[i]);
+
+        if (strncmp(text, hosts[i], strlen(hosts[i])) != 0)
+            continue;
+        if (*behind == ':')
+            behind += 1 + strspn(behind + 1, "0123456789");
+        return *behind == '\0' || strchr("/?#", *behind) != NULL;
+    }
+    return false;
+}
+
+/* True if every value that the field takes begins with https://; a pattern of alternatives is not looked into. */
+static bool is_address(const struct app_field *field)
+{
+    bool is = field->values != NULL;
+
+    for (size_t i = 0; is && i < json_count(field->values); i++)
+        is = strncmp(json_text(json_at(field->values, i), NULL), https, strlen(https)) == 0;
+    return is || (field->pattern != NULL && strncmp(field->pattern, https, strlen(https)) == 0 &&
+                  strchr(field->pattern, '|') == NULL);
+}
+
 const char *placeholder_url_fault(const struct app_method *method, const char *text)
 {
     const struct app_field *field;
@@ -96,8 +142,10 @@ const char *placeholder_url_fault(const struct app_method *method, const char *t
             return "has no host";
         return host_fault(method, host, host + strcspn(host, "/?#"));
     }
+    if (json_member_boolean(method->oauth, "loopback", false) && is_loopback(text))
+        return NULL;
     field = *text == '{' ? find_field(method, text + 1, name_length(text)) : NULL;
-    if (field == NULL || field->pattern == NULL || strncmp(field->pattern, https, strlen(https)) != 0)
+    if (field == NULL || !is_address(field))
         return "does not begin with https://";
     return text[name_length(text) + 2] == '\0' || text[name_length(text) + 2] == '/'
                ? NULL

@@ -6,11 +6,18 @@
 
 #include "catalog/app.h"
 
+#include <stdbool.h>
+
 /* What is wrong with `text` as a template of `method`, a part of a sentence; NULL: nothing. Static. */
 const char *placeholder_fault(const struct app_method *method, const char *text);
 
-/* The same for an address: it begins with https://, or with a field whose pattern does, and every field in
- * its host has a pattern or a list of values. */
+/* The same for what is made without a calling code: a name must be a property's. What is `shown`, to a person
+ * or in an address that a browser opens, can have none that is hidden. */
+const char *placeholder_property_fault(const struct app_method *method, const char *text, bool shown);
+
+/* The same for an address: it begins with https://, or with a field all of whose values do, and every field in
+ * its host has a pattern or a list of values. Where the method's facts say `loopback`, it may also begin with
+ * http:// and this machine's own 127.0.0.1, [::1] or localhost. */
 const char *placeholder_url_fault(const struct app_method *method, const char *text);
 
 /* The same for what a database or ssh is reached by: `postgresql://{user}:{password}@{host}`. */

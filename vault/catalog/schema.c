@@ -95,16 +95,58 @@ static enum status check_letters(struct walk *walk, const struct json *value, co
     return STATUS_OK;
 }
 
-static enum status check_texts(struct walk *walk, const struct json *value, const char *const *choices)
+/* A text by all that a member says of it. */
+static enum status check_member_text(struct walk *walk, const struct schema_member *member,
+                                     const struct json *value)
+{
+    enum status status = member->choices != NULL ? check_choice(walk, value, member->choices)
+                                                 : check_text(walk, value, member->may_be_empty);
+    const char *reason = NULL;
+
+    if (status == STATUS_OK && member->check_text != NULL)
+        reason = member->check_text(json_text(value, NULL));
+    return reason != NULL ? fault(walk, reason) : status;
+}
+
+static enum status check_texts(struct walk *walk, const struct schema_member *member,
+                               const struct json *value)
 {
     enum status status = STATUS_OK;
 
     if (json_kind(value) != JSON_KIND_ARRAY || json_count(value) == 0 || json_count(value) > SCHEMA_COUNT_MAX)
         return fault(walk, "is not an array of 1 to 64 texts");
     for (size_t i = 0; status == STATUS_OK && i < json_count(value); i++)
-        status = choices != NULL ? check_choice(walk, json_at(value, i), choices)
-                                 : check_text(walk, json_at(value, i), false);
+        status = check_member_text(walk, member, json_at(value, i));
     return status;
+}
+
+static bool is_port(const struct json *value)
+{
+    int64_t number;
+
+    return json_number(value, &number) && number > 1023 && number <= UINT16_MAX;
+}
+
+static enum status check_ports(struct walk *walk, const struct json *value)
+{
+    const char *text = json_text(value, NULL);
+    bool fits = json_kind(value) == JSON_KIND_ARRAY && json_count(value) > 0 &&
+                json_count(value) <= SCHEMA_PORTS_MAX;
+
+    if (text != NULL && strcmp(text, "any") == 0)
+        return STATUS_OK;
+    for (size_t i = 0; fits && i < json_count(value); i++) {
+        int64_t port = 0;
+
+        fits = is_port(json_at(value, i)) && json_number(json_at(value, i), &port);
+        for (size_t other = 0; fits && other < i; other++) {
+            int64_t earlier = 0;
+
+            fits = json_number(json_at(value, other), &earlier) && earlier != port;
+        }
+    }
+    return fits ? STATUS_OK
+                : fault(walk, "is neither any nor an array of 1 to 8 different ports from 1024 to 65535");
 }
 
 static enum status check_object(struct walk *walk, const struct schema_member *shape,
@@ -145,9 +187,8 @@ static enum status check_member(struct walk *walk, const struct schema_member *m
 
     switch (member->type) {
     case SCHEMA_TEXT:
-        return check_text(walk, value, member->may_be_empty);
     case SCHEMA_CHOICE:
-        return check_choice(walk, value, member->choices);
+        return check_member_text(walk, member, value);
     case SCHEMA_LETTERS:
         return check_letters(walk, value, member->choices[0]);
     case SCHEMA_BOOLEAN:
@@ -156,7 +197,9 @@ static enum status check_member(struct walk *walk, const struct schema_member *m
         return json_number(value, &number) && number > 0 ? STATUS_OK
                                                          : fault(walk, "is no whole number over 0");
     case SCHEMA_TEXTS:
-        return check_texts(walk, value, member->choices);
+        return check_texts(walk, member, value);
+    case SCHEMA_PORTS:
+        return check_ports(walk, value);
     case SCHEMA_MAP:
     case SCHEMA_OBJECTS:
         return check_map(walk, member, value);

@@ -11,6 +11,7 @@
 
 #define SCHEMA_TEXT_MAX 1024 /* bytes of a text */
 #define SCHEMA_COUNT_MAX 64  /* members of a map, elements of an array */
+#define SCHEMA_PORTS_MAX 8   /* ports in a list */
 
 enum schema_type {
     SCHEMA_TEXT,    /* printable, at most SCHEMA_TEXT_MAX bytes, not empty unless MAY_BE_EMPTY */
@@ -22,6 +23,7 @@ enum schema_type {
     SCHEMA_MAP,     /* an object of texts */
     SCHEMA_OBJECT,  /* of `shape` */
     SCHEMA_OBJECTS, /* an object of objects, each of `shape` */
+    SCHEMA_PORTS,   /* the text `any`, or an array of at most SCHEMA_PORTS_MAX different ports over 1023 */
     SCHEMA_OBJECT_OR_TEXT
 };
 
@@ -32,6 +34,7 @@ struct schema_member {
     const char *const *choices; /* ended by NULL */
     const struct schema_member *shape;
     enum status (*check_name)(const char *name, struct failure *failure); /* of what a map or objects hold */
+    const char *(*check_text)(const char *text); /* of a text, or each of TEXTS: what is wrong with it, or NULL */
     bool may_be_empty;
 };
 

@@ -4,6 +4,8 @@
 
 #include "catalog/schema.h"
 
+#define SHAPE_REDIRECT_PATH_MAX 128 /* bytes of a `redirect_path` */
+
 extern const struct schema_member shape_app[];
 
 /* The choices of a method's `kind`, in the order of enum app_kind; ended by NULL. */
