@@ -1,6 +1,7 @@
 /* app: what the catalogue has, and what each app's accounts hold. No vault is needed. */
 #include "base/cleanup.h"
 #include "catalog/catalog.h"
+#include "catalog/facts.h"
 #include "command.h"
 #include "intake.h"
 #include "output.h"
@@ -170,6 +171,67 @@ static void add_members(struct output_table *table, const char *method, const ch
     }
 }
 
+/* What `connect` does with the grants of a method, in the order in which it tries them. */
+static const struct {
+    const char *grant;
+    const char *words;
+} connect_ways[] = {
+    {"authorization_code", "a browser"                        },
+    {"device_code",        "a code typed in on another device"},
+    {"client_credentials", "the client's id and secret alone" },
+};
+
+static bool append_ways(struct secret *cell, const struct json *oauth)
+{
+    bool fits = true;
+
+    for (size_t i = 0; i < sizeof(connect_ways) / sizeof(connect_ways[0]); i++) {
+        if (facts_has_grant(oauth, connect_ways[i].grant))
+            fits = fits && secret_append_text(cell, cell->size > 0 ? ", " : "") &&
+                   secret_append_text(cell, connect_ways[i].words);
+    }
+    return fits && (cell->size > 0 || secret_append_text(cell, "nothing yet"));
+}
+
+/* What a client must be registered with at the provider. */
+static bool append_redirect(struct secret *cell, const struct json *oauth)
+{
+    uint16_t ports[FACTS_PORTS_MAX];
+    size_t count = facts_ports(oauth, ports);
+    char uri[FACTS_URI_MAX];
+    bool fits = true;
+
+    if (facts_redirect(oauth) == FACTS_REDIRECT_HTTPS)
+        return secret_append_text(cell, "an https:// address of yours");
+    if (facts_redirect(oauth) == FACTS_REDIRECT_NAME)
+        return secret_append_text(cell, "an https:// address of yours, which the provider gives a name");
+    facts_redirect_uri(oauth, 0, uri);
+    if (count == 0)
+        return secret_append_format(cell, "%s (any port)", uri);
+    for (size_t i = 0; i < count; i++) {
+        facts_redirect_uri(oauth, ports[i], uri);
+        fits = fits && secret_append_format(cell, "%s%s", i > 0 ? ", " : "", uri);
+    }
+    return fits;
+}
+
+static void add_connect(struct output_table *table, const char *method, const struct json *oauth)
+{
+    CLEANUP(secret_reset) struct secret ways = {0};
+    CLEANUP(secret_reset) struct secret redirect = {0};
+
+    if (!append_ways(&ways, oauth) || !append_redirect(&redirect, oauth))
+        table->failed = true;
+    output_table_add(table, method);
+    output_table_add(table, "connect by");
+    output_table_add(table, secret_text(&ways));
+    if (!facts_has_grant(oauth, "authorization_code"))
+        return;
+    output_table_add(table, method);
+    output_table_add(table, "redirect URI to register");
+    output_table_add(table, secret_text(&redirect));
+}
+
 static enum status add_method(struct output_table *table, const struct app_method *method,
                               struct failure *failure)
 {
@@ -188,6 +250,11 @@ static enum status add_method(struct output_table *table, const struct app_metho
         add_field(table, method->name, &method->fields[i]);
     add_members(table, method->name, "request ", json_member(method->entry, "request"));
     add_members(table, method->name, "test ", json_member(method->entry, "test"));
+    add_members(table, method->name, "whoami ", json_member(method->entry, "whoami"));
+    if (oauth != NULL)
+        add_connect(table, method->name, oauth);
+    if (json_member(method->entry, "scopes") != NULL)
+        add_row(table, method->name, "scopes", json_member(method->entry, "scopes"));
     add_members(table, method->name, "oauth ", oauth);
     for (size_t i = 0; i < json_count(json_member(method->entry, "notes")); i++)
         add_row(table, method->name, "note", json_at(json_member(method->entry, "notes"), i));
@@ -216,10 +283,31 @@ static void write_field(struct json_writer *writer, const struct app_field *fiel
     json_close_object(writer);
 }
 
+/* What the facts do not say goes without saying in them, and is said here. */
+static void write_connect(struct json_writer *writer, const struct json *oauth)
+{
+    uint16_t ports[FACTS_PORTS_MAX];
+    size_t count = facts_ports(oauth, ports);
+    char uri[FACTS_URI_MAX];
+
+    json_open_array(writer, "grants");
+    for (size_t i = 0; i < sizeof(connect_ways) / sizeof(connect_ways[0]); i++) {
+        if (facts_has_grant(oauth, connect_ways[i].grant))
+            json_add_text(writer, NULL, connect_ways[i].grant);
+    }
+    json_close_array(writer);
+    json_open_array(writer, "redirect_uris");
+    for (size_t i = 0; facts_redirect(oauth) == FACTS_REDIRECT_LOOPBACK && i < (count > 0 ? count : 1); i++) {
+        facts_redirect_uri(oauth, count > 0 ? ports[i] : 0, uri);
+        json_add_text(writer, NULL, uri);
+    }
+    json_close_array(writer);
+}
+
 static enum status write_method(struct json_writer *writer, const struct app_method *method,
                                 struct failure *failure)
 {
-    static const char *const members[] = {"docs", "request", "test", "notes", "sources"};
+    static const char *const members[] = {"docs", "request", "test", "whoami", "scopes", "notes", "sources"};
     CLEANUP(app_freep) struct app *other = NULL;
     const struct json *oauth = NULL;
     enum status status = catalog_oauth(method, failure, &other, &oauth);
@@ -238,8 +326,10 @@ static enum status write_method(struct json_writer *writer, const struct app_met
         if (json_member(method->entry, members[i]) != NULL)
             json_add_value(writer, members[i], json_member(method->entry, members[i]));
     }
-    if (oauth != NULL)
+    if (oauth != NULL) {
+        write_connect(writer, oauth);
         json_add_value(writer, "oauth", oauth);
+    }
     json_close_object(writer);
     return STATUS_OK;
 }

@@ -33,7 +33,7 @@ is "... with the entry's methods and fields in their order" \
         grep -vP '\tproperty\toauth_(access_token|refresh_token|client_id|uid)$' | md5sum)" \
     "$(entries | sed "s|.*|$apps/&.json|" | xargs jq -r '.slug, (.methods | to_entries[] | "\(.key)\tkind\t\(.value.kind)", (.key as $m | .value.fields // {} | keys_unsorted[] | "\($m)\tproperty\t\(.)"))' |
         grep -vP '\tproperty\toauth_(access_token|refresh_token|client_id|uid)$' | md5sum)"
-facts='[.kind, .title, .docs, .request, .test, .notes, .sources]'
+facts='[.kind, .title, .docs, .request, .test, .whoami, .scopes, .notes, .sources]'
 is "... and with all that it says, as JSON" \
     "$(jq -c ".app.slug as \$s | .app.methods[] | [\$s, .name, ${facts}[]]" "$scratch/documents" | md5sum)" \
     "$(entries | sed "s|.*|$apps/&.json|" | xargs jq -c ".slug as \$s | .methods | to_entries[] | [\$s, .key, (.value | ${facts}[])]" | md5sum)"
@@ -44,6 +44,18 @@ is "the OAuth of another app is shown where it is meant" "$(stepvault app show g
 has "text has it, too" "$(stepvault app show google_sheets)" $'oauth token_url\thttps://oauth2.googleapis.com/token'
 is "--method shows one" "$(stepvault app show github --method pat | cut -f1 | sort -u | tr '\n' ' ')" " pat "
 is "... as JSON" "$(stepvault app show github --method pat --json | jq -c '[.app.methods[].name]')" '["pat"]'
+has "what connect does is said" "$(stepvault app show github --method oauth)" $'oauth\tconnect by\ta browser, a code typed in on another device'
+has "... and what a client is to be registered with" "$(stepvault app show github --method oauth)" \
+    $'oauth\tredirect URI to register\thttp://127.0.0.1/callback (any port)'
+has "... with its ports where the provider compares them" "$(stepvault app show box)" \
+    $'oauth\tredirect URI to register\thttp://127.0.0.1:28710/callback, http://127.0.0.1:28711/callback, http://127.0.0.1:28712/callback'
+has "... with another host" "$(stepvault app show salesforce_rest_api)" "http://localhost:28710/callback"
+has "... or none of this machine" "$(stepvault app show slack)" $'oauth\tredirect URI to register\tan https:// address of yours'
+has "what needs no browser registers nothing" "$(stepvault app show tailscale)" $'oauth\tconnect by\tthe client\'s id and secret alone'
+lacks "... indeed" "$(stepvault app show tailscale)" "redirect URI"
+has "what needs code is said, too" "$(stepvault app show google_cloud)" $'service_account\tconnect by\tnothing yet'
+is "the same as JSON" "$(stepvault app show microsoft --json | jq -c '.app.methods[0] | [.grants, .redirect_uris, .scopes]')" \
+    '[["authorization_code","device_code"],["http://localhost/callback"],["User.Read"]]'
 fails "a method that is not there is met with the nearest" 4 "did you mean pat?" stepvault app show github --method par
 fails "an app that is not there is met with the nearest" 4 "did you mean github?" stepvault app show githb
 fails "... if there is one" 4 "the catalogue has no app frobnicate" stepvault app show frobnicate

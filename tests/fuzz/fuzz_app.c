@@ -1,7 +1,10 @@
 /* Any bytes as an entry of the catalogue: it is refused, or what it says holds together: methods and fields
- * are found by their names, each field takes its default, and the entry written again is read again. */
+ * are found by their names, each field takes its default, what follows from its facts of OAuth is in bounds,
+ * and the entry and the provider documents written of it are read again. */
 #include "base/cleanup.h"
 #include "catalog/app.h"
+#include "catalog/facts.h"
+#include "catalog/provider.h"
 
 #include <stdlib.h>
 #include <string.h>
@@ -30,6 +33,26 @@ static void check_method(const struct app_method *method)
     require(method->oauth == NULL || method->oauth_of == NULL);
 }
 
+static void check_facts(const struct app *app, const struct app_method *method)
+{
+    CLEANUP(secret_reset) struct secret text = {0};
+    struct failure failure;
+    uint16_t ports[FACTS_PORTS_MAX];
+    char uri[FACTS_URI_MAX];
+    size_t count;
+
+    if (method->oauth == NULL)
+        return;
+    count = facts_ports(method->oauth, ports);
+    require(count <= FACTS_PORTS_MAX);
+    for (size_t i = 0; i < count; i++)
+        require(ports[i] > 1023);
+    facts_redirect_uri(method->oauth, UINT16_MAX, uri);
+    require(strlen(uri) < FACTS_URI_MAX - 1 && strncmp(uri, "http://", 7) == 0);
+    require(provider_write(app, method, method->oauth, &failure, &text) == STATUS_OK ||
+            failure.status == STATUS_TOO_LARGE);
+}
+
 int LLVMFuzzerTestOneInput(const uint8_t *bytes, size_t size)
 {
     static bool started;
@@ -48,6 +71,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *bytes, size_t size)
     for (size_t i = 0; i < app->method_count; i++) {
         require(app_find_method(app, app->methods[i].name) == &app->methods[i]);
         check_method(&app->methods[i]);
+        check_facts(app, &app->methods[i]);
     }
     json_writer_start(&writer, &text);
     json_add_value(&writer, NULL, app->document);

@@ -158,7 +158,8 @@ static void the_shape_of_an_entry_is_closed(void **state)
                  "a.json: methods.m.oauth.lifetime_seconds is no whole number over 0");
     assert_wrong(
         OAUTH("\"grants\":[\"password\"]"),
-        "a.json: methods.m.oauth.grants is not one of authorization_code, client_credentials, jwt_bearer");
+        "a.json: methods.m.oauth.grants is not one of authorization_code, device_code, client_credentials, "
+        "jwt_bearer");
     assert_wrong(METHOD("\"kind\":\"oauth2\"," SENT ",\"oauth\":1"),
                  "a.json: methods.m.oauth is not an object");
 }

@@ -174,6 +174,7 @@ static enum status read_fields(struct app_method *method, const struct place *pl
                                     .as = json_member_text(entry, "as"),
                                     .hidden = json_member_boolean(entry, "hidden", true)};
         field->required = field->from == NULL && !json_member_boolean(entry, "optional", false);
+        field->unasked = field->from != NULL && field->hidden;
         method->field_count++;
     }
     if (method->kind == APP_OAUTH2 || json_member(method->entry, "oauth") != NULL)

@@ -24,8 +24,8 @@ bool facts_has_grant(const struct json *oauth, const char *grant);
 enum facts_redirect { FACTS_REDIRECT_LOOPBACK, FACTS_REDIRECT_HTTPS, FACTS_REDIRECT_NAME };
 enum facts_redirect facts_redirect(const struct json *oauth);
 
-/* The ports that a client of a loopback redirect is registered with, to be tried in this order; 0: none, since
- * the provider takes any. */
+/* The ports that a client of a loopback redirect is registered with, to be tried in this order; 0: none,
+ * since the provider takes any. */
 size_t facts_ports(const struct json *oauth, uint16_t ret_ports[FACTS_PORTS_MAX]);
 
 /* `http://127.0.0.1:28710/callback`; port 0: without one, as it is registered where any is taken. */

@@ -115,7 +115,8 @@ static bool is_loopback(const char *text)
     return false;
 }
 
-/* True if every value that the field takes begins with https://; a pattern of alternatives is not looked into. */
+/* True if every value that the field takes begins with https://; a pattern of alternatives is not looked
+ * into. */
 static bool is_address(const struct app_field *field)
 {
     bool is = field->values != NULL;

@@ -15,9 +15,9 @@ const char *placeholder_fault(const struct app_method *method, const char *text)
  * or in an address that a browser opens, can have none that is hidden. */
 const char *placeholder_property_fault(const struct app_method *method, const char *text, bool shown);
 
-/* The same for an address: it begins with https://, or with a field all of whose values do, and every field in
- * its host has a pattern or a list of values. Where the method's facts say `loopback`, it may also begin with
- * http:// and this machine's own 127.0.0.1, [::1] or localhost. */
+/* The same for an address: it begins with https://, or with a field all of whose values do, and every field
+ * in its host has a pattern or a list of values. Where the method's facts say `loopback`, it may also begin
+ * with http:// and this machine's own 127.0.0.1, [::1] or localhost. */
 const char *placeholder_url_fault(const struct app_method *method, const char *text);
 
 /* The same for what a database or ssh is reached by: `postgresql://{user}:{password}@{host}`. */

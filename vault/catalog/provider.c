@@ -10,7 +10,8 @@ static enum status check(const struct secret *text, const struct json_writer *wr
     CLEANUP(app_freep) struct app *app = NULL;
 
     if (writer->failed)
-        return failure_set(failure, STATUS_INVALID, "what is known of the provider is no text, or memory is out");
+        return failure_set(failure, STATUS_INVALID,
+                           "what is known of the provider is no text, or memory is out");
     return app_parse(text->bytes, text->size, "the provider", failure, &app);
 }
 
@@ -45,7 +46,8 @@ enum status provider_write(const struct app *app, const struct app_method *metho
     enum status status;
 
     if (oauth == NULL)
-        return failure_set(failure, STATUS_INVALID, "the method %s of %s has no OAuth", method->name, app->slug);
+        return failure_set(failure, STATUS_INVALID, "the method %s of %s has no OAuth", method->name,
+                           app->slug);
     json_writer_start(&writer, &text);
     open_method(&writer, app->slug, app->title, method->name);
     json_add_text(&writer, "kind", app_kind_name(method->kind));

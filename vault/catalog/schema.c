@@ -130,8 +130,8 @@ static bool is_port(const struct json *value)
 static enum status check_ports(struct walk *walk, const struct json *value)
 {
     const char *text = json_text(value, NULL);
-    bool fits = json_kind(value) == JSON_KIND_ARRAY && json_count(value) > 0 &&
-                json_count(value) <= SCHEMA_PORTS_MAX;
+    bool fits =
+        json_kind(value) == JSON_KIND_ARRAY && json_count(value) > 0 && json_count(value) <= SCHEMA_PORTS_MAX;
 
     if (text != NULL && strcmp(text, "any") == 0)
         return STATUS_OK;

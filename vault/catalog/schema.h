@@ -34,7 +34,8 @@ struct schema_member {
     const char *const *choices; /* ended by NULL */
     const struct schema_member *shape;
     enum status (*check_name)(const char *name, struct failure *failure); /* of what a map or objects hold */
-    const char *(*check_text)(const char *text); /* of a text, or each of TEXTS: what is wrong with it, or NULL */
+    const char *(*check_text)(
+        const char *text); /* of a text, or each of TEXTS: what is wrong with it, or NULL */
     bool may_be_empty;
 };
 

@@ -16,7 +16,8 @@
 const char *const shape_kinds[] = {"oauth2", "api_key", "basic", "custom", NULL};
 
 static const char *const client_auths[] = {"none", "body", "basic", "basic_raw", "secret_key", NULL};
-static const char *const grants[] = {"authorization_code", "device_code", "client_credentials", "jwt_bearer", NULL};
+static const char *const grants[] = {"authorization_code", "device_code", "client_credentials", "jwt_bearer",
+                                     NULL};
 static const char *const formats[] = {"form", "json", NULL};
 static const char *const test_methods[] = {"GET", "POST", NULL};
 /* G grant, A Auth.js, B better-auth, R arctic, O goth, S social-core, X golang/oauth2, M amp-labs, C
@@ -53,9 +54,9 @@ static const char *redirect_path_fault(const char *path)
 static enum status check_standard_parameter(const char *name, struct failure *failure)
 {
     static const char *const standard[] = {
-        "client_id", "client_secret", "code",          "code_challenge", "code_challenge_method", "code_verifier",
-        "device_code", "grant_type",  "redirect_uri",  "refresh_token",  "response_type",         "scope",
-        "state",       "token",       "token_type_hint"};
+        "client_id",     "client_secret", "code",       "code_challenge", "code_challenge_method",
+        "code_verifier", "device_code",   "grant_type", "redirect_uri",   "refresh_token",
+        "response_type", "scope",         "state",      "token",          "token_type_hint"};
 
     for (size_t i = 0; i < sizeof(standard) / sizeof(standard[0]); i++) {
         if (strcmp(name, standard[i]) == 0)
@@ -163,8 +164,8 @@ static const struct schema_member oauth_shape[] = {
     {.name = "leeway_seconds", .type = SCHEMA_NUMBER},
     {.name = "refresh_lifetime_days", .type = SCHEMA_NUMBER},
     {.name = "idle_days", .type = SCHEMA_NUMBER},
-    {.name = "keep_alive_days", .type = SCHEMA_NUMBER},
     {.name = "absolute_days", .type = SCHEMA_NUMBER},
+    {.name = "keep_alive_days", .type = SCHEMA_NUMBER},
     {.name = "one_grant_per_account", .type = SCHEMA_BOOLEAN},
     {0},
 };
