@@ -62,7 +62,7 @@ TESTED_SOURCES = $(filter-out %/main.c,$(ALL_SOURCES))
 UNIT_TESTS = $(patsubst tests/unit/%.c,%,$(wildcard tests/unit/test_*.c))
 UNIT_HELPERS = $(filter-out tests/unit/test_%,$(wildcard tests/unit/*.c))
 FUZZERS = $(patsubst tests/fuzz/%.c,%,$(wildcard tests/fuzz/fuzz_*.c))
-TOOLS = $(patsubst tests/%.c,%,$(wildcard tests/crash/*.c tests/bench/*.c tests/cli/*.c tests/peers/certif*.c))
+TOOLS = $(patsubst tests/%.c,%,$(wildcard tests/crash/*.c tests/bench/*.c tests/cli/*.c tests/oauth/*.c tests/peers/certif*.c))
 
 # ---- flags -----------------------------------------------------------------------------------------------
 

@@ -3,6 +3,8 @@
 
 #include "account.h"
 #include "base/cleanup.h"
+#include "base/clock.h"
+#include "binding.h"
 #include "borrow.h"
 #include "delivery.h"
 #include "form.h"
@@ -11,10 +13,13 @@
 #include "placement.h"
 #include "record.h"
 #include "resolution.h"
+#include "token.h"
 #include "variable.h"
 
 #include <stdlib.h>
 #include <string.h>
+
+#define PROPERTY_PREFIX "property/"
 
 static const struct record *find_path(const struct records *placed)
 {
@@ -120,6 +125,76 @@ static enum status choose(struct vault *vault, const struct projection_request *
     return status;
 }
 
+/* Whether the account gives the step a token, in one of the forms that were asked for; or would, if it had
+ * its access token. */
+static bool gives_token(const struct delivery *delivery, const struct projection_request *request,
+                        const struct delivery_account *account)
+{
+    const char *name, *value;
+    size_t position = 0, size;
+
+    if (account_property(account->account, TOKEN_ACCESS_PROPERTY, NULL) == NULL)
+        return binding_gives_property(account->binding, account->account, TOKEN_ACCESS_PROPERTY);
+    for (size_t i = 0; request->deliver_env && i < delivery->count; i++)
+        if (delivery->variables[i].source == account->binding && delivery->variables[i].property != NULL &&
+            token_is_token(delivery->variables[i].property))
+            return true;
+    if (!request->deliver_auths && !request->deliver_credentials)
+        return false;
+    while (record_next(account->account, PROPERTY_PREFIX, &position, &name, &value, &size))
+        if (token_is_token(name) && binding_gives_property(account->binding, account->account, name))
+            return true;
+    return false;
+}
+
+/* A token that is fresh costs two walks of its record's fields. */
+static bool is_fresh(const struct record *account, uint64_t now_ms)
+{
+    struct failure ignored;
+
+    return !token_is_due(account, now_ms) && token_check_deliverable(account, now_ms, &ignored) == STATUS_OK;
+}
+
+static enum status renew(const struct projection_request *request, const struct record *account,
+                         uint64_t now_ms, struct failure *failure, bool *ret_waits)
+{
+    enum status usable = token_check_deliverable(account, now_ms, failure);
+    struct failure refused;
+
+    if (request->renew == NULL || !token_is_due(account, now_ms))
+        return usable;
+    enum status status = request->renew(request->context, account, usable == STATUS_OK, &refused);
+    if (status == STATUS_OK)
+        return usable;
+    if (status == STATUS_WAITS)
+        *ret_waits = true;
+    else
+        *failure = refused;
+    return status == STATUS_WAITS ? STATUS_OK : status;
+}
+
+/* All are asked for before the step waits for any. */
+static enum status renew_tokens(const struct delivery *delivery, const struct resolution *resolution,
+                                const struct projection_request *request, struct failure *failure)
+{
+    const uint64_t now_ms = clock_wall_ms();
+    const struct record *account;
+    size_t position = 0;
+    bool waits = false;
+    enum status status = STATUS_OK;
+
+    for (size_t i = 0; status == STATUS_OK && i < delivery->account_count; i++) {
+        account = delivery->accounts[i].account;
+        if (!is_fresh(account, now_ms) && gives_token(delivery, request, &delivery->accounts[i]))
+            status = renew(request, account, now_ms, failure, &waits);
+    }
+    while (status == STATUS_OK && (account = resolution_next_token(resolution, &position)) != NULL)
+        if (!is_fresh(account, now_ms))
+            status = renew(request, account, now_ms, failure, &waits);
+    return status == STATUS_OK && waits ? failure_set(failure, STATUS_WAITS, "a token is being renewed")
+                                        : status;
+}
+
 enum status projection_project(struct vault *vault, const struct projection_request *request,
                                struct leaf *leaf, struct failure *failure, struct json_writer *writer)
 {
@@ -135,6 +210,8 @@ enum status projection_project(struct vault *vault, const struct projection_requ
             PROJECTION_INHERITED_MAX, PROJECTION_KEEP_MAX);
     borrow_begin(vault);
     enum status status = choose(vault, request, leaf, failure, &levels, &delivery, &resolution);
+    if (status == STATUS_OK)
+        status = renew_tokens(delivery, &resolution, request, failure);
     if (status != STATUS_OK)
         return status;
     if (request->deliver_auths && delivery->account_count == 0)

@@ -3,6 +3,7 @@
 #define STEPVAULT_PROJECTION_H
 
 #include "leaf.h"
+#include "record.h"
 #include "vault.h"
 #include "json/json.h"
 
@@ -21,11 +22,16 @@ struct projection_request {
     const struct json *inherited; /* arrays of names, or NULL */
     const struct json *keep;
     const struct json *references; /* object of key to reference, or NULL */
+    /* Called with `context` for each account of which a token would be handed out that should be renewed
+     * before, or has ended; `usable`: it may be handed out all the same. STATUS_OK: it is then, if it is
+     * usable; STATUS_WAITS: it is being renewed, and the projection is to be made anew; others refuse it. */
+    enum status (*renew)(void *context, const struct record *account, bool usable, struct failure *failure);
+    void *context;
 };
 
 /* Collects, renders into `writer` (members of the reply's parameters) and appends the leaf to the turn, in
  * this order: who asks is in the leaf; a failure appends nothing and leaves the writer's output unusable. The
- * reply may be sent only after vault_commit. */
+ * reply may be sent only after vault_commit. STATUS_WAITS once `renew` was asked for all accounts. */
 enum status projection_project(struct vault *vault, const struct projection_request *request,
                                struct leaf *leaf, struct failure *failure, struct json_writer *writer);
 

@@ -6,6 +6,7 @@
 #include "base/reference.h"
 #include "binding.h"
 #include "form.h"
+#include "token.h"
 
 #include <stdlib.h>
 #include <string.h>
@@ -199,6 +200,16 @@ size_t resolution_size(const struct resolution *resolution)
     for (size_t i = 0; i < resolution->count; i++)
         total += strlen(resolution->items[i].key) + resolution->items[i].size + 2;
     return total;
+}
+
+const struct record *resolution_next_token(const struct resolution *resolution, size_t *position)
+{
+    while (*position < resolution->count) {
+        const struct resolved *item = &resolution->items[(*position)++];
+        if (item->from != NULL && token_is_token(item->name))
+            return item->from->account;
+    }
+    return NULL;
 }
 
 static void write_values(const struct resolution *resolution, bool text, struct json_writer *writer)

@@ -42,6 +42,9 @@ enum status resolution_make(struct vault *vault, const char *step, const struct 
 /* Bytes of all keys and values, for the bound on a projection. */
 size_t resolution_size(const struct resolution *resolution);
 
+/* Walks the accounts of which a reference stands for a token: `*position` starts at 0; NULL at the end. */
+const struct record *resolution_next_token(const struct resolution *resolution, size_t *position);
+
 /* Members of a reply, or of the leaf. */
 void resolution_write_json(const struct resolution *resolution,
                            struct json_writer *writer); /* resolved, resolved_base64 */

@@ -106,7 +106,7 @@ stepvault lock
 fails "a recovery code with a slip" 1 "code" stepvault unlock --recovery-code-fd 5 5<<< "$(tr 0-9A-Z 1-9A-Z0 < "$scratch/code")"
 succeeds "unlock by the passphrase" unlock
 is "one agent runs" "$(pgrep -f -- "stepvault-agent --vault $vault " | wc -l)" \
-    "$(stepvault status --json | jq '1 + (.protections | map(select(.name == "peer reader" and .held)) | length)')"
+    "$(stepvault status --json | jq '2 + (.protections | map(select(.name == "peer reader" and .held)) | length)')"
 
 # ---- env ----
 

@@ -269,7 +269,7 @@ has "audit key is its verifier key" "$(stepvault audit key)" "stepvault/v1/"
 first=$STEPVAULT_VAULT
 new_vault other
 place ONLY_OTHER x
-is "each vault has its agent" "$(agents | wc -l)" 4
+is "each vault has its agent, with a reader and a spawner" "$(agents | wc -l)" 6
 socket=$(stepvault status --json | jq -r '.socket // empty')
 [ -n "$socket" ] || socket=$(tr '\0' '\n' < "/proc/$(agents | head -n 1)/cmdline" | tail -n 1)
 fails "an agent that holds another vault refuses" 1 "another vault" env STEPVAULT_VAULT="$first" STEPVAULT_SOCKET="$(find "$scratch/run" -type s | while read -r name; do STEPVAULT_SOCKET=$name stepvault env get ONLY_OTHER > /dev/null 2>&1 && echo "$name"; done)" stepvault env list

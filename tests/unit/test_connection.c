@@ -116,6 +116,31 @@ static void several_frames_come_out_in_order(void **state)
     assert_int_equal(connection_held(pair->connection), 0);
 }
 
+/* Of a call that waits: it is received again, and what follows it stays behind it. */
+static void a_frame_that_is_kept_comes_again_before_what_follows_it(void **state)
+{
+    struct pair *pair = *state;
+    struct connection_frame frame;
+
+    client_sends(pair, "first\0second\0th", 15);
+    for (int round = 0; round < 3; round++) {
+        assert_int_equal(connection_receive(pair->connection, pair->buffer, &frame), CONNECTION_FRAME);
+        assert_int_equal(frame.size, 5);
+        assert_memory_equal(frame.bytes, "first", 5);
+        assert_true(connection_keep(pair->connection, pair->buffer, &frame));
+        assert_int_equal(pair->connection->deadline_ms, 0);
+        assert_true(connection_has_frame(pair->connection));
+        assert_false(connection_is_idle(pair->connection));
+        for (size_t at = 0; at < 15; at++)
+            assert_int_equal(pair->buffer[at], 0);
+    }
+    expect_frame(pair, "first");
+    expect_frame(pair, "second");
+    client_sends(pair, "ird", 4);
+    expect_frame(pair, "third");
+    assert_int_equal(connection_held(pair->connection), 0);
+}
+
 static void what_was_sent_before_the_end_is_still_served(void **state)
 {
     struct pair *pair = *state;
@@ -233,6 +258,7 @@ int main(void)
         TEST(one_frame_leaves_no_buffer_behind),
         TEST(a_frame_in_pieces_has_a_deadline_from_its_first_byte),
         TEST(several_frames_come_out_in_order),
+        TEST(a_frame_that_is_kept_comes_again_before_what_follows_it),
         TEST(what_was_sent_before_the_end_is_still_served),
         TEST(an_unfinished_frame_at_the_end_is_none),
         TEST(a_request_is_bounded),

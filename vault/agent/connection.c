@@ -1,7 +1,9 @@
 /* Framing, buffering and sending of one connection. */
 #include "agent/connection.h"
 
+#include "agent/connecting.h"
 #include "agent/job.h"
+#include "agent/parking.h"
 #include "agent/restoring.h"
 #include "agent/stage.h"
 #include "base/cleanup.h"
@@ -140,9 +142,31 @@ bool connection_consume(struct connection *connection, uint8_t *buffer, const st
     return kept;
 }
 
+bool connection_keep(struct connection *connection, uint8_t *buffer, const struct connection_frame *frame)
+{
+    bool kept = true;
+
+    connection->deadline_ms = 0;
+    if (frame->buffered > 0) {
+        kept = input_keep(connection, buffer, frame->buffered);
+        secret_wipe(buffer, frame->buffered);
+    }
+    return kept;
+}
+
 bool connection_is_drained(const struct connection *connection)
 {
     return connection->sent == connection->output.size;
+}
+
+/* Whoever stages, or was given tokens, holds memory, and perhaps a locked vault open, until the next call. */
+static uint64_t idle_deadline(const struct exchange *exchange)
+{
+    if (exchange->stage != NULL)
+        return clock_monotonic_ms() + STAGE_IDLE_MS;
+    if (exchange->restoring != NULL)
+        return clock_monotonic_ms() + RESTORING_IDLE_MS;
+    return exchange->connected != NULL ? clock_monotonic_ms() + CONNECTED_IDLE_MS : 0;
 }
 
 bool connection_send(struct connection *connection)
@@ -162,11 +186,7 @@ bool connection_send(struct connection *connection)
             return false;
         connection->sent += (size_t)sent;
     }
-    /* Whoever stages holds memory, and perhaps a locked vault open, until the next call. */
-    connection->deadline_ms = connection->exchange.stage != NULL ? clock_monotonic_ms() + STAGE_IDLE_MS
-                              : connection->exchange.restoring != NULL
-                                  ? clock_monotonic_ms() + RESTORING_IDLE_MS
-                                  : 0;
+    connection->deadline_ms = idle_deadline(&connection->exchange);
     connection->sent = 0;
     secret_reset(&connection->output);
     return true;
@@ -176,6 +196,7 @@ bool connection_is_idle(const struct connection *connection)
 {
     return !connection->serving && !connection->ready && connection->job == NULL &&
            connection->exchange.stage == NULL && connection->exchange.restoring == NULL &&
+           connection->exchange.parking == NULL && connection->exchange.connected == NULL &&
            connection_is_drained(connection) && input_left(connection) == 0;
 }
 
@@ -189,6 +210,8 @@ void connection_close(struct connection *connection)
     job_freep(&connection->job);
     stage_freep(&connection->exchange.stage);
     restoring_freep(&connection->exchange.restoring);
+    parking_freep(&connection->exchange.parking);
+    connected_freep(&connection->exchange.connected);
     secret_reset(&connection->input);
     secret_reset(&connection->output);
     cleanup_close(&connection->descriptor);

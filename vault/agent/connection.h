@@ -25,6 +25,7 @@ struct connection {
     bool serving;     /* its call is in the open turn */
     bool ready;       /* in the ready list: its input may hold a whole frame */
     bool ended;       /* the client sends nothing more */
+    bool deaf;        /* what has come waits for the end of its job */
     bool closing;     /* to be closed when its output is out */
     struct peer peer;
     struct secret input; /* bytes before `taken` belong to frames already served */
@@ -58,6 +59,9 @@ enum connection_input connection_receive(struct connection *connection, uint8_t 
 
 /* Wipes the frame; what follows it in the buffer is kept in the input. False when memory is out. */
 bool connection_consume(struct connection *connection, uint8_t *buffer, const struct connection_frame *frame);
+
+/* Keeps the frame in the input instead, to be received again. False when memory is out. */
+bool connection_keep(struct connection *connection, uint8_t *buffer, const struct connection_frame *frame);
 
 /* True if the input holds a whole frame. */
 bool connection_has_frame(struct connection *connection);

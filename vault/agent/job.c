@@ -161,6 +161,16 @@ void job_freep(struct job **job)
     *job = NULL;
 }
 
+bool job_waits(const struct job *job)
+{
+    return !job->cancelled && job->work != NULL && job->work->waits != NULL && job->work->waits(job->context);
+}
+
+bool job_hears(const struct job *job)
+{
+    return !job->cancelled && job->work != NULL && job->work->hears;
+}
+
 void job_cancel_all(struct session *session)
 {
     while (session->jobs != NULL) {

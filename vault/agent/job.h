@@ -1,5 +1,5 @@
-/* Jobs: calls with many replies (ReadLog, VerifyLog, Check, Backup), done in slices so that the agent serves
- * others meanwhile. */
+/* Jobs: calls with many replies (ReadLog, VerifyLog, Check, Backup), or that wait for a helper (Connect,
+ * TestAccount), done in slices so that the agent serves others meanwhile. */
 #ifndef STEPVAULT_AGENT_JOB_H
 #define STEPVAULT_AGENT_JOB_H
 
@@ -49,6 +49,10 @@ struct job_work {
     /* NULL where it has the file of a locked vault never open. Else it closes that, having done all its work.
      */
     void (*let_go)(void *context);
+    /* NULL, or true while there is nothing to do before something else has happened. */
+    bool (*waits)(const void *context);
+    /* What comes on its connection without wanting a reply may be for it. */
+    bool hears;
 };
 /* `context` is the job's once it has started. */
 enum status job_start(struct session *session, bool borrows, const struct job_work *work, void *context,
@@ -60,6 +64,10 @@ void job_let_go_all(struct session *session);
 /* Does one slice, between turns, and appends at most one reply frame to `output`. True when that was the last
  * one. */
 bool job_continue(struct job *job, struct secret *output);
+
+/* True if a slice now would be for nothing. */
+bool job_waits(const struct job *job);
+bool job_hears(const struct job *job);
 
 void job_freep(struct job **job);
 

@@ -1,7 +1,8 @@
 /* stepvault-agent: the process that holds the open vault of one user.
  *
- * Order matters: memory is made private first; the peer reader is forked while there is nothing to keep from
- * it; sockets, signals and timers are made; then the sandbox closes, and only then may a key arrive. */
+ * Order matters: memory is made private first; the peer reader and the spawner are forked while there is
+ * nothing to keep from them; sockets, signals and timers are made; then the sandbox closes, and only then may
+ * a key arrive. */
 #include "agent/call.h"
 #include "agent/journal.h"
 #include "agent/listener.h"
@@ -9,6 +10,8 @@
 #include "agent/sandbox.h"
 #include "agent/server.h"
 #include "agent/session.h"
+#include "agent/spawner.h"
+#include "agent/task.h"
 #include "base/cleanup.h"
 #include "base/file.h"
 #include "base/text.h"
@@ -197,12 +200,15 @@ static enum status prepare(const struct options *options, struct server *server,
 {
     struct session *session = server->session;
     struct failure reader_failure;
+    struct failure spawner_failure;
     enum status status = settle_descriptors(options, server, failure);
 
     if (status != STATUS_OK)
         return status;
     snprintf(session->path, sizeof(session->path), "%s", options->vault);
     peer_describe_self(&session->self);
+    if (spawner_start(&spawner_failure, server->spawner) != STATUS_OK)
+        server->spawner->channel = -1;
     session->peer_reader_runs = peer_reader_start(&reader_failure, server->reader) == STATUS_OK;
     journal_open();
     status = find_clients(options, server, failure);
@@ -211,9 +217,12 @@ static enum status prepare(const struct options *options, struct server *server,
     session->wait_ms = server->listener->socket >= 0 ? WAIT_SERVING_MS : WAIT_ALONE_MS;
     if (options->has_wait)
         session->wait_ms = options->wait_ms;
+    session->alone = server->listener->socket < 0;
     session->verify_ms = options->verify_ms;
     json_start();
     status = seal_start(failure);
+    if (status == STATUS_OK)
+        status = tasks_start(session->tasks, server->spawner, failure);
     if (status == STATUS_OK)
         status = server_prepare(server, failure);
     return status == STATUS_OK ? confine(server, session, failure) : status;
@@ -238,7 +247,10 @@ int main(int argc, char *argv[])
     static struct session session;
     struct listener listener = LISTENER_NONE;
     struct peer_reader reader = {.channel = -1};
-    struct server server = {.session = &session, .listener = &listener, .reader = &reader, .null = -1};
+    struct spawner spawner = {.channel = -1};
+    struct tasks tasks = {.poll = -1};
+    struct server server = {
+        .session = &session, .listener = &listener, .reader = &reader, .spawner = &spawner, .null = -1};
     struct options options;
     struct failure failure;
     enum status status;
@@ -246,6 +258,7 @@ int main(int argc, char *argv[])
 
     if (!read_options(argc, argv, &options, &exit_status))
         return exit_status;
+    session.tasks = &tasks;
     settle_process(&session.sandbox);
     status = prepare(&options, &server, &failure);
     if (status == STATUS_OK)

@@ -15,6 +15,8 @@ struct session;
 struct job;
 struct stage;
 struct restoring;
+struct connected;
+struct parking;
 struct request;
 
 /* The text of io.stepvault.Agent.varlink, byte for byte; made by the Makefile. */
@@ -74,9 +76,12 @@ struct request {
     struct leaf leaf;
     struct reply reply; /* members of the reply's parameters go to reply.writer */
     struct failure failure;
-    struct job *job;               /* METHOD_MANY: what answers */
+    struct job *job;               /* what answers; METHOD_MANY: in many replies */
     struct stage **stage;          /* METHOD_STAGES: of the call's connection, NULL in it before the first */
     struct restoring **restoring;  /* the same, of StageRestore and Restore */
+    struct connected **connected;  /* the same, of Connect and KeepAccount */
+    const struct parking *before;  /* of the last serving of this call, where it had to wait; else NULL */
+    struct parking **parking;      /* with STATUS_WAITS: what the call waits for */
     const char *missing_interface; /* Varlink's own error instead of the failure */
 };
 

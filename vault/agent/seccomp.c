@@ -131,7 +131,7 @@ static void add_list(struct program *program, const int *calls, uint32_t action)
     }
 }
 
-/* A Unix socket, for the journal; no other family. */
+/* A Unix socket, for the journal, or a pair of them, for a helper; no other family. */
 static void add_socket(struct program *program, int call)
 {
     add(program, BPF_JMP | BPF_JEQ | BPF_K, (uint32_t)call, 0, 4);
@@ -166,6 +166,7 @@ static void program_make(struct program *program, enum seccomp_role role)
     add_list(program, deadly_calls, SECCOMP_RET_KILL_PROCESS);
     if (role == SECCOMP_AGENT) {
         add_socket(program, SYS_socket);
+        add_socket(program, SYS_socketpair);
         add_mapping(program, SYS_mprotect);
         add_mapping(program, SYS_mmap);
     }

@@ -56,6 +56,14 @@ enum status serve_add_client(struct session *session, struct request *request);
 enum status serve_list_clients(struct session *session, struct request *request);
 enum status serve_remove_client(struct session *session, struct request *request);
 
+/* serve_oauth.c */
+enum status serve_connect(struct session *session, struct request *request);
+enum status serve_answer_connect(struct session *session, struct request *request);
+enum status serve_keep_account(struct session *session, struct request *request);
+enum status serve_refresh_account(struct session *session, struct request *request);
+enum status serve_test_account(struct session *session, struct request *request);
+enum status serve_disconnect_account(struct session *session, struct request *request);
+
 /* serve_step.c */
 enum status serve_set_variable(struct session *session, struct request *request);
 enum status serve_get_variable(struct session *session, struct request *request);

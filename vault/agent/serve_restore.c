@@ -3,6 +3,7 @@
 #include "agent/serve.h"
 
 #include "agent/job.h"
+#include "agent/renewal.h"
 #include "agent/restoring.h"
 #include "agent/stage.h"
 #include "base/cleanup.h"
@@ -157,6 +158,7 @@ static enum status publish(struct restore *restore, struct restoration *staged, 
 
     job_cancel_all(session);
     stage_drop_all(session);
+    renewals_drop_all(session);
     status =
         restoration_publish(staged, &session->vault, restore->key, read_pinned(session, &pin),
                             session->wait_ms, &leaf, pin_abandoned, restore, failure, ret_heads, ret_note);
@@ -181,6 +183,8 @@ static enum status finish(struct restore *restore, struct restoration *staged, s
     (void)session_look(session, failure);
     if (session->vault == NULL)
         job_let_go_all(session);
+    if (restore->commits && session_is_busy(session))
+        return failure_set(failure, STATUS_BUSY, "tokens of this vault are being renewed just now");
     status = restore->commits
                  ? publish(restore, staged, failure, &heads, note)
                  : restoration_compare(staged, session->vault, restore->key, read_pinned(session, &pin),

@@ -1,6 +1,7 @@
 /* Variables, steps, and what a step receives. */
 #include "agent/serve.h"
 
+#include "agent/renewal.h"
 #include "base/cleanup.h"
 #include "base/name.h"
 #include "base/text.h"
@@ -332,9 +333,26 @@ static enum status read_claims(struct request *request)
     return STATUS_OK;
 }
 
+/* What a projection is told of tokens that should be renewed. */
+struct renewing {
+    struct session *session;
+    struct request *request;
+};
+
+static enum status renew(void *context, const struct record *account, bool usable, struct failure *failure)
+{
+    const struct renewing *renewing = context;
+    const struct request *request = renewing->request;
+
+    return renewal_wait(renewing->session, account->id, usable, request->before, failure, request->parking);
+}
+
 enum status serve_project(struct session *session, struct request *request)
 {
+    struct renewing renewing = {.session = session, .request = request};
     struct projection_request projection = {
+        .renew = renew,
+        .context = &renewing,
         .step = text(request, "step"),
         .own = flag(request, "own"),
         .inherited = json_member(request->parameters, "inherited"),

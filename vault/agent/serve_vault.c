@@ -2,6 +2,8 @@
 #include "agent/serve.h"
 
 #include "agent/job.h"
+#include "agent/parking.h"
+#include "agent/renewal.h"
 #include "base/cleanup.h"
 #include "base/clock.h"
 #include "base/text.h"
@@ -96,6 +98,7 @@ static void write_summary(const struct session *session, struct json_writer *wri
     json_add_number(writer, "expiring", summary.expiring);
     json_add_number(writer, "stale", summary.stale);
     json_add_number(writer, "unread", summary.unread);
+    json_add_number(writer, "renewing", renewals_under_way(session));
 }
 
 enum status serve_status(struct session *session, struct request *request)
@@ -293,8 +296,23 @@ enum status serve_unlock(struct session *session, struct request *request)
     return STATUS_OK;
 }
 
+/* While tokens are being renewed the call waits, and new ones are refused. */
+static enum status wait_for_end(struct session *session, struct request *request)
+{
+    enum status status;
+
+    session_drain(session);
+    status = parking_begin(session, request->before, &request->failure, request->parking);
+    if (status != STATUS_OK)
+        return status;
+    (*request->parking)->drains = true;
+    return failure_set(&request->failure, STATUS_WAITS, "tokens are being renewed");
+}
+
 enum status serve_lock(struct session *session, struct request *request)
 {
+    if (session_is_busy(session))
+        return wait_for_end(session, request);
     json_add_boolean(&request->reply.writer, "was_open", session->unlocked);
     session_lock(session, leaf_find_caller(&request->leaf), NULL);
     session->ending = true;

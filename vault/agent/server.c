@@ -1,8 +1,12 @@
 /* The loop. One iteration is one turn: whatever is readable is served, committed once, and answered. */
 #include "agent/server.h"
 
+#include "agent/connecting.h"
 #include "agent/connection.h"
+#include "agent/crowd.h"
 #include "agent/job.h"
+#include "agent/renewal.h"
+#include "agent/task.h"
 #include "base/cleanup.h"
 #include "base/clock.h"
 
@@ -20,186 +24,55 @@
 #include <unistd.h>
 
 #define EVENTS_MAX 256
-#define ACCEPTS_MAX 64 /* new connections in one iteration */
 #define CONNECTIONS_MAX 4096u
-#define DESCRIPTORS_KEPT 64u   /* for what is no connection */
-#define HELD_MAX (64u << 20)   /* bytes that wait in all buffers together */
-#define HELD_SMALL (64u << 10) /* a connection below this is not closed for that bound */
-#define END_DEADLINE_MS 1000u  /* for the last replies to be taken */
-#define LONELY_MS 30000u       /* before a socket-activated agent with nothing to hold ends */
+#define DESCRIPTORS_KEPT 64u /* for what is no connection: files, sockets, helpers */
+#define LONELY_MS 30000u     /* before a socket-activated agent with nothing to hold ends */
 
 static void finish_turn(struct server *server);
 
 /* What was served before is committed and answered first: locking drops an open turn. */
-static void server_lock(struct server *server, const char *cause)
+static void lock_now(struct server *server, const char *cause)
 {
     finish_turn(server);
     session_lock(server->session, &server->session->self, cause);
     server->ending = true;
 }
 
-/* ---- connections ---- */
-
-static void watch(struct server *server, struct connection *connection, uint32_t events)
+/* A token that is being renewed is waited for, by whoever locks the vault: what the provider gives in its
+ * place would be lost. */
+static void server_lock(struct server *server, const char *cause)
 {
-    struct epoll_event event = {.events = events, .data.ptr = connection};
-
-    if (connection->watched == events)
+    if (server->session->draining)
         return;
-    connection->watched = events;
-    epoll_ctl(server->poll, EPOLL_CTL_MOD, connection->descriptor, &event);
-}
-
-static void account(struct server *server, struct connection *connection)
-{
-    size_t held = connection_held(connection);
-
-    server->held += held - connection->accounted;
-    connection->accounted = held;
-    if (connection->deadline_ms != 0 &&
-        (server->next_deadline_ms == 0 || connection->deadline_ms < server->next_deadline_ms))
-        server->next_deadline_ms = connection->deadline_ms;
-}
-
-/* The memory goes when this iteration is over: an event not yet looked at may name it. */
-static void drop(struct server *server, struct connection *connection)
-{
-    if (connection->descriptor < 0)
-        return;
-    server->working -= connection->job != NULL;
-    peer_forget(server->reader, &connection->peer);
-    connection_close(connection);
-    account(server, connection);
-    if (connection->next != NULL)
-        connection->next->previous = connection->previous;
-    if (connection->previous != NULL)
-        connection->previous->next = connection->next;
+    server->cause = cause;
+    if (session_is_busy(server->session))
+        session_drain(server->session);
     else
-        server->connections = connection->next;
-    connection->next = server->closed;
-    server->closed = connection;
-    server->session->connections--;
-    if (server->first == connection)
-        server->first = NULL;
+        lock_now(server, cause);
 }
 
-static void reap(struct server *server)
+/* The second signal does not wait. */
+static void signal_event(struct server *server)
 {
-    struct connection **link = &server->closed;
+    struct signalfd_siginfo signal;
 
-    while (*link != NULL) {
-        struct connection *connection = *link;
-
-        if (connection->ready) {
-            link = &connection->next;
-            continue;
-        }
-        *link = connection->next;
-        connection_free(connection);
-    }
-}
-
-static void make_ready(struct server *server, struct connection *connection)
-{
-    if (connection->ready)
-        return;
-    connection->ready = true;
-    connection->next_ready = server->ready;
-    server->ready = connection;
-}
-
-/* After anything was done for a connection: what it waits for now, or its end. */
-static void settle(struct server *server, struct connection *connection)
-{
-    bool drained = connection_is_drained(connection);
-
-    account(server, connection);
-    if ((connection->closing && drained) || (server->held > HELD_MAX && connection->accounted > HELD_SMALL)) {
-        drop(server, connection);
-        return;
-    }
-    if (!drained)
-        watch(server, connection, EPOLLOUT);
-    else if (connection->job != NULL)
-        watch(server, connection, 0);
+    (void)!read(server->signals, &signal, sizeof(signal));
+    if (server->signalled)
+        lock_now(server, "signal");
     else
-        watch(server, connection, EPOLLIN);
-    if (drained && connection->job == NULL && connection_has_frame(connection))
-        make_ready(server, connection);
+        server_lock(server, "signal");
+    server->signalled = true;
 }
 
-static void send_output(struct server *server, struct connection *connection)
+/* Calls that were there before are answered first, and those of Lock last; without one the agent locks by
+ * itself. */
+static void continue_draining(struct server *server)
 {
-    if (!connection_send(connection)) {
-        drop(server, connection);
-        return;
-    }
-    settle(server, connection);
-    /* A daemon must not hold on to the terminal it was started from; until now it could complain there. */
-    if (server->null >= 0) {
-        dup2(server->null, STDERR_FILENO);
-        cleanup_close(&server->null);
-    }
-}
+    const struct session *session = server->session;
 
-/* Makes room by closing the connection that was idle for longest. */
-static bool evict(struct server *server)
-{
-    struct connection *oldest = NULL;
-
-    for (struct connection *at = server->connections; at != NULL; at = at->next) {
-        if (connection_is_idle(at) && at != server->first &&
-            (oldest == NULL || at->used_at_ms < oldest->used_at_ms))
-            oldest = at;
-    }
-    if (oldest != NULL)
-        drop(server, oldest);
-    return oldest != NULL;
-}
-
-static struct connection *adopt(struct server *server, int descriptor)
-{
-    struct connection *connection = calloc(1, sizeof(*connection));
-    struct epoll_event event = {.events = EPOLLIN, .data.ptr = connection};
-
-    if (connection == NULL || !peer_identify(descriptor, &connection->peer) ||
-        epoll_ctl(server->poll, EPOLL_CTL_ADD, descriptor, &event) != 0) {
-        free(connection);
-        close(descriptor);
-        return NULL;
-    }
-    connection->descriptor = descriptor;
-    connection->watched = EPOLLIN;
-    connection->used_at_ms = clock_monotonic_ms();
-    connection->exchange.output = &connection->output;
-    connection->exchange.owner = peer_is_owner(&connection->peer);
-    connection->next = server->connections;
-    if (connection->next != NULL)
-        connection->next->previous = connection;
-    server->connections = connection;
-    server->session->connections++;
-    peer_ask(server->reader, &connection->peer);
-    return connection;
-}
-
-static void accept_some(struct server *server)
-{
-    const struct timespec pause = {.tv_nsec = 10 * 1000 * 1000};
-
-    for (unsigned count = 0; count < ACCEPTS_MAX; count++) {
-        int descriptor = accept4(server->listener->socket, NULL, NULL, SOCK_NONBLOCK | SOCK_CLOEXEC);
-
-        if (descriptor < 0) {
-            /* Out of descriptors, the listener stays readable: room must be made, or time must pass. */
-            if (errno != EAGAIN && errno != EINTR && errno != ECONNABORTED && !evict(server))
-                nanosleep(&pause, NULL);
-            return;
-        }
-        if (server->session->connections >= server->maximum && !evict(server))
-            close(descriptor);
-        else
-            adopt(server, descriptor);
-    }
+    if (session->draining && !server->ending && !session_is_busy(session) && !crowd_is_waiting(server) &&
+        !crowd_wake_last(server))
+        lock_now(server, server->cause);
 }
 
 /* ---- calls ---- */
@@ -241,9 +114,11 @@ static void finish_turn(struct server *server)
 
         exchange = exchange->next;
         connection->serving = false;
-        connection->job = TAKE(connection->exchange.job);
-        server->working += connection->job != NULL;
-        send_output(server, connection);
+        if (connection->exchange.job != NULL) {
+            connection->job = TAKE(connection->exchange.job);
+            server->working++;
+        }
+        crowd_send(server, connection);
     }
     session_fold(server->session);
 }
@@ -257,7 +132,7 @@ static void refuse_frame(struct server *server, struct connection *connection)
     connection->closing = true;
     secret_reset(&connection->input);
     connection->taken = 0;
-    send_output(server, connection);
+    crowd_send(server, connection);
 }
 
 static void serve_frame(struct server *server, struct connection *connection,
@@ -266,10 +141,11 @@ static void serve_frame(struct server *server, struct connection *connection,
     CLEANUP(call_reset) struct call call;
     struct failure failure;
     bool own;
+    bool kept;
 
     if (call_parse(&call, frame->bytes, frame->size, &failure) != STATUS_OK) {
         connection_consume(connection, server->buffer, frame);
-        drop(server, connection);
+        crowd_drop(server, connection);
         return;
     }
     own = turn_needs_own(&server->turn, &call);
@@ -278,8 +154,12 @@ static void serve_frame(struct server *server, struct connection *connection,
     connection->serving = true;
     connection->used_at_ms = clock_monotonic_ms();
     turn_serve(&server->turn, &connection->exchange, &call);
-    if (!connection_consume(connection, server->buffer, frame))
+    kept = connection->exchange.parking != NULL ? connection_keep(connection, server->buffer, frame)
+                                                : connection_consume(connection, server->buffer, frame);
+    if (!kept) {
+        parking_end(&connection->exchange.parking);
         connection->closing = true;
+    }
     if (own || turn_is_long(&server->turn))
         finish_turn(server);
 }
@@ -289,35 +169,68 @@ static void serve_connection(struct server *server, struct connection *connectio
     struct connection_frame frame;
 
     if (server->ending || connection->serving || connection->closing || connection->job != NULL ||
-        !connection_is_drained(connection))
+        !connection_is_drained(connection) ||
+        (connection->exchange.parking != NULL &&
+         !parking_is_over(connection->exchange.parking, clock_monotonic_ms())))
         return;
     switch (connection_receive(connection, server->buffer, &frame)) {
     case CONNECTION_FRAME:
         serve_frame(server, connection, &frame);
         break;
     case CONNECTION_WAIT:
-        settle(server, connection);
+        crowd_settle(server, connection);
         break;
     case CONNECTION_TOO_LARGE:
         refuse_frame(server, connection);
         break;
     case CONNECTION_END:
-        drop(server, connection);
+        crowd_drop(server, connection);
         break;
     }
 }
 
-/* Hung up with a reply or a job outstanding means that nobody wants it any more. */
+static bool is_answer(const struct call *call)
+{
+    return call->oneway && strcmp(call->method, CALL_INTERFACE ".AnswerConnect") == 0 &&
+           json_member_text(call->parameters, "attempt") != NULL &&
+           json_member_text(call->parameters, "url") != NULL;
+}
+
+/* Calls of one connection are answered in order, so whoever has only that of Connect, as the command of an
+ * agent of its own, says there without wanting a reply what was pasted. Whatever else comes waits. */
+static void hear(struct server *server, struct connection *connection)
+{
+    CLEANUP(call_reset) struct call call = {0};
+    struct connection_frame frame;
+    struct failure ignored;
+    enum connection_input input = connection_receive(connection, server->buffer, &frame);
+
+    if (input == CONNECTION_FRAME && call_parse(&call, frame.bytes, frame.size, &ignored) == STATUS_OK &&
+        is_answer(&call)) {
+        (void)connecting_answer(server->session, json_member_text(call.parameters, "attempt"),
+                                json_member_text(call.parameters, "url"), &ignored);
+        connection->closing = !connection_consume(connection, server->buffer, &frame);
+    } else {
+        connection->deaf = input != CONNECTION_WAIT;
+        connection->closing =
+            input == CONNECTION_FRAME && !connection_keep(connection, server->buffer, &frame);
+    }
+    crowd_settle(server, connection);
+}
+
+/* Hung up with a reply or a job outstanding, or parked, means that nobody wants it any more. */
 static void connection_event(struct server *server, struct connection *connection, uint32_t events)
 {
     if (connection->descriptor < 0)
         return;
-    if (connection->job == NULL && connection_is_drained(connection))
+    if (connection->job == NULL && connection->exchange.parking == NULL && connection_is_drained(connection))
         serve_connection(server, connection);
     else if (events & (EPOLLHUP | EPOLLERR))
-        drop(server, connection);
+        crowd_drop(server, connection);
     else if (events & EPOLLOUT)
-        send_output(server, connection);
+        crowd_send(server, connection);
+    else if ((events & EPOLLIN) && connection->job != NULL && connection_is_drained(connection))
+        hear(server, connection);
 }
 
 static void serve_ready(struct server *server)
@@ -340,36 +253,22 @@ static void run_jobs(struct server *server)
 
     for (struct connection *at = server->connections; at != NULL && server->working > 0; at = next) {
         next = at->next;
-        if (at->job == NULL || !connection_is_drained(at))
+        if (at->job == NULL || !connection_is_drained(at) || job_waits(at->job))
             continue;
         server->session->used_at_ms = clock_boot_ms();
         if (job_continue(at->job, &at->output)) {
             job_freep(&at->job);
+            at->deaf = false;
             server->working--;
         }
+        if (at->exchange.oneway)
+            secret_clear(&at->output);
         note_end(server);
-        send_output(server, at);
+        crowd_send(server, at);
     }
 }
 
 /* ---- time, signals, the end ---- */
-
-static void close_overdue(struct server *server)
-{
-    uint64_t now = clock_monotonic_ms();
-    struct connection *next;
-
-    if (server->next_deadline_ms == 0 || now < server->next_deadline_ms)
-        return;
-    server->next_deadline_ms = 0;
-    for (struct connection *at = server->connections; at != NULL; at = next) {
-        next = at->next;
-        if (at->deadline_ms != 0 && at->deadline_ms <= now)
-            drop(server, at);
-        else
-            account(server, at);
-    }
-}
 
 /* The timer may ring too early, for an idle time that was put off meanwhile: then it is set anew. */
 static void set_timer(struct server *server)
@@ -383,7 +282,7 @@ static void set_timer(struct server *server)
         .it_value = {.tv_sec = (time_t)(at_ms / 1000), .tv_nsec = (long)(at_ms % 1000) * 1000000}
     };
 
-    if (at_ms == 0 || (server->timer_at_ms != 0 && server->timer_at_ms <= at_ms))
+    if (at_ms == 0 || server->session->draining || (server->timer_at_ms != 0 && server->timer_at_ms <= at_ms))
         return;
     if (timerfd_settime(server->timer, TFD_TIMER_ABSTIME, &when, NULL) == 0)
         server->timer_at_ms = at_ms;
@@ -391,33 +290,40 @@ static void set_timer(struct server *server)
 
 static void timer_event(struct server *server)
 {
-    uint64_t at_ms = session_locks_at(server->session);
+    struct session *session = server->session;
+    uint64_t now_ms = clock_boot_ms();
+    uint64_t at_ms;
     uint64_t rings;
 
     (void)!read(server->timer, &rings, sizeof(rings));
     server->timer_at_ms = 0;
-    if (at_ms != 0 && at_ms <= clock_boot_ms())
-        server_lock(server, at_ms == server->session->lifetime_at_ms ? "lifetime" : "idle");
+    /* Whoever waits uses the vault. */
+    if (session->renewals != NULL || session->connectings != NULL)
+        session->used_at_ms = now_ms;
+    at_ms = session_locks_at(session);
+    if (at_ms != 0 && at_ms <= now_ms)
+        server_lock(server, at_ms == session->lifetime_at_ms ? "lifetime" : "idle");
     else
-        session_verify(server->session);
+        session_verify(session);
 }
 
 static void source_event(struct server *server, enum server_source source)
 {
     switch (source) {
     case SERVER_LISTENER:
-        accept_some(server);
+        crowd_accept(server);
         break;
     case SERVER_WATCH:
         if (listener_is_gone(server->listener))
             server_lock(server, "socket removed");
         break;
     case SERVER_SIGNALS:
-        server_lock(server, "signal");
+        signal_event(server);
         break;
     case SERVER_TIMER:
         timer_event(server);
         break;
+    case SERVER_TASKS: /* each iteration serves them */
     case SERVER_SOURCES:
         break;
     }
@@ -431,6 +337,8 @@ static void end_if_useless(struct server *server)
     bool activated = server->listener->socket >= 0 && server->listener->lock < 0;
     uint64_t now = clock_monotonic_ms();
 
+    if (session_is_busy(session))
+        return;
     if (server->first_connection >= 0 && server->first == NULL &&
         (!session_stays(session) || server->listener->socket < 0))
         server->ending = true;
@@ -447,27 +355,45 @@ static bool job_can_run(const struct server *server)
 {
     for (const struct connection *at = server->connections; at != NULL && server->working > 0;
          at = at->next) {
-        if (at->job != NULL && connection_is_drained(at))
+        if (at->job != NULL && connection_is_drained(at) && !job_waits(at->job))
             return true;
     }
     return false;
 }
 
+static void sooner(uint64_t *until_ms, uint64_t at_ms)
+{
+    if (at_ms != 0 && (*until_ms == 0 || at_ms < *until_ms))
+        *until_ms = at_ms;
+}
+
 static int wait_ms(const struct server *server)
 {
+    const struct session *session = server->session;
     uint64_t now = clock_monotonic_ms();
     uint64_t until = server->next_deadline_ms;
-    uint64_t pin_ms = server->session->pinner.due_ms;
 
     if (server->ready != NULL || job_can_run(server))
         return 0;
-    if (server->lonely_at_ms != 0 && (until == 0 || server->lonely_at_ms + LONELY_MS < until))
-        until = server->lonely_at_ms + LONELY_MS;
-    if (pin_ms != 0 && (until == 0 || pin_ms < until))
-        until = pin_ms;
+    sooner(&until, server->lonely_at_ms != 0 ? server->lonely_at_ms + LONELY_MS : 0);
+    sooner(&until, session->pinner.due_ms);
+    sooner(&until, tasks_deadline(session->tasks));
+    if (session->renewals != NULL) {
+        sooner(&until, renewals_due(session));
+        sooner(&until, crowd_wakes_at(server));
+    }
     if (until == 0)
         return -1;
     return until > now ? (int)(until - now) : 0;
+}
+
+static void renew(struct server *server)
+{
+    uint64_t wakes_at_ms = server->session->renewals != NULL ? crowd_wakes_at(server) : 0;
+
+    renewals_work(server->session);
+    if (server->session->woken || (wakes_at_ms != 0 && wakes_at_ms <= clock_monotonic_ms()))
+        crowd_wake(server);
 }
 
 static enum status iterate(struct server *server, struct failure *failure)
@@ -483,44 +409,18 @@ static enum status iterate(struct server *server, struct failure *failure)
         else
             connection_event(server, events[at].data.ptr, events[at].events);
     }
+    tasks_serve(server->session->tasks);
     serve_ready(server);
     finish_turn(server);
     run_jobs(server);
+    renew(server);
     session_pin(server->session);
-    close_overdue(server);
-    reap(server);
+    crowd_close_overdue(server);
+    crowd_reap(server);
     set_timer(server);
+    continue_draining(server);
     end_if_useless(server);
     return STATUS_OK;
-}
-
-/* Replies that are under way may still be taken, for a moment; then each cancelled job says that it is. */
-static void flush_output(struct server *server, struct connection *connection, uint64_t until_ms)
-{
-    struct pollfd taken = {.fd = connection->descriptor, .events = POLLOUT};
-    uint64_t now = clock_monotonic_ms();
-
-    if (connection_is_drained(connection) && connection->job != NULL) {
-        job_continue(connection->job, &connection->output);
-        job_freep(&connection->job);
-        server->working--;
-    }
-    if (connection_is_drained(connection) || now >= until_ms || poll(&taken, 1, (int)(until_ms - now)) != 1 ||
-        !connection_send(connection))
-        drop(server, connection);
-}
-
-static void flush_outputs(struct server *server)
-{
-    uint64_t until_ms = clock_monotonic_ms() + END_DEADLINE_MS;
-
-    while (server->connections != NULL)
-        flush_output(server, server->connections, until_ms);
-    while (server->ready != NULL) {
-        server->ready->ready = false;
-        server->ready = server->ready->next_ready;
-    }
-    reap(server);
 }
 
 static bool add_source(struct server *server, int descriptor, enum server_source source)
@@ -553,7 +453,8 @@ enum status server_prepare(struct server *server, struct failure *failure)
         !add_source(server, server->listener->socket, SERVER_LISTENER) ||
         !add_source(server, server->listener->watch, SERVER_WATCH) ||
         !add_source(server, server->signals, SERVER_SIGNALS) ||
-        !add_source(server, server->timer, SERVER_TIMER))
+        !add_source(server, server->timer, SERVER_TIMER) ||
+        !add_source(server, server->session->tasks->poll, SERVER_TASKS))
         return failure_set_errno(failure, STATUS_FAILED, errno, "cannot start the loop");
     server->buffer = secret_allocate(CONNECTION_RECEIVE);
     if (server->buffer == NULL)
@@ -566,15 +467,17 @@ enum status server_run(struct server *server, struct failure *failure)
     enum status status = STATUS_OK;
 
     if (server->first_connection >= 0)
-        server->first = adopt(server, server->first_connection);
+        server->first = crowd_adopt(server, server->first_connection);
     end_if_useless(server);
     while (status == STATUS_OK && !server->ending)
         status = iterate(server, failure);
     if (!server->session->ending)
-        server_lock(server, "end");
-    flush_outputs(server);
+        lock_now(server, "end");
+    crowd_flush(server);
     listener_close(server->listener);
     turn_end(&server->turn);
+    renewals_work(server->session);
+    tasks_end(server->session->tasks);
     secret_free(server->buffer);
     cleanup_close(&server->timer);
     cleanup_close(&server->signals);

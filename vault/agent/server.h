@@ -13,14 +13,23 @@
 #include <stdint.h>
 
 struct connection;
+struct spawner;
 
 /* What epoll hands back for the descriptors that are no connection. */
-enum server_source { SERVER_LISTENER, SERVER_WATCH, SERVER_SIGNALS, SERVER_TIMER, SERVER_SOURCES };
+enum server_source {
+    SERVER_LISTENER,
+    SERVER_WATCH,
+    SERVER_SIGNALS,
+    SERVER_TIMER,
+    SERVER_TASKS,
+    SERVER_SOURCES
+};
 
 struct server {
     struct session *session;
     struct listener *listener;
     struct peer_reader *reader;
+    struct spawner *spawner;
     int first_connection; /* a connection to begin with, or -1 */
     int null;             /* /dev/null for stderr once the first reply is out, or -1 to leave stderr alone */
     /* The server's own. */
@@ -40,6 +49,8 @@ struct server {
     uint64_t next_deadline_ms;
     uint64_t lonely_at_ms; /* clock_monotonic_ms since when a socket-activated agent has nothing to hold */
     bool ending;
+    bool signalled;    /* a signal came, and was waited with */
+    const char *cause; /* why the vault is locked when it is drained; NULL: Lock was called */
 };
 
 /* Makes the descriptors and buffers of the loop; signals are blocked from then on. Before the sandbox. */

@@ -1,8 +1,10 @@
 /* Opening, locking and the turn. */
 #include "agent/session.h"
 
+#include "agent/connecting.h"
 #include "agent/job.h"
 #include "agent/journal.h"
+#include "agent/renewal.h"
 #include "agent/restoring.h"
 #include "agent/stage.h"
 #include "base/cleanup.h"
@@ -46,6 +48,7 @@ static void session_disown(struct session *session, const struct failure *failur
     journal_foreign(failure->sentence);
     job_cancel_all(session);
     stage_drop_all(session);
+    renewals_drop_all(session);
     session_end(session);
     session->unlocked = false;
 }
@@ -236,10 +239,23 @@ void session_lock(struct session *session, const struct leaf_caller *caller, con
     job_cancel_all(session);
     stage_drop_all(session);
     restoring_drop_all(session);
+    renewals_drop_all(session);
     session_end(session);
     session->unlocked = false;
     session->lifetime_at_ms = 0;
     session->idle_ms = 0;
+}
+
+bool session_is_busy(const struct session *session)
+{
+    return renewals_under_way(session) > 0;
+}
+
+void session_drain(struct session *session)
+{
+    session->draining = true;
+    renewals_abandon(session);
+    connectings_cancel_all(session);
 }
 
 void session_abandon(struct session *session)

@@ -22,18 +22,23 @@
 #include <stdint.h>
 
 struct job;
+struct connecting;
+struct renewal;
 struct restoring;
 struct stage;
+struct tasks;
 
 struct session {
     char path[PATH_MAX];
     unsigned wait_ms; /* for another process's lock on the vault */
+    bool alone;       /* serves one connection, and whoever started the agent waits for its end */
     struct vault *vault;
-    bool unlocked;      /* open for everybody; else the vault is open only for one call or for borrowers */
-    unsigned borrowers; /* jobs and stages that hold the vault with a key of their own */
-    bool turn;          /* vault_begin was called */
-    bool looked;        /* at the file, since the last turn ended */
-    bool suspect;       /* a row was not what it should be: the next look verifies all */
+    bool unlocked; /* open for everybody; else the vault is open only for one call or for borrowers */
+    unsigned
+        borrowers; /* jobs, stages, renewals and parked calls that hold the vault with a key of their own */
+    bool turn;     /* vault_begin was called */
+    bool looked;   /* at the file, since the last turn ended */
+    bool suspect;  /* a row was not what it should be: the next look verifies all */
     struct failure foreign;  /* its status is STATUS_OK in the other states */
     uint64_t verify_ms;      /* without a call, after which all rows are verified again; 0: never */
     uint64_t verified_at_ms; /* of clock_boot_ms */
@@ -52,6 +57,11 @@ struct session {
     struct job *jobs;
     struct stage *stages;
     struct restoring *restorings;
+    struct tasks *tasks; /* the helpers that run */
+    struct connecting *connectings;
+    struct renewal *renewals; /* tokens that are to be renewed, or are being */
+    bool woken;               /* a renewal was over, and calls may have waited for it */
+    bool draining;            /* to be locked when no token is being renewed; new calls are refused */
 };
 
 /* "absent", "locked", "open" or "foreign". */
@@ -96,6 +106,12 @@ enum status session_log(struct session *session, struct leaf *leaf, struct failu
 /* Locks an open vault: its leaf says why (`cause` NULL: the caller asked), jobs are cancelled, keys wiped,
  * the file closed. */
 void session_lock(struct session *session, const struct leaf_caller *caller, const char *cause);
+
+/* True while a token is being renewed, so that locking would lose what the provider gives. */
+bool session_is_busy(const struct session *session);
+
+/* Locking waits for that: nothing new is begun, and who tries to connect an account gives up. */
+void session_drain(struct session *session);
 
 /* Another file was put into the vault's place, and what was open of it is closed: the agent ends when the
  * reply is out. */

@@ -1,9 +1,12 @@
 /* Admission of a call, its serving, its leaf, and the commit of a turn. */
 #include "agent/turn.h"
 
+#include "agent/connecting.h"
 #include "agent/job.h"
+#include "agent/parking.h"
 #include "agent/restoring.h"
 #include "agent/stage.h"
+#include "base/cleanup.h"
 #include "base/clock.h"
 #include "log.h"
 
@@ -86,7 +89,9 @@ static bool call_is_sound(struct turn *turn, struct exchange *exchange, const st
     *turn->request = (struct request){.method = method,
                                       .parameters = call->parameters,
                                       .stage = &exchange->stage,
-                                      .restoring = &exchange->restoring};
+                                      .restoring = &exchange->restoring,
+                                      .connected = &exchange->connected,
+                                      .parking = &exchange->parking};
     return true;
 }
 
@@ -123,6 +128,8 @@ static enum status admit(struct session *session, struct request *request)
         return status;
     if (!session->unlocked && method->state != METHOD_ANY && strcmp(session_state(session), "absent") == 0)
         return failure_set(failure, STATUS_NO_VAULT, "there is no vault at %s", session->path);
+    if (session->draining && method->state != METHOD_ANY && request->before == NULL)
+        return failure_set(failure, STATUS_LOCKED, "the vault %s is being locked", session->path);
     if (method->state != METHOD_OPEN && !(method->flags & METHOD_CALL_KEY))
         return STATUS_OK;
     if (!session->unlocked && request->has_key && strcmp(session_state(session), "absent") != 0)
@@ -261,8 +268,13 @@ static void answer(struct turn *turn, struct exchange *exchange)
     } else {
         reply_drop(&request->reply);
     }
+    if (status == STATUS_WAITS && broken)
+        status = failure_set(&request->failure, STATUS_FAILED, "a call that must wait had changed something");
     if (broken)
         turn_abort(turn, &request->failure);
+    if (status == STATUS_WAITS)
+        return;
+    parking_end(&exchange->parking);
     exchange->granted = status == STATUS_OK;
     exchange->why = status;
     session->suspect = session->suspect || (status == STATUS_CORRUPT && session->vault != NULL);
@@ -282,6 +294,9 @@ static void answer(struct turn *turn, struct exchange *exchange)
 
 void turn_serve(struct turn *turn, struct exchange *exchange, const struct call *call)
 {
+    struct parking *before = TAKE(exchange->parking);
+
+    connected_settle(&exchange->connected, exchange->granted);
     exchange->start = exchange->output->size;
     exchange->next = NULL;
     exchange->job = NULL;
@@ -297,6 +312,7 @@ void turn_serve(struct turn *turn, struct exchange *exchange, const struct call 
         session_refuse(turn->session, "call", turn->identify(exchange), STATUS_DENIED);
         reply_service_error(exchange->output, "PermissionDenied", NULL, NULL);
     } else if (call_is_sound(turn, exchange, call)) {
+        turn->request->before = before;
         answer(turn, exchange);
         leaf_reset(&turn->request->leaf);
         secret_wipe(&turn->request->key, sizeof(turn->request->key));
@@ -309,6 +325,7 @@ void turn_serve(struct turn *turn, struct exchange *exchange, const struct call 
     if (exchange->oneway)
         output_drop(exchange);
     turn->bytes += exchange->output->size - exchange->start;
+    parking_end(&before);
 }
 
 bool turn_is_long(const struct turn *turn)

@@ -22,6 +22,8 @@ struct exchange {
     struct job *job;             /* set by the turn: a job that answers from now on; the receiver's */
     struct stage *stage;         /* what the calls of this connection have staged, from one to the next */
     struct restoring *restoring; /* what was staged to be restored; the receiver's */
+    struct connected *connected; /* what Connect got; the receiver's */
+    struct parking *parking;     /* set by the turn: the call waits, and is to be served again; else NULL */
     bool stage_spoilt;           /* one of them failed: the rest of that import must not pass for all of it */
     /* The turn's own. */
     const struct method *method;
@@ -52,7 +54,7 @@ void turn_end(struct turn *turn);
 bool turn_needs_own(const struct turn *turn, const struct call *call);
 
 /* Serves the call. exchange->output and owner are set; its reply stays invalid until
- * turn_finish. */
+ * turn_finish. A call that waits (exchange->parking) has none, and comes again. */
 void turn_serve(struct turn *turn, struct exchange *exchange, const struct call *call);
 
 /* True if the turn has held its callers long enough, or holds enough bytes, to be finished before the next

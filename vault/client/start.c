@@ -85,8 +85,12 @@ enum status client_find_program(const char *name, struct failure *failure, char 
 
 /* ---- starting ---- */
 
-/* What an agent may know of our environment; a name that ends in `_` stands for all that begin so. */
-static const char *const agent_variables[] = {"PATH", "HOME", "XDG_", "LANG", "TZ"};
+/* What an agent may know of our environment, the ways to the network for its helpers included; a name that
+ * ends in `_` stands for all that begin so. */
+static const char *const agent_variables[] = {
+    "PATH",        "HOME",      "XDG_",      "LANG",     "TZ",       "http_proxy", "https_proxy",
+    "HTTPS_PROXY", "all_proxy", "ALL_PROXY", "no_proxy", "NO_PROXY", "SSL_CERT_",
+};
 
 static bool agent_may_know(const char *entry)
 {

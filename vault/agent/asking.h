@@ -1,0 +1,23 @@
+/* Asking a provider once about an account, by a helper: a job with one reply. */
+#ifndef STEPVAULT_AGENT_ASKING_H
+#define STEPVAULT_AGENT_ASKING_H
+
+#include "base/secret.h"
+#include "base/status.h"
+#include "leaf.h"
+#include "record.h"
+
+struct job;
+struct session;
+
+/* Whether the account's token works (TestAccount). `line` is the helper's job, and is taken. */
+enum status asking_start_test(struct session *session, struct secret *line, struct failure *failure,
+                              struct job **ret_job);
+
+/* Has its tokens revoked, as far as the provider lets us, and removes the account whatever came of it
+ * (DisconnectAccount); `caller` stands in the leaf of the removal. A job that ends before has removed
+ * nothing, and may be asked for again. */
+enum status asking_start_end(struct session *session, struct secret *line, const struct record *account,
+                             const struct leaf_caller *caller, struct failure *failure, struct job **ret_job);
+
+#endif
