@@ -87,18 +87,47 @@ static bool deliver_signals(const struct watch *saved)
     return stopped;
 }
 
-enum line_end { LINE_WHOLE, LINE_LONG, LINE_END, LINE_INTERRUPTED };
+/* What is asked for, and how. */
+struct request {
+    const char *question;
+    bool hidden;
+    size_t maximum;
+    const char *what;
+    const struct prompt_event *event; /* NULL: only a line is waited for; else it writes the question */
+};
+
+enum line_end { LINE_WHOLE, LINE_LONG, LINE_END, LINE_INTERRUPTED, LINE_EVENT };
+
+/* Waits for a key or the event. 1 where a key can be read, 0 where the event happened, -1 with errno set. */
+static int wait_for_key(int terminal, const sigset_t *mask, const struct prompt_event *event)
+{
+    const struct timespec second = {.tv_sec = 1};
+    struct pollfd waiting[] = {
+        {.fd = terminal,                               .events = POLLIN},
+        {.fd = event != NULL ? event->descriptor : -1, .events = POLLIN},
+    };
+    int ready;
+
+    while ((ready = ppoll(waiting, 2, event != NULL ? &second : NULL, mask)) == 0)
+        event->show(event->context, terminal);
+    if (ready == -1)
+        return -1;
+    return waiting[1].revents != 0 ? 0 : 1;
+}
 
 /* Reads up to the newline, so that nothing of a long line is left for whoever reads the terminal next. */
-static enum line_end read_terminal(int terminal, const sigset_t *mask, size_t maximum, struct secret *line)
+static enum line_end read_terminal(int terminal, const sigset_t *mask, const struct request *request,
+                                   struct secret *line)
 {
-    struct pollfd typed = {.fd = terminal, .events = POLLIN};
     bool fits = true;
 
     for (;;) {
         uint8_t *place = line->bytes + line->size; /* room for maximum + 1 was reserved */
-        ssize_t got = ppoll(&typed, 1, NULL, mask) == -1 ? -1 : read(terminal, place, 1);
+        int ready = wait_for_key(terminal, mask, request->event);
+        ssize_t got = ready == 1 ? read(terminal, place, 1) : -1;
 
+        if (ready == 0)
+            return LINE_EVENT;
         if (got == -1 && errno == EINTR && !signal_caught())
             continue;
         if (got == -1)
@@ -107,7 +136,7 @@ static enum line_end read_terminal(int terminal, const sigset_t *mask, size_t ma
             return LINE_END;
         if (*place == '\n' || *place == '\r')
             break;
-        if (line->size < maximum)
+        if (line->size < request->maximum)
             line->size++;
         else
             fits = false;
@@ -117,8 +146,8 @@ static enum line_end read_terminal(int terminal, const sigset_t *mask, size_t ma
 }
 
 /* One question and its line; the terminal is as before when this returns. */
-static enum line_end ask_once(int terminal, const char *question, bool hidden, size_t maximum,
-                              struct secret *line, bool *ret_again)
+static enum line_end ask_once(int terminal, const struct request *request, struct secret *line,
+                              bool *ret_again)
 {
     struct watch watch;
     struct termios saved, quiet;
@@ -126,16 +155,19 @@ static enum line_end ask_once(int terminal, const char *question, bool hidden, s
     enum line_end end;
 
     watch_signals(&watch);
-    if (hidden && tcgetattr(terminal, &saved) == 0) {
+    if (request->hidden && tcgetattr(terminal, &saved) == 0) {
         quiet = saved;
         quiet.c_lflag &= ~(tcflag_t)(ECHO | ECHONL);
         silenced = tcsetattr(terminal, TCSAFLUSH, &quiet) == 0;
     }
-    if (hidden && !silenced) {
+    if (request->hidden && !silenced) {
         end = signal_caught() ? LINE_INTERRUPTED : LINE_END;
     } else {
-        (void)file_write_all(terminal, question, strlen(question));
-        end = read_terminal(terminal, &watch.mask, maximum, line);
+        if (request->event != NULL)
+            request->event->show(request->event->context, terminal);
+        else
+            (void)file_write_all(terminal, request->question, strlen(request->question));
+        end = read_terminal(terminal, &watch.mask, request, line);
     }
     if (silenced) {
         (void)file_write_all(terminal, "\n", 1);
@@ -146,28 +178,63 @@ static enum line_end ask_once(int terminal, const char *question, bool hidden, s
     return end;
 }
 
-enum status prompt_line(const char *question, bool hidden, size_t maximum, const char *what,
-                        struct failure *failure, struct secret *ret_line)
+static int open_terminal(void)
 {
-    CLEANUP(cleanup_close) int terminal = open("/dev/tty", O_RDWR | O_NOCTTY | O_CLOEXEC);
-    size_t limit = maximum < TERMINAL_LINE_MAX ? maximum : TERMINAL_LINE_MAX;
+    return open("/dev/tty", O_RDWR | O_NOCTTY | O_CLOEXEC);
+}
+
+/* `ret_end` is LINE_WHOLE or LINE_EVENT. */
+static enum status ask(const struct request *request, struct failure *failure, struct secret *ret_line,
+                       enum line_end *ret_end)
+{
+    CLEANUP(cleanup_close) int terminal = open_terminal();
     enum line_end end;
     bool again;
 
     if (terminal == -1)
-        return failure_set(failure, STATUS_KEY_REQUIRED, "there is no terminal to ask for %s on", what);
+        return failure_set(failure, STATUS_KEY_REQUIRED, "there is no terminal to ask for %s on",
+                           request->what);
     do {
         secret_clear(ret_line);
-        if (!secret_reserve(ret_line, limit + 1))
-            return failure_set(failure, STATUS_NO_MEMORY, "not enough memory to read %s", what);
-        end = ask_once(terminal, question, hidden, limit, ret_line, &again);
+        if (!secret_reserve(ret_line, request->maximum + 1))
+            return failure_set(failure, STATUS_NO_MEMORY, "not enough memory to read %s", request->what);
+        end = ask_once(terminal, request, ret_line, &again);
     } while (end == LINE_INTERRUPTED && again);
     if (end == LINE_LONG)
         return failure_set(failure, STATUS_TOO_LARGE, "%s is longer than the %zu bytes that can be typed",
-                           what, limit);
-    if (end != LINE_WHOLE)
-        return failure_set(failure, STATUS_FAILED, "%s was not typed", what);
+                           request->what, request->maximum);
+    if (end == LINE_END || end == LINE_INTERRUPTED)
+        return failure_set(failure, STATUS_FAILED, "%s was not typed", request->what);
+    *ret_end = end;
     return STATUS_OK;
+}
+
+static size_t limit_line(size_t maximum)
+{
+    return maximum < TERMINAL_LINE_MAX ? maximum : TERMINAL_LINE_MAX;
+}
+
+enum status prompt_line(const char *question, bool hidden, size_t maximum, const char *what,
+                        struct failure *failure, struct secret *ret_line)
+{
+    const struct request request = {
+        .question = question, .hidden = hidden, .maximum = limit_line(maximum), .what = what};
+    enum line_end end;
+
+    return ask(&request, failure, ret_line, &end);
+}
+
+enum status prompt_line_or_event(const struct prompt_event *event, size_t maximum, const char *what,
+                                 struct failure *failure, struct secret *ret_line, bool *ret_happened)
+{
+    const struct request request = {
+        .hidden = true, .maximum = limit_line(maximum), .what = what, .event = event};
+    enum line_end end;
+    enum status status = ask(&request, failure, ret_line, &end);
+
+    if (status == STATUS_OK)
+        *ret_happened = end == LINE_EVENT;
+    return status;
 }
 
 enum status prompt_passphrase(int descriptor, const char *question, struct failure *failure,
@@ -273,9 +340,16 @@ enum status prompt_refuse_argument(const char *word, struct failure *failure)
 
 bool prompt_has_terminal(void)
 {
-    CLEANUP(cleanup_close) int terminal = open("/dev/tty", O_RDWR | O_NOCTTY | O_CLOEXEC);
+    CLEANUP(cleanup_close) int terminal = open_terminal();
 
     return terminal != -1;
+}
+
+bool prompt_has_attention(void)
+{
+    CLEANUP(cleanup_close) int terminal = open_terminal();
+
+    return terminal != -1 && tcgetpgrp(terminal) == getpgrp();
 }
 
 enum status prompt_confirm(const char *question, const char *refusal, struct failure *failure)

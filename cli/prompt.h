@@ -17,6 +17,19 @@
 enum status prompt_line(const char *question, bool hidden, size_t maximum, const char *what,
                         struct failure *failure, struct secret *ret_line);
 
+/* Something else that is waited for while a line is typed. */
+struct prompt_event {
+    int descriptor; /* it happened when this can be read */
+    /* Writes the question to the terminal: at first, and then anew in its line once a second. */
+    void (*show)(void *context, int terminal);
+    void *context;
+};
+
+/* As prompt_line with nothing echoed, until a line was typed or the event happened, which `ret_happened` says
+ * and which loses what was typed of a line. */
+enum status prompt_line_or_event(const struct prompt_event *event, size_t maximum, const char *what,
+                                 struct failure *failure, struct secret *ret_line, bool *ret_happened);
+
 /* A passphrase: one line of `descriptor`, or asked for where that is -1. STATUS_INVALID when it is empty. */
 enum status prompt_passphrase(int descriptor, const char *question, struct failure *failure,
                               struct secret *ret_passphrase);
@@ -37,6 +50,9 @@ enum status prompt_value(const char *name, bool raw, struct failure *failure, st
 
 /* Whether there is a terminal to ask on. */
 bool prompt_has_terminal(void);
+
+/* The same, and we are in its foreground, so that asking on it does not stop us. */
+bool prompt_has_attention(void);
 
 /* Asks `question` and goes on only for `yes`: STATUS_REFUSED otherwise, with `refusal` as the sentence. */
 enum status prompt_confirm(const char *question, const char *refusal, struct failure *failure);

@@ -319,6 +319,12 @@ enum status client_next_reply(struct client *client, struct failure *failure, st
     return STATUS_OK;
 }
 
+bool client_has_reply(const struct client *client)
+{
+    return client->descriptor < 0 ||
+           (client->pending.size > 0 && memchr(client->pending.bytes, '\0', client->pending.size) != NULL);
+}
+
 enum status client_send(struct client *client, const struct secret *request, struct failure *failure)
 {
     enum status status;

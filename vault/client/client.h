@@ -70,6 +70,8 @@ enum status client_call(struct client *client, const struct secret *request, str
  * one that has ended fails only where no reply is to be read that may say why. */
 enum status client_send(struct client *client, const struct secret *request, struct failure *failure);
 enum status client_next_reply(struct client *client, struct failure *failure, struct secret *ret_reply);
+/* True if client_next_reply need not wait; what its descriptor can be polled for may be a part of a reply. */
+bool client_has_reply(const struct client *client);
 
 /* STATUS_OK for a reply without `error`; else the status of its name with its message as the sentence. Errors
  * of org.varlink.service become STATUS_PROTOCOL ("the agent is older than this program"). */
