@@ -4,10 +4,12 @@
 #include "command.h"
 #include "due.h"
 #include "exchange.h"
+#include "health.h"
 #include "intake.h"
 #include "output.h"
 #include "prompt.h"
 
+#include <stdio.h>
 #include <string.h>
 
 static enum status add_one_property(struct question *question, const struct invocation *invocation,
@@ -40,25 +42,23 @@ static enum status begin(struct invocation *invocation, struct failure *failure,
 
 /* ---- commands ---- */
 
-/* `account add`, and `connect`, which fetches what it can. */
-static enum status add_account(struct invocation *invocation, bool connects, struct failure *failure)
+enum status cmd_account_add_filled(struct invocation *invocation, struct intake *intake,
+                                   struct failure *failure)
 {
     CLEANUP(exchange_reset) struct exchange exchange = {0};
     CLEANUP(exchange_question_reset) struct question question = {0};
     CLEANUP(exchange_answer_reset) struct answer answer = {0};
-    CLEANUP(intake_reset) struct intake intake = {0};
-    CLEANUP(secret_reset) struct secret line = {0};
+    const char *label = option_text(&invocation->options, "label");
+    char name[NAME_APP_MAX + NAME_LABEL_MAX + 2];
     const struct json *account;
-    enum status status =
-        intake_start(command_argument(invocation, 0), option_text(&invocation->options, "method"), connects,
-                     failure, &intake);
+    enum status status = begin(invocation, failure, &exchange, &question);
 
     if (status != STATUS_OK)
         return status;
-    invocation->options.arguments[0] = intake.slug;
-    status = begin(invocation, failure, &exchange, &question);
-    if (status == STATUS_OK)
-        status = intake_fill(&intake, &question.writer, failure);
+    json_add_text(&question.writer, "app", intake->slug);
+    if (label != NULL)
+        json_add_text(&question.writer, "label", label);
+    status = intake_fill(intake, &question.writer, failure);
     if (status == STATUS_OK)
         status = exchange_ask(&exchange, &question, failure, &answer);
     if (status != STATUS_OK)
@@ -68,20 +68,18 @@ static enum status add_account(struct invocation *invocation, bool connects, str
     account = json_member(answer.parameters, "account");
     if (json_member_text(account, "app") == NULL || json_member_text(account, "label") == NULL)
         return failure_set(failure, STATUS_PROTOCOL, "the agent's reply has no account");
-    if (!output_append_plain(&line, json_member_text(account, "app")) || !secret_append_byte(&line, ':') ||
-        !output_append_plain(&line, json_member_text(account, "label")) || !secret_append_byte(&line, '\n'))
-        return failure_set(failure, STATUS_NO_MEMORY, "not enough memory for the account's name");
-    return output_write(line.bytes, line.size, failure);
+    snprintf(name, sizeof(name), "%s:%s", json_member_text(account, "app"),
+             json_member_text(account, "label"));
+    return output_line(name, failure);
 }
 
 static enum status cmd_account_add(struct invocation *invocation, struct failure *failure)
 {
-    return add_account(invocation, false, failure);
-}
+    CLEANUP(intake_reset) struct intake intake = {0};
+    enum status status = intake_start(command_argument(invocation, 0),
+                                      option_text(&invocation->options, "method"), false, failure, &intake);
 
-static enum status cmd_connect(struct invocation *invocation, struct failure *failure)
-{
-    return add_account(invocation, true, failure);
+    return status == STATUS_OK ? cmd_account_add_filled(invocation, &intake, failure) : status;
 }
 
 static enum status cmd_account_set(struct invocation *invocation, struct failure *failure)
@@ -148,7 +146,7 @@ static void add_name(struct output_table *table, const struct json *account)
 static enum status cmd_account_list(struct invocation *invocation, struct failure *failure)
 {
     static const char *const headings[] = {"ACCOUNT", "ID",      "PROPERTIES", "BOUND AT",
-                                           "STATE",   "EXPIRES", "NOTE"};
+                                           "STATE",   "EXPIRES", "NOTE",       "HEALTH"};
     CLEANUP(exchange_answer_reset) struct answer answer = {0};
     CLEANUP(output_table_reset) struct output_table table;
     const struct json *accounts;
@@ -170,6 +168,7 @@ static enum status cmd_account_list(struct invocation *invocation, struct failur
         add_bindings(&table, json_member(account, "bindings"));
         due_add_state(&table, account, "set");
         due_add_remarks(&table, account);
+        health_add(&table, account);
     }
     return output_table_print(&table, failure);
 }
@@ -206,6 +205,7 @@ static enum status cmd_account_show(struct invocation *invocation, struct failur
     output_table_add(&table, json_member_text(account, "expires"));
     output_table_add(&table, "note");
     output_table_add(&table, json_member_text(account, "note"));
+    health_add_rows(&table, account);
     return output_table_print(&table, failure);
 }
 
@@ -263,11 +263,9 @@ static const struct option_rule account_list_options[] = {OPTION_STALE, OPTION_E
 static const struct option_rule account_annotate_options[] = {OPTION_NOTE, OPTION_EXPIRES, {0}};
 static const struct option_rule account_old_options[] = {OPTION_REVISION, {0}};
 static const struct command_member account_add_members[] = {
-    {"app",        MEMBER_ARGUMENT, 0, NULL},
-    {"label",           MEMBER_TEXT, 0, "label"},
-    {"note",            MEMBER_TEXT, 0, "note"},
-    {"expires",MEMBER_EXPIRY, 0, "expires"},
-    {0    },
+    {"note", MEMBER_TEXT, 0, "note"},
+    {"expires",     MEMBER_EXPIRY, 0, "expires"},
+    {0     },
 };
 static const struct command_member app_members[] = {
     {"app",        MEMBER_ARGUMENT, 0, NULL},
@@ -316,15 +314,6 @@ const struct command cmd_account_commands[] = {
                 "Prints the account's name, APP:LABEL. A second account of an app needs --label.",
     },
     {
-        .name = "connect", .run = cmd_connect, .method = "AddAccount",
-        .members = account_add_members, .options = account_add_options, .least = 1, .most = 1,
-        .arguments = {"APP"},
-        .usage = "APP [--method M] [--label LABEL] [--note TEXT] [--expires DATE] [--json]",
-        .summary = "connect an account of an app",
-        .help = "As `account add`; the way in that will fetch by a browser what an app gives in no other way. Until "
-                "then such a method is refused, and says how to add its token by hand.",
-    },
-    {
         .name = "account", .subcommand = "list", .run = cmd_account_list, .method = "ListAccounts",
         .members = app_members, .options = account_list_options, .most = 1,
         .arguments = {"APP"},
@@ -332,7 +321,7 @@ const struct command cmd_account_commands[] = {
         .summary = "list accounts",
         .help = "Prints each account with its id, the names of its properties, where it is bound, and what is due: marked "
                 "are those that have expired or expire within 30 days, and stale ones, whose properties were not changed "
-                "for a year.",
+                "for a year; and of those that were connected how their tokens stand.",
     },
     {
         .name = "account", .subcommand = "show", .run = cmd_account_show, .method = "ShowAccount",

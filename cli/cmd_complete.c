@@ -287,7 +287,7 @@ static bool is_of_catalog(const struct typed *typed)
 {
     const char *method = typed->invocation.command != NULL ? typed->invocation.command->method : NULL;
 
-    return method == NULL || strcmp(method, "AddAccount") == 0;
+    return method == NULL || strcmp(method, "AddAccount") == 0 || strcmp(method, "AddClient") == 0;
 }
 
 /* ---- names of either ---- */

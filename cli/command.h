@@ -9,6 +9,7 @@
 #include <stdint.h>
 
 struct command;
+struct intake;
 
 /* One use of a command. */
 struct invocation {
@@ -167,6 +168,9 @@ extern const struct command cmd_restore_commands[];
 extern const struct command cmd_slot_commands[];
 extern const struct command cmd_rekey_commands[];
 extern const struct command cmd_account_commands[];
+extern const struct command cmd_token_commands[];
+extern const struct command cmd_connect_commands[];
+extern const struct command cmd_client_commands[];
 extern const struct command cmd_app_commands[];
 extern const struct command cmd_env_commands[];
 extern const struct command cmd_import_commands[];
@@ -183,6 +187,11 @@ extern const struct command cmd_complete_command;
 
 /* run and export: passes the words on to the launcher. */
 enum status cmd_launch(struct invocation *invocation, struct failure *failure);
+
+/* Adds an account whose properties are asked for or stand on stdin: account add, and connect where nothing is
+ * to be fetched. */
+enum status cmd_account_add_filled(struct invocation *invocation, struct intake *intake,
+                                   struct failure *failure);
 
 /* Prints the help of a command, of a group (`subcommand` NULL), or of all (`name` NULL). */
 enum status cmd_help_print(const char *name, const char *subcommand, struct failure *failure);

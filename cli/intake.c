@@ -166,16 +166,27 @@ static enum status ask_method(struct intake *intake, struct failure *failure)
     return STATUS_OK;
 }
 
-/* What only a browser can fetch. */
-static enum status refuse_flow(const struct intake *intake, struct failure *failure)
+enum status intake_choose(struct intake *intake, struct failure *failure)
 {
-    if (!intake->connects || intake->method == NULL || intake->method->kind != APP_OAUTH2)
+    return intake->app != NULL && intake->method == NULL && isatty(STDIN_FILENO) ? ask_method(intake, failure)
+                                                                                 : STATUS_OK;
+}
+
+bool intake_fetches(const struct intake *intake)
+{
+    return intake->connects && intake->method != NULL && intake->method->kind == APP_OAUTH2;
+}
+
+/* Properties that chose a method whose tokens are to be fetched. */
+static enum status refuse_tokens(const struct intake *intake, struct failure *failure)
+{
+    if (!intake_fetches(intake))
         return STATUS_OK;
     return failure_set(
         failure, STATUS_REFUSED,
-        "the browser flow that %s needs (method %s) is not there yet; a token got elsewhere is added by "
-        "hand, as oauth_access_token, with: stepvault account add %s --method %s",
-        intake->slug, intake->method->name, intake->slug, intake->method->name);
+        "the tokens of %s (method %s) are fetched where --method %s is given; those that were got "
+        "elsewhere are added with: stepvault account add %s --method %s",
+        intake->slug, intake->method->name, intake->method->name, intake->slug, intake->method->name);
 }
 
 void intake_note_beyond(const char *slug, const char *property)
@@ -264,7 +275,7 @@ static enum status check_intake(struct intake *intake, const struct json *proper
     enum status status = intake->method == NULL ? choose_method(intake, properties, failure) : STATUS_OK;
 
     if (status == STATUS_OK)
-        status = refuse_flow(intake, failure);
+        status = refuse_tokens(intake, failure);
     if (status != STATUS_OK)
         return status;
     if (!is_complete(intake->method, properties, missing))
@@ -354,8 +365,7 @@ static void write_question(const struct app_field *field, char question[QUESTION
              field->required ? "" : ", optional");
 }
 
-/* The value of one field; empty where it is optional and nothing was typed. */
-static enum status ask_field(const struct app_field *field, struct failure *failure, struct secret *value)
+enum status intake_ask_field(const struct app_field *field, struct failure *failure, struct secret *ret_value)
 {
     char question[QUESTION_MAX];
     enum status status = STATUS_OK;
@@ -364,14 +374,15 @@ static enum status ask_field(const struct app_field *field, struct failure *fail
     for (int try = 0; try < TRIES; try++) {
         if (try > 0)
             output_note("%s", failure->sentence);
-        status = prompt_line(question, field->hidden, NAME_VALUE_MAX, "the value", failure, value);
+        status = prompt_line(question, field->hidden, NAME_VALUE_MAX, "the value", failure, ret_value);
         if (status != STATUS_OK)
             return status;
-        if (value->size == 0 && field->fallback != NULL && !secret_append_text(value, field->fallback))
+        if (ret_value->size == 0 && field->fallback != NULL &&
+            !secret_append_text(ret_value, field->fallback))
             return failure_set_no_memory(failure);
-        status = intake_check_property(field->name, value, failure);
+        status = intake_check_property(field->name, ret_value, failure);
         if (status == STATUS_OK)
-            status = app_check_value(field, secret_text(value), failure);
+            status = app_check_value(field, secret_text(ret_value), failure);
         if (status == STATUS_OK)
             break;
     }
@@ -389,7 +400,7 @@ static enum status ask_fields(const struct intake *intake, struct json_writer *w
 
         if (field->unasked)
             continue;
-        status = ask_field(field, failure, &value);
+        status = intake_ask_field(field, failure, &value);
         if (status != STATUS_OK)
             return status;
         if (value.size > 0)
@@ -400,12 +411,10 @@ static enum status ask_fields(const struct intake *intake, struct json_writer *w
 
 static enum status ask(struct intake *intake, struct json_writer *writer, struct failure *failure)
 {
-    enum status status = STATUS_OK;
+    enum status status = intake_choose(intake, failure);
 
-    if (intake->app != NULL && intake->method == NULL)
-        status = ask_method(intake, failure);
     if (status == STATUS_OK)
-        status = refuse_flow(intake, failure);
+        status = refuse_tokens(intake, failure);
     if (status != STATUS_OK)
         return status;
     json_open_object(writer, "properties");

@@ -41,6 +41,15 @@ enum status output_text(const char *text, struct failure *failure)
     return output_write(text, strlen(text), failure);
 }
 
+enum status output_line(const char *name, struct failure *failure)
+{
+    CLEANUP(secret_reset) struct secret line = {0};
+
+    if (!output_append_plain(&line, name) || !secret_append_byte(&line, '\n'))
+        return failure_set_no_memory(failure);
+    return output_write(line.bytes, line.size, failure);
+}
+
 enum status output_document(const struct json *value, struct failure *failure)
 {
     CLEANUP(secret_reset) struct secret text = {0};

@@ -17,6 +17,8 @@ enum status output_write(const void *bytes, size_t size, struct failure *failure
 /* Writes a list, of which whoever reads it may have seen enough: that the pipe was closed is no failure. */
 enum status output_lines(const struct secret *lines, struct failure *failure, bool *ret_closed);
 enum status output_text(const char *text, struct failure *failure);
+/* A name and its newline; what could steer a terminal is replaced. */
+enum status output_line(const char *name, struct failure *failure);
 
 /* Writes a value (NULL: an empty object) as one line of JSON. */
 enum status output_document(const struct json *value, struct failure *failure);

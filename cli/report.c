@@ -36,7 +36,7 @@ static const char *const hints[STATUS_COUNT] = {
     [STATUS_NO_AGENT] = "set XDG_RUNTIME_DIR to a private folder of yours, or give each command a --key-file",
     [STATUS_PROTOCOL] = "if the agent is of another version, end it with: stepvault lock",
     [STATUS_TIMEOUT] = "see what the agent does with: stepvault status",
-    [STATUS_NEEDS_RECONNECT] = "connect it anew with: stepvault connect APP --reconnect ACCOUNT",
+    [STATUS_NEEDS_RECONNECT] = "connect it anew with: stepvault connect --reconnect ACCOUNT",
     [STATUS_TOKEN_UNAVAILABLE] = "see how it stands with: stepvault account list",
     [STATUS_WAITS] = NULL, /* no caller meets it */
 };

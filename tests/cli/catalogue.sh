@@ -119,10 +119,21 @@ is "is not" "$err" ""
 is "connect takes the fields of a key" "$(printf '{"api_key":"%s"}' "$CANARY" | stepvault connect openai)" openai:default
 fails "... with a label only if there is none" 1 "--label" stepvault connect openai <<< '{"api_key":"x"}'
 is "... else under it" "$(stepvault connect openai --label two <<< '{"api_key":"x"}')" openai:two
-fails "what needs a browser is refused in one sentence, with the way by hand" 1 "stepvault account add slack --method oauth" \
+is "a client is added" "$(stepvault client add dropbox --client-id C1 2> "$scratch/err" <<< "$CANARY")" dropbox:default
+is "... kept" "$(stepvault client list dropbox)" $'dropbox:default\tC1\tyes\t\t'
+lacks "... without a word of its secret" "$(stepvault client list --json)$(stepvault audit log --json)" "$CANARY"
+fails "... once" 1 "dropbox:default" stepvault client add dropbox --client-id C2 --public < /dev/null
+succeeds "... or replaced" stepvault client add dropbox --client-id C2 --public --replace --redirect-uri https://me.example/cb
+is "... by another" "$(stepvault client list)" $'dropbox:default\tC2\tnone\thttps://me.example/cb\t'
+fails "... of those that there are" 4 "dropbox" stepvault client remove dropbox:other
+succeeds "... removed" stepvault client remove dropbox
+is "... so that none is left" "$(stepvault client list)" ""
+fails "what is fetched needs a client, whatever stands on stdin" 4 "there is no client of yours for slack" \
     stepvault connect slack --label three < <(printf '{"oauth_access_token":"%s"}' "$CANARY")
+fails "properties that only a fetched method has are not taken for it" 1 "stepvault account add zendesk --method oauth" \
+    stepvault connect zendesk --label three < <(printf '{"oauth_access_token":"%s","subdomain":"acme"}' "$CANARY")
 is "the properties choose a method that needs none" "$(stepvault connect github --label two <<< '{"oauth_access_token":"x"}')" github:two
-fails "... unless --method says otherwise" 1 "is not there yet" stepvault connect github --method oauth --label three <<< '{"oauth_access_token":"x"}'
+fails "... unless --method says otherwise" 4 "there is no client" stepvault connect github --method oauth --label three <<< '{"oauth_access_token":"x"}'
 fails "a required property that is missing for connect" 1 "needs api_key" stepvault connect openai --label three <<< '{}'
 is "an app unknown to the catalogue takes any there, too" "$(stepvault connect house <<< '{"x":"y"}')" house:default
 
@@ -153,8 +164,8 @@ is "SIGINT at a hidden prompt ends it" "$?" 130
 has "... with the echo on again" "$shown" "echo: on"
 fails "... and nothing was added" 4 "openai:none" stepvault account show openai:none
 shown=$(terminal -- stepvault connect slack --label none)
-is "what needs a browser asks for nothing" "$?" 1
-has "... and says so" "$shown" "is not there yet"
+is "what is fetched asks for nothing without a client" "$?" 4
+has "... and says so" "$shown" "there is no client of yours for slack"
 shown=$(terminal "Access token (oauth_access_token): " "$CANARY" -- stepvault account add slack --label typed)
 is "account add asks for its token" "$?" 0
 shown=$(terminal "Method (" nonsense -- stepvault account add github --label none)
