@@ -226,16 +226,17 @@ static struct token_fields renew_fields(const struct token_fields *before, const
         .refreshed = now_ms,
     };
 
-    /* A reply that says nothing means the same again. */
-    bool silent = !result->has_lifetime && !result->has_due;
-    if (silent)
+    /* A reply that does not say when its token ends means the same again; when it is due is a guess then. */
+    uint64_t due_ms = result->has_due ? result->due_ms : UINT64_MAX;
+    if (!result->has_lifetime) {
         fields.lifetime = before->lifetime;
+        if (before->due > before->obtained && before->due - before->obtained < due_ms)
+            due_ms = before->due - before->obtained;
+    }
     if (fields.lifetime != 0 || result->has_lifetime)
         fields.expires = sent_ms + fields.lifetime;
-    if (result->has_due)
-        fields.due = sent_ms + result->due_ms;
-    else if (silent && before->due > before->obtained)
-        fields.due = sent_ms + (before->due - before->obtained);
+    if (due_ms != UINT64_MAX)
+        fields.due = sent_ms + due_ms;
     return fields;
 }
 

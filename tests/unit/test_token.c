@@ -121,6 +121,23 @@ static void what_a_reply_lacks_stays_as_it_was(void **state)
     assert_string_equal(fields.provider, "{\"slug\":\"slack\"}");
 }
 
+static void a_guess_of_when_it_is_due_is_no_word_on_when_it_ends(void **state)
+{
+    CLEANUP(record_reset) struct record account = {0};
+
+    (void)state;
+    token_connect(TOKENS("a1", "r1"));
+    assert_int_equal(
+        token_renew(
+            DUE, false,
+            "{\"answer\":\"tokens\",\"properties\":{\"oauth_access_token\":\"a2\"},\"due_ms\":3300000}"),
+        TOKEN_RENEWED);
+    token_find("slack", &account);
+    struct token_fields fields = token_fields_of(&account);
+    assert_int_equal(fields.expires, DUE + 30 * MINUTE);
+    assert_int_equal(fields.due, DUE + 25 * MINUTE);
+}
+
 static void the_intent_is_durable_before_the_job_and_outlives_a_new_key_of_the_vault(void **state)
 {
     CLEANUP(token_job_reset) struct token_job job = {.generation = 0};
@@ -637,6 +654,7 @@ int main(void)
         TEST(a_clock_that_was_set_back_makes_it_due),
         TEST(a_renewal_sets_the_new_tokens_in_the_next_generation_and_keeps_no_old_ones),
         TEST(what_a_reply_lacks_stays_as_it_was),
+        TEST(a_guess_of_when_it_is_due_is_no_word_on_when_it_ends),
         TEST(the_intent_is_durable_before_the_job_and_outlives_a_new_key_of_the_vault),
         TEST(nobody_begins_while_a_request_may_be_under_way),
         TEST(an_intent_without_result_is_tried_again_once),
