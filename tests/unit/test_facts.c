@@ -394,6 +394,8 @@ static void check_document(const struct app *app, const struct app_method *metho
     assert_int_equal(read->field_count, method->field_count);
     assert_non_null(read->oauth);
     assert_int_equal(json_count(read->oauth), json_count(oauth));
+    assert_int_equal(json_count(json_member(read->entry, "scopes")),
+                     json_count(json_member(method->entry, "scopes")));
     assert_null(json_member(read->entry, "notes"));
     assert_null(json_member(read->entry, "sources"));
 }

@@ -40,7 +40,7 @@ static void close_method(struct json_writer *writer)
 enum status provider_write(const struct app *app, const struct app_method *method, const struct json *oauth,
                            struct failure *failure, struct secret *ret_text)
 {
-    static const char *const members[] = {"fields", "request", "test", "whoami"};
+    static const char *const members[] = {"fields", "request", "test", "whoami", "scopes"};
     CLEANUP(secret_reset) struct secret text = {0};
     struct json_writer writer;
     enum status status;
