@@ -321,8 +321,8 @@ static void offer_named(struct typed *typed, const char *front)
 static void offer_value(struct typed *typed, const char *front, const char *value)
 {
     static const char *const sorts[] = {
-        [VALUE_PATH] = "path",   [VALUE_ACCOUNT] = "account",   [VALUE_APP] = "app",
-        [VALUE_ALIAS] = "alias", [VALUE_PROPERTY] = "property",
+        [VALUE_PATH] = "path",     [VALUE_ACCOUNT] = "account", [VALUE_APP] = "app",
+        [VALUE_CLIENT] = "client", [VALUE_ALIAS] = "alias",     [VALUE_PROPERTY] = "property",
     };
     struct catalog_offer offered = {.typed = typed, .front = front};
     enum value_kind kind = value_kind_of(value);

@@ -27,7 +27,7 @@ static const struct {
     {"NAME=PROPERTY",           VALUE_TEXT    },
     {"JSON|-",                  VALUE_TEXT    },
     {"NAME=VALUE",              VALUE_TEXT    },
-    {"CLIENT",                  VALUE_TEXT    },
+    {"CLIENT",                  VALUE_CLIENT  },
     {"ID",                      VALUE_TEXT    },
     {"SCOPE",                   VALUE_TEXT    },
     {"URL",                     VALUE_TEXT    },

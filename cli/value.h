@@ -17,6 +17,7 @@ enum value_kind {
     VALUE_PATH,
     VALUE_VARIABLE,
     VALUE_ACCOUNT,
+    VALUE_CLIENT,
     VALUE_APP,
     VALUE_WAY, /* one of an app's methods */
     VALUE_ALIAS,

@@ -178,6 +178,21 @@ static enum status list_account(struct vault *vault, const struct names_request 
     return record_visit_accounts(vault, collect_account, collection, failure);
 }
 
+/* A person has a few; they are read together. */
+static enum status list_client(struct vault *vault, const struct names_request *request,
+                               struct collection *collection, struct failure *failure)
+{
+    CLEANUP(records_reset) struct records clients = {0};
+    enum status status = record_list_clients(vault, failure, &clients);
+
+    (void)request;
+    for (size_t i = 0; status == STATUS_OK && i < clients.count; i++) {
+        if (!collect_account(&clients.items[i], collection))
+            break;
+    }
+    return status;
+}
+
 static enum status list_app(struct vault *vault, const struct names_request *request,
                             struct collection *collection, struct failure *failure)
 {
@@ -213,6 +228,7 @@ static const struct {
     {"inherited", true,  false, list_inherited},
     {"past",      true,  false, list_past     },
     {"account",   false, false, list_account  },
+    {"client",    false, false, list_client   },
     {"app",       false, false, list_app      },
     {"alias",     true,  false, list_alias    },
     {"property",  false, true,  list_property },
@@ -251,8 +267,9 @@ enum status names_list(struct vault *vault, const struct names_request *request,
     if (status != STATUS_OK)
         return status;
     if (kind == sizeof kinds / sizeof kinds[0])
-        return failure_set(failure, STATUS_INVALID,
-                           "kind is path, variable, inherited, past, account, app, alias or property");
+        return failure_set(
+            failure, STATUS_INVALID,
+            "kind is path, variable, inherited, past, account, client, app, alias or property");
     if ((kinds[kind].needs_path && request->path == NULL) ||
         (kinds[kind].needs_account && request->account == NULL))
         return failure_set(failure, STATUS_INVALID, "names of the kind %s need %s", kinds[kind].name,

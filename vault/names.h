@@ -13,7 +13,7 @@
 #define NAMES_TIME_MS 15u
 
 struct names_request {
-    const char *kind;    /* path, variable, inherited, past, account, app, alias, property */
+    const char *kind;    /* path, variable, inherited, past, account, client, app, alias, property */
     const char *prefix;  /* what the names begin with; "" for all */
     const char *path;    /* variable, past, alias: placed exactly there; inherited: above it */
     const char *account; /* property: whose */

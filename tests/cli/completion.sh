@@ -43,6 +43,11 @@ is "without one those of the root" "$(words env unset '')" "ROOT"
 is "what can be blocked is what is inherited" "$(words env block --at billing/notify '')" "ROOT STRIPE_KEY"
 is "what is restored is what was, unset or not" "$(words env restore --at past '')" "CHANGED GONE"
 is "... so is what is forgotten, and what has a history" "$(words env forget --at past C) $(words env history --at past G)" "CHANGED GONE"
+for client in google:work slack:default; do
+    stepvault client add "${client%:*}" --label "${client#*:}" --client-id id --public > "$scratch/out" 2> "$scratch/err"
+done
+is "clients, too" "$(words client remove '') / $(words connect gmail --client goo)" "google:work slack:default / google:work"
+is "... which are added of apps of the catalogue" "$(words client add slack_)" "slack_bot slack_v2"
 is "accounts have their labels" "$(words account show '')" "acme-2:only slack:a+b_c-d.1 slack:default slack:me@example.com"
 is "apps stand once" "$(words account list '')" "acme-2 slack"
 is "aliases are those of the path" "$(words unbind billing '')" "chat"

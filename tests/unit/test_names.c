@@ -3,6 +3,7 @@
 #include "vault_fixture.h"
 
 #include "names.h"
+#include "registration.h"
 
 /* `a, b, ...` of the names of the last reply, and ` ...` where there are more. */
 static const char *list(const char *kind, const char *prefix, const char *path, const char *account)
@@ -68,8 +69,16 @@ static void a_prefix_that_is_no_path_has_no_names(void **state)
 
 static void names_are_those_of_the_place_or_account(void **state)
 {
+    const struct registration_change client = {.app = "google", .label = "work", .client_id = "id"};
+
     (void)state;
     furnish();
+    world_begin("add-client");
+    assert_int_equal(
+        world_end(registration_add(world.vault, &client, &world.leaf, &world.failure, &world.writer)),
+        STATUS_OK);
+    assert_string_equal(list("client", "", NULL, NULL), "google:work");
+    assert_string_equal(list("client", "s", NULL, NULL), "");
     assert_string_equal(list("variable", "", "billing", NULL), "STRIPE_KEY");
     assert_string_equal(list("variable", "T", "billing", NULL), "");
     assert_string_equal(list("inherited", "", "billing/notify", NULL), "ROOT, STRIPE_KEY");
@@ -96,7 +105,7 @@ static void a_question_that_lacks_something_is_refused(void **state)
     (void)state;
     furnish();
     assert_string_equal(list("values", "", NULL, NULL),
-                        "kind is path, variable, inherited, past, account, app, alias or property");
+                        "kind is path, variable, inherited, past, account, client, app, alias or property");
     assert_string_equal(list("variable", "", NULL, NULL), "names of the kind variable need a path");
     assert_string_equal(list("property", "", NULL, NULL), "names of the kind property need an account");
     assert_int_equal(world.failure.status, STATUS_INVALID);
