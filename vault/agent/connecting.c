@@ -40,6 +40,8 @@ void connected_freep(struct connected **connected)
 
     if (freed == NULL)
         return;
+    if (freed->session != NULL)
+        freed->session->connected--;
     secret_reset(&freed->requested);
     secret_reset(&freed->provider);
     json_freep(&freed->answer);
@@ -178,6 +180,8 @@ static enum status finish(struct connecting *connecting, struct json_writer *wri
         return status;
     write_connected(connected, writer);
     connected_freep(connecting->place);
+    connected->session = connecting->session;
+    connected->session->connected++;
     *connecting->place = TAKE(connecting->connected);
     return STATUS_OK;
 }
@@ -231,9 +235,13 @@ enum status connecting_start(struct session *session, struct secret *line, unsig
                              struct connected **connected, struct connected **place, struct failure *failure,
                              struct job **ret_job)
 {
-    struct connecting *connecting = calloc(1, sizeof(*connecting));
+    struct connecting *connecting;
     enum status status;
 
+    if (session->connected >= CONNECTED_MAX)
+        return failure_set(failure, STATUS_BUSY, "%u accounts were connected and wait to be kept",
+                           CONNECTED_MAX);
+    connecting = calloc(1, sizeof(*connecting));
     if (connecting == NULL)
         return failure_set_no_memory(failure);
     *connecting = (struct connecting){.session = session,

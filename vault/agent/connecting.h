@@ -16,6 +16,7 @@
 
 #define CONNECTED_IDLE_MS 60000u /* a connection that got tokens has so long to keep them */
 #define CONNECTING_SECONDS 600u  /* that a person may take, unless the call says less */
+#define CONNECTED_MAX 32u /* connections that have not kept what they got; then nothing more is begun */
 #define CONNECTING_URL_MAX (16u * 1024u)
 #define CONNECTING_ID_SIZE 33 /* hexadecimal, with its NUL */
 
@@ -25,6 +26,7 @@ struct connecting;
 
 /* What was asked for, then also what was got. */
 struct connected {
+    struct session *session; /* set when there is an answer, and counted there */
     char app[NAME_APP_MAX + 1];
     char account[33]; /* the id of the one to be connected anew; or empty */
     char client[REGISTRATION_NAME_SIZE];

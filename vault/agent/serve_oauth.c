@@ -79,6 +79,18 @@ static enum status check_connect(struct request *request)
     return status;
 }
 
+/* Walks what an account that is connected anew has and the call does not give, but for tokens. */
+static bool next_kept(const struct record *account, const struct json *given, size_t *position,
+                      const char **ret_name, const char **ret_value, size_t *ret_size)
+{
+    while (account->document != NULL &&
+           record_next(account, "property/", position, ret_name, ret_value, ret_size)) {
+        if (json_member(given, *ret_name) == NULL && !token_is_token(*ret_name))
+            return true;
+    }
+    return false;
+}
+
 /* What the templates of this attempt may need: what the call gives, and of an account that is connected anew
  * whatever is no token. */
 static void write_properties(const struct request *request, const struct record *account,
@@ -93,10 +105,8 @@ static void write_properties(const struct request *request, const struct record 
     json_open_object(writer, "properties");
     while (json_next(given, &iterator, &name, &value))
         json_add_value(writer, name, value);
-    while (account->document != NULL && record_next(account, "property/", &position, &name, &old, &size)) {
-        if (json_member(given, name) == NULL && !token_is_token(name))
-            json_add_bytes(writer, name, old, size);
-    }
+    while (next_kept(account, given, &position, &name, &old, &size))
+        json_add_bytes(writer, name, old, size);
     json_close_object(writer);
 }
 
@@ -179,14 +189,31 @@ static enum status make_connected(const struct request *request, const struct at
     return STATUS_OK;
 }
 
-/* The secrets that leave: the client's own, and whatever the call brings. */
+/* What leaves besides the client's own secret. */
 static enum status describe_attempt(struct request *request, const struct attempt *attempt)
 {
+    CLEANUP(secret_reset) struct secret object = {0};
+    const struct json *given = json_member(request->parameters, "properties");
+    const struct json *value;
+    struct json_writer writer;
     char client[REGISTRATION_NAME_SIZE];
+    void *iterator = NULL;
+    const char *name, *old;
+    size_t position = 0, size;
 
     registration_name(&attempt->client, client);
-    if (!secret_append_format(&request->leaf.details, "\"client\":\"%s\",\"flow\":\"%s\"", client,
-                              attempt->flow))
+    json_writer_start(&writer, &object);
+    json_open_object(&writer, NULL);
+    json_add_text(&writer, "client", client);
+    json_add_text(&writer, "flow", attempt->flow);
+    json_open_array(&writer, "properties");
+    while (json_next(given, &iterator, &name, &value))
+        json_add_text(&writer, NULL, name);
+    while (next_kept(&attempt->account, given, &position, &name, &old, &size))
+        json_add_text(&writer, NULL, name);
+    json_close_array(&writer);
+    json_close_object(&writer);
+    if (writer.failed || !secret_append(&request->leaf.details, object.bytes + 1, object.size - 2))
         return failure_set_no_memory(&request->failure);
     return STATUS_OK;
 }
