@@ -251,13 +251,40 @@ static bool count_handed_out(struct who *who, const struct json *object, const c
     return fits;
 }
 
+/* A leaf of one account that was connected: its properties went to the helper, or came from it. */
+static bool count_connected(struct who *who)
+{
+    static const struct {
+        const char *action;
+        const char *how;
+    } ways[] = {
+        {"refresh",    "helper"},
+        {"test",       "helper"},
+        {"disconnect", "helper"},
+        {"connect",    "set"   },
+        {"refreshed",  "set"   },
+    };
+    const struct meaning *meaning = who->meaning;
+    const struct json *properties = json_member(who->leaf, "properties");
+    bool fits = true;
+
+    if (!account_matches(who->leaf, meaning->account) || json_count(properties) == 0 ||
+        (*meaning->property != '\0' && !json_has_text(properties, meaning->property)))
+        return true;
+    for (size_t i = 0; i < sizeof(ways) / sizeof(ways[0]); i++) {
+        if (json_member_is(who->leaf, "action", ways[i].action))
+            fits = fits && count_account(who, who->leaf, ways[i].how, NULL);
+    }
+    return fits;
+}
+
 static bool count_accounts(struct who *who)
 {
     const struct json *leaf = who->leaf;
     const struct json *accounts = json_member(leaf, "accounts");
     const char *wanted = who->meaning->account;
     bool fits = count_handed_out(who, leaf, "projection") &&
-                count_handed_out(who, json_member(leaf, "references"), "reference");
+                count_handed_out(who, json_member(leaf, "references"), "reference") && count_connected(who);
 
     /* The log does not say of which properties these were. */
     if (*who->meaning->property != '\0')

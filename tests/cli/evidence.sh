@@ -74,6 +74,22 @@ is "... of an account" "$(stepvault audit log --property oauth_access_token --ac
 is "... that was not handed out" "$(stepvault audit log --property oauth_access_token --step billing/bot)" ""
 lacks "no value is told" "$(stepvault audit who slack; stepvault audit who STRIPE_KEY --json)" "$CANARY"
 
+# What goes to the helper, and comes from it, is had, too.
+stepvault call AddClient "{\"app\":\"gitlab\",\"client_id\":\"id\",\"client_secret\":\"$CANARY\"}" > /dev/null
+stepvault slot add --key-file helper.key --passphrase-fd 3 3< "$scratch/pass" 2> "$scratch/err"
+stepvault lock
+"$(dirname "$bin")/tests/cli/connected_tool" "$STEPVAULT_VAULT" helper.key gitlab "$CANARY"
+unlock 2> "$scratch/err"
+is "a connected account: what OAuth set, and what the helper got" "$(who gitlab.oauth_refresh_token | cut -d' ' -f1,2,3,6)" \
+"gitlab:default.oauth_refresh_token helper - 1
+gitlab:default.oauth_refresh_token set - 1"
+is "... of what the helper did not get" "$(who gitlab.oauth_access_token | cut -d' ' -f2)" set
+is "... of the account" "$(who gitlab | cut -d' ' -f1,2)" "gitlab:default helper
+gitlab:default set"
+is "audit log --property has it" "$(stepvault audit log --property oauth_refresh_token --json | jq -r .action)" "connect
+refresh"
+lacks "... and no value" "$(stepvault audit log --account gitlab --json)" "$CANARY"
+
 # ---- the log, as anybody can recompute it ----
 
 # root N: of RFC 6962 over the first N lines of an export.

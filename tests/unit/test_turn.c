@@ -475,6 +475,29 @@ static void filters_of_the_log_hold_one_by_one(void **state)
     assert_false(job_filter_passes(&cases[0].filter, "no json", 7));
 }
 
+static void a_leaf_of_one_account_has_the_properties_that_went_to_the_helper(void **state)
+{
+    static const char line[] =
+        "{\"action\":\"refresh\",\"account\":\"0f\",\"app\":\"slack\",\"label\":\"work\","
+        "\"properties\":[\"oauth_refresh_token\"]}";
+    const struct {
+        struct job_filter filter;
+        bool passes;
+    } cases[] = {
+        {{.property = "oauth_refresh_token"},                          true },
+        {{.property = "oauth_access_token"},                           false},
+        {{.account = "slack", .property = "oauth_refresh_token"},      true },
+        {{.account = "slack:home", .property = "oauth_refresh_token"}, false},
+        {{.account = "0f"},                                            true },
+    };
+
+    (void)state;
+    for (size_t at = 0; at < sizeof(cases) / sizeof(cases[0]); at++) {
+        if (job_filter_passes(&cases[at].filter, line, sizeof(line) - 1) != cases[at].passes)
+            fail_msg("case %zu", at);
+    }
+}
+
 int main(void)
 {
 #define TURN(name) cmocka_unit_test_setup_teardown(name, turn_test_start, turn_test_stop)
@@ -496,6 +519,7 @@ int main(void)
         TURN(refusals_of_a_turn_that_failed_wait_on_with_the_new_ones),
         TURN(the_vault_locks_at_the_earlier_of_its_times),
         TURN(filters_of_the_log_hold_one_by_one),
+        TURN(a_leaf_of_one_account_has_the_properties_that_went_to_the_helper),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);

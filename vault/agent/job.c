@@ -210,10 +210,17 @@ static bool accounts_have(const struct json *object, const struct job_filter *fi
     return found;
 }
 
-/* What only names an account handed out no property of it. */
+/* A leaf of one account lists the properties that went to the helper, or came from it; what only names an
+ * account handed out no property of it. */
+static bool leaf_has(const struct json *leaf, const struct job_filter *filter)
+{
+    return (filter->account == NULL || account_is(leaf, filter->account)) &&
+           (filter->property == NULL || json_has_text(json_member(leaf, "properties"), filter->property));
+}
+
 static bool accounts_pass(const struct json *leaf, const struct job_filter *filter)
 {
-    return (filter->property == NULL && account_is(leaf, filter->account)) || accounts_have(leaf, filter) ||
+    return leaf_has(leaf, filter) || accounts_have(leaf, filter) ||
            accounts_have(json_member(leaf, "references"), filter);
 }
 
