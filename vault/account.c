@@ -95,13 +95,27 @@ enum status account_add(struct vault *vault, const char *app, const char *label,
     return status == STATUS_OK ? account_write_and_answer(vault, &draft, leaf, writer, failure) : status;
 }
 
+/* True if an old revision of `one` would say nothing that `other` does not. */
+static bool keeps_the_same(const struct record *one, const struct record *other)
+{
+    const char *name, *value;
+    size_t position = 0, size;
+
+    while (record_next(one, ACCOUNT_PROPERTY_PREFIX, &position, &name, &value, &size))
+        if (!token_is_of_grant(one, name) &&
+            !account_field_is(other, name - strlen(ACCOUNT_PROPERTY_PREFIX), value, size))
+            return false;
+    return true;
+}
+
 enum status account_keep(struct vault *vault, const struct record *previous, const struct record_draft *next,
                          struct failure *failure)
 {
     struct record preview = record_draft_preview(next);
     struct past_owner owner;
 
-    if (account_has_same_properties(previous, &preview))
+    if (token_has_grant(previous) ? keeps_the_same(previous, &preview) && keeps_the_same(&preview, previous)
+                                  : account_has_same_properties(previous, &preview))
         return STATUS_OK;
     past_of_account(&owner, previous);
     return past_keep(vault, &owner, previous, false, failure);
@@ -283,27 +297,18 @@ static enum status find_revision(struct vault *vault, const char *account, uint6
     return status == STATUS_OK ? past_choose(ret_past, &owner, revision, failure, ret_number) : status;
 }
 
-/* The tokens of a grant, and whose they are, are never those of an old revision: a refresh token that was
- * used is taken for stolen. */
-static bool is_of_grant(const char *property)
-{
-    return token_is_token(property) || strcmp(property, "oauth_client_id") == 0 ||
-           strcmp(property, "oauth_uid") == 0;
-}
-
 static void add_revision(struct record_draft *draft, const struct record *past, uint64_t number,
                          const struct record *previous)
 {
-    bool connected = token_has_grant(previous);
     const char *name, *value;
     size_t position = 0, size;
 
     while (past_next(past, number, ACCOUNT_PROPERTY_PREFIX, &position, &name, &value, &size))
-        if (!connected || !is_of_grant(name))
+        if (!token_is_of_grant(previous, name))
             account_add_property(draft, name, value, size);
     position = 0;
-    while (connected && record_next(previous, ACCOUNT_PROPERTY_PREFIX, &position, &name, &value, &size))
-        if (is_of_grant(name))
+    while (record_next(previous, ACCOUNT_PROPERTY_PREFIX, &position, &name, &value, &size))
+        if (token_is_of_grant(previous, name))
             account_add_property(draft, name, value, size);
 }
 
@@ -329,10 +334,10 @@ enum status account_restore(struct vault *vault, const char *account, uint64_t r
     struct record next = record_draft_preview(&draft);
     status = account_check_lost(vault, &previous, &next, failure);
     if (status == STATUS_OK && token_has_grant(&previous) && account_has_same_properties(&previous, &next))
-        status =
-            failure_set(failure, STATUS_REFUSED,
-                        "revision %" PRIu64 " of %s:%s has nothing but other tokens, which are not put back",
-                        number, previous.where, previous.name);
+        status = failure_set(failure, STATUS_REFUSED,
+                             "revision %" PRIu64
+                             " of %s:%s differs from what it has in tokens at most, which are not put back",
+                             number, previous.where, previous.name);
     if (status == STATUS_OK)
         status = replace(vault, &previous, &draft, leaf, writer, failure);
     if (status == STATUS_OK)

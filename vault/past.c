@@ -6,6 +6,7 @@
 #include "base/clock.h"
 #include "base/text.h"
 #include "remark.h"
+#include "token.h"
 
 #include <inttypes.h>
 #include <string.h>
@@ -118,6 +119,8 @@ static void add_revision(struct record_draft *draft, uint64_t number, const stru
 
     for (size_t i = 0; i < sizeof kept / sizeof kept[0]; i++)
         for (size_t position = 0; record_next(replaced, kept[i], &position, &rest, &value, &size);) {
+            if (replaced->kind == RECORD_ACCOUNT && token_is_of_grant(replaced, rest))
+                continue;
             snprintf(name, sizeof name, "%" PRIu64 "/%s%s", number, kept[i], rest);
             record_draft_add(draft, name, value, size);
         }
@@ -144,6 +147,20 @@ static void copy_revision(struct record_draft *draft, const struct record *past,
     record_draft_copy(draft, past, prefix);
 }
 
+/* False for an account of which there is nothing but its grant. */
+static bool has_value(const struct record *replaced)
+{
+    const char *name, *value;
+    size_t position = 0, size;
+
+    if (replaced->kind != RECORD_ACCOUNT)
+        return true;
+    while (record_next(replaced, "property/", &position, &name, &value, &size))
+        if (!token_is_of_grant(replaced, name))
+            return true;
+    return false;
+}
+
 enum status past_keep(struct vault *vault, const struct past_owner *owner, const struct record *replaced,
                       bool unset, struct failure *failure)
 {
@@ -152,6 +169,8 @@ enum status past_keep(struct vault *vault, const struct past_owner *owner, const
     CLEANUP(record_draft_reset) struct record_draft draft = {0};
     uint64_t numbers[PAST_REVISIONS_MAX];
 
+    if (!has_value(replaced))
+        return STATUS_OK;
     enum status status = past_find(vault, owner, failure, &past);
     if (status != STATUS_OK)
         return status;

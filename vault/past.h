@@ -29,8 +29,8 @@ void past_of_account(struct past_owner *owner, const struct record *account);
 enum status past_find(struct vault *vault, const struct past_owner *owner, struct failure *failure,
                       struct record *ret_past);
 
-/* Keeps the value of `replaced` as the newest old one, and drops the oldest beyond the bounds; a value over
- * PAST_BYTES_MAX leaves none. `unset`: it was taken away, not replaced. */
+/* Keeps the value of `replaced`, but what came with a grant, as the newest old one, and drops the oldest
+ * beyond the bounds; a value over PAST_BYTES_MAX leaves none. `unset`: it was taken away, not replaced. */
 enum status past_keep(struct vault *vault, const struct past_owner *owner, const struct record *replaced,
                       bool unset, struct failure *failure);
 

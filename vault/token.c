@@ -98,6 +98,14 @@ bool token_has_grant(const struct record *account)
     return record_has(account, TOKEN_FIELD_PREFIX "grant");
 }
 
+bool token_is_of_grant(const struct record *account, const char *property)
+{
+    bool named = token_is_token(property) || strcmp(property, "oauth_client_id") == 0 ||
+                 strcmp(property, "oauth_uid") == 0;
+
+    return named && token_has_grant(account);
+}
+
 bool token_fields_read(const struct record *account, struct token_fields *ret_fields)
 {
     struct token_fields fields = {0};

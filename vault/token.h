@@ -36,6 +36,11 @@ bool token_is_token(const char *property);
 /* True if the account was connected by OAuth. */
 bool token_has_grant(const struct record *account);
 
+/* True for a property of a connected account that came with its grant: tokens, and whose they are. No old
+ * revision has such a one, because none is ever put back: a refresh token that was used is taken for
+ * stolen. */
+bool token_is_of_grant(const struct record *account, const char *property);
+
 /* True if it has a refresh token, of which its issuer may have given a newer one since a copy of the vault
  * was made. */
 bool token_may_be_old(const struct record *account);

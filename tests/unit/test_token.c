@@ -2,6 +2,7 @@
 #include "token_fixture.h"
 
 #include "check_form.h"
+#include "import.h"
 #include "rekey.h"
 
 #define DUE (NOW + 26 * MINUTE)
@@ -414,6 +415,8 @@ static void another_property_or_label_leaves_the_grant_as_it_is(void **state)
 static void an_old_revision_puts_no_token_back(void **state)
 {
     CLEANUP(record_reset) struct record account = {0};
+    CLEANUP(record_reset) struct record past = {0};
+    struct past_owner owner;
     uint64_t number;
 
     (void)state;
@@ -430,12 +433,53 @@ static void an_old_revision_puts_no_token_back(void **state)
     token_expect_property("slack", "oauth_refresh_token", "r2");
     token_find("slack", &account);
     assert_int_equal(token_fields_of(&account).generation, 2);
-    /* And one that has nothing else is refused. */
+    /* Nor is one kept, and what else there was is there. */
     assert_int_equal(world_set_account("slack", "{\"oauth_access_token\":\"b\"}"), STATUS_OK);
     world_begin("restore-account");
-    assert_int_equal(world_end(account_restore(world.vault, "slack", 0, &world.leaf, &world.failure,
+    assert_int_equal(world_end(account_restore(world.vault, "slack", 1, &world.leaf, &world.failure,
                                                &world.writer, &number)),
                      STATUS_REFUSED);
+    past_of_account(&owner, &account);
+    assert_int_equal(past_find(world.vault, &owner, &world.failure, &past), STATUS_OK);
+    assert_int_equal(past_current(&past), 3);
+    assert_null(past_field(&past, 1, "property/oauth_refresh_token", NULL));
+    assert_null(past_field(&past, 2, "property/oauth_access_token", NULL));
+    assert_int_equal(check_form(&past, &world.failure), STATUS_OK);
+}
+
+static enum status import_account(const char *properties)
+{
+    CLEANUP(import_freep) struct import *import = NULL;
+    const struct import_options options = {.replace = true};
+    struct import_counts counts;
+    struct json *json = NULL;
+
+    world_parse(properties, &json);
+    assert_int_equal(import_start(&world.failure, &import), STATUS_OK);
+    assert_int_equal(
+        import_stage_account(import, world.vault, "slack", "default", json, &no_remark, &world.failure),
+        STATUS_OK);
+    json_freep(&json);
+    world_begin("import");
+    return world_end(import_commit(import, world.vault, &options, &world.leaf, &world.failure, &counts));
+}
+
+static void an_import_treats_a_grant_as_a_person_does(void **state)
+{
+    CLEANUP(record_reset) struct record account = {0};
+    CLEANUP(record_reset) struct record again = {0};
+
+    (void)state;
+    token_connect(TOKENS("a1", "r1"));
+    assert_int_equal(import_account("{\"channel\":\"general\"}"), STATUS_OK);
+    token_find("slack", &account);
+    assert_int_equal(token_fields_of(&account).generation, 1);
+    assert_int_equal(token_fields_of(&account).due, NOW + 25 * MINUTE);
+    assert_int_equal(import_account("{\"oauth_refresh_token\":\"s\"}"), STATUS_OK);
+    token_find("slack", &again);
+    assert_int_equal(token_fields_of(&again).generation, 2);
+    token_expect_property("slack", "oauth_access_token", "a1");
+    assert_int_equal(world_verify(), STATUS_OK);
 }
 
 static void a_restored_account_is_in_doubt_until_it_was_renewed(void **state)
@@ -670,6 +714,7 @@ int main(void)
         TEST(tokens_set_by_hand_begin_a_generation_of_which_nothing_is_known),
         TEST(another_property_or_label_leaves_the_grant_as_it_is),
         TEST(an_old_revision_puts_no_token_back),
+        TEST(an_import_treats_a_grant_as_a_person_does),
         TEST(a_restored_account_is_in_doubt_until_it_was_renewed),
         TEST(new_properties_that_a_binding_forbids_cost_no_token),
         TEST(new_properties_reach_the_names_of_bindings),
