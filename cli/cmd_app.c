@@ -5,6 +5,7 @@
 #include "command.h"
 #include "intake.h"
 #include "output.h"
+#include "redirect.h"
 #include "json/json.h"
 
 #include <stdio.h>
@@ -193,43 +194,22 @@ static bool append_ways(struct secret *cell, const struct json *oauth)
     return fits && (cell->size > 0 || secret_append_text(cell, "nothing yet"));
 }
 
-/* What a client must be registered with at the provider. */
-static bool append_redirect(struct secret *cell, const struct json *oauth)
-{
-    uint16_t ports[FACTS_PORTS_MAX];
-    size_t count = facts_ports(oauth, ports);
-    char uri[FACTS_URI_MAX];
-    bool fits = true;
-
-    if (facts_redirect(oauth) == FACTS_REDIRECT_HTTPS)
-        return secret_append_text(cell, "an https:// address of yours");
-    if (facts_redirect(oauth) == FACTS_REDIRECT_NAME)
-        return secret_append_text(cell, "an https:// address of yours, which the provider gives a name");
-    facts_redirect_uri(oauth, 0, uri);
-    if (count == 0)
-        return secret_append_format(cell, "%s (any port)", uri);
-    for (size_t i = 0; i < count; i++) {
-        facts_redirect_uri(oauth, ports[i], uri);
-        fits = fits && secret_append_format(cell, "%s%s", i > 0 ? ", " : "", uri);
-    }
-    return fits;
-}
-
 static void add_connect(struct output_table *table, const char *method, const struct json *oauth)
 {
     CLEANUP(secret_reset) struct secret ways = {0};
-    CLEANUP(secret_reset) struct secret redirect = {0};
+    char redirect[REDIRECT_TEXT_SIZE];
 
-    if (!append_ways(&ways, oauth) || !append_redirect(&redirect, oauth))
+    if (!append_ways(&ways, oauth))
         table->failed = true;
     output_table_add(table, method);
     output_table_add(table, "connect by");
     output_table_add(table, secret_text(&ways));
-    if (!facts_has_grant(oauth, "authorization_code"))
+    redirect_describe(oauth, redirect);
+    if (redirect[0] == '\0')
         return;
     output_table_add(table, method);
-    output_table_add(table, "redirect URI to register");
-    output_table_add(table, secret_text(&redirect));
+    output_table_add(table, "register with");
+    output_table_add(table, redirect);
 }
 
 static enum status add_method(struct output_table *table, const struct app_method *method,

@@ -46,16 +46,16 @@ is "--method shows one" "$(stepvault app show github --method pat | cut -f1 | so
 is "... as JSON" "$(stepvault app show github --method pat --json | jq -c '[.app.methods[].name]')" '["pat"]'
 has "what connect does is said" "$(stepvault app show github --method oauth)" $'oauth\tconnect by\ta browser, a code typed in on another device'
 has "... and what a client is to be registered with" "$(stepvault app show github --method oauth)" \
-    $'oauth\tredirect URI to register\thttp://127.0.0.1/callback (any port)'
+    $'oauth\tregister with\tthe redirect URI http://127.0.0.1/callback'
 has "... with its ports where the provider compares them" "$(stepvault app show box)" \
-    $'oauth\tredirect URI to register\thttp://127.0.0.1:28710/callback, http://127.0.0.1:28711/callback, http://127.0.0.1:28712/callback'
+    $'oauth\tregister with\tthe redirect URI http://127.0.0.1:28710/callback, or with port 28711 or 28712'
 has "... with another host" "$(stepvault app show salesforce_rest_api)" "http://localhost:28710/callback"
-has "... or none of this machine" "$(stepvault app show slack)" $'oauth\tredirect URI to register\tan https:// address of yours'
+has "... or none of this machine" "$(stepvault app show slack)" $'oauth\tregister with\tan https:// redirect URI of yours'
 has "what needs no browser registers nothing" "$(stepvault app show tailscale)" $'oauth\tconnect by\tthe client\'s id and secret alone'
 lacks "... indeed" "$(stepvault app show tailscale)" "redirect URI"
 has "what needs code is said, too" "$(stepvault app show google_cloud)" $'service_account\tconnect by\tnothing yet'
 is "the same as JSON" "$(stepvault app show microsoft --json | jq -c '.app.methods[0] | [.grants, .redirect_uris, .scopes]')" \
-    '[["authorization_code","device_code"],["http://localhost/callback"],["User.Read"]]'
+    '[["authorization_code","device_code","client_credentials"],["http://localhost/callback"],["User.Read"]]'
 fails "a method that is not there is met with the nearest" 4 "did you mean pat?" stepvault app show github --method par
 fails "an app that is not there is met with the nearest" 4 "did you mean github?" stepvault app show githb
 fails "... if there is one" 4 "the catalogue has no app frobnicate" stepvault app show frobnicate
