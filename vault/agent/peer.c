@@ -1,8 +1,8 @@
 /* Peer credentials, and the reader process. */
 #include "agent/peer.h"
 
-#include "agent/seccomp.h"
 #include "base/cleanup.h"
+#include "confine/seccomp.h"
 
 #include <errno.h>
 #include <fcntl.h>

@@ -1,10 +1,11 @@
 /* The lists of system calls, and the filter program made of them. */
-#include "agent/seccomp.h"
+#include "confine/seccomp.h"
 
 #include <errno.h>
 #include <linux/audit.h>
 #include <linux/filter.h>
 #include <linux/seccomp.h>
+#include <sched.h>
 #include <stddef.h>
 #include <stdint.h>
 #include <sys/mman.h>
@@ -75,6 +76,38 @@ static const int reader_calls[] = {SYS_recvfrom,   SYS_sendto,       SYS_readlin
 #endif
                                    LIST_END};
 
+static const int helper_calls[] = {
+    /* libcurl, TLS and the look-up of hosts, which has a thread of its own. */
+    SYS_read, SYS_write, SYS_readv, SYS_writev, SYS_recvfrom, SYS_recvmsg, SYS_recvmmsg, SYS_sendto,
+    SYS_sendmsg, SYS_sendmmsg, SYS_connect, SYS_bind, SYS_listen, SYS_accept4, SYS_getsockopt, SYS_setsockopt,
+    SYS_getsockname, SYS_getpeername, SYS_shutdown, SYS_socketpair, SYS_ppoll, SYS_pselect6, SYS_close,
+    SYS_fcntl, SYS_ioctl, SYS_pipe2, SYS_eventfd2, SYS_clock_gettime, SYS_clock_nanosleep, SYS_nanosleep,
+    SYS_gettimeofday, SYS_futex, SYS_set_robust_list, SYS_sched_yield, SYS_sched_getaffinity,
+    /* Files that are read: certificates, libraries, the resolver's settings. */
+    SYS_openat, SYS_fstat, SYS_statx, SYS_fstatfs, SYS_statfs, SYS_lseek, SYS_pread64, SYS_faccessat,
+    SYS_readlinkat, SYS_getdents64, SYS_getcwd, SYS_uname,
+    /* Memory, identity, signals, the end. */
+    SYS_munmap, SYS_mremap, SYS_madvise, SYS_brk, SYS_mlock, SYS_mlock2, SYS_munlock, SYS_getrandom,
+    SYS_prlimit64, SYS_sysinfo, SYS_getrusage, SYS_getpid, SYS_gettid, SYS_getppid, SYS_getuid, SYS_geteuid,
+    SYS_getgid, SYS_getegid, SYS_rt_sigaction, SYS_rt_sigprocmask, SYS_rt_sigreturn, SYS_sigaltstack,
+    SYS_restart_syscall, SYS_tgkill, SYS_exit, SYS_exit_group,
+#ifdef SYS_newfstatat
+    SYS_newfstatat,
+#endif
+#ifdef SYS_faccessat2
+    SYS_faccessat2,
+#endif
+#ifdef SYS_rseq
+    SYS_rseq,
+#endif
+#ifdef SYS_poll
+    SYS_poll, SYS_select,
+#endif
+#ifdef SYS_open
+    SYS_open, SYS_stat, SYS_lstat, SYS_access, SYS_readlink, SYS_pipe, SYS_time, SYS_alarm,
+#endif
+    LIST_END};
+
 static const int deadly_calls[] = {SYS_execve,
                                    SYS_execveat,
                                    SYS_ptrace,
@@ -131,13 +164,16 @@ static void add_list(struct program *program, const int *calls, uint32_t action)
     }
 }
 
-/* A Unix socket, for the journal, or a pair of them, for a helper; no other family. */
-static void add_socket(struct program *program, int call)
+/* Sockets, or pairs of them, of these families only. */
+static void add_socket(struct program *program, int call, const int *families)
 {
-    add(program, BPF_JMP | BPF_JEQ | BPF_K, (uint32_t)call, 0, 4);
+    uint8_t count = 0;
+
+    while (families[count] != LIST_END)
+        count++;
+    add(program, BPF_JMP | BPF_JEQ | BPF_K, (uint32_t)call, 0, (uint8_t)(2 * count + 2));
     add_load(program, argument_offset(0));
-    add(program, BPF_JMP | BPF_JEQ | BPF_K, AF_UNIX, 0, 1);
-    add_return(program, SECCOMP_RET_ALLOW);
+    add_list(program, families, SECCOMP_RET_ALLOW);
     add_return(program, SECCOMP_RET_ERRNO | EPERM);
 }
 
@@ -151,6 +187,42 @@ static void add_mapping(struct program *program, int call)
     add_return(program, SECCOMP_RET_ERRNO | EPERM);
 }
 
+/* Memory that can be run only as a file has it: a name service is a library that the C library loads late. */
+static void add_library_mapping(struct program *program)
+{
+    add(program, BPF_JMP | BPF_JEQ | BPF_K, SYS_mmap, 0, 7);
+    add_load(program, argument_offset(2));
+    add(program, BPF_JMP | BPF_JSET | BPF_K, PROT_EXEC, 0, 3);
+    add(program, BPF_JMP | BPF_JSET | BPF_K, PROT_WRITE, 3, 0);
+    add_load(program, argument_offset(3));
+    add(program, BPF_JMP | BPF_JSET | BPF_K, MAP_ANONYMOUS, 1, 0);
+    add_return(program, SECCOMP_RET_ALLOW);
+    add_return(program, SECCOMP_RET_ERRNO | EPERM);
+}
+
+/* Threads, and no other processes. What clone3 is asked for lies in memory, where a filter cannot look; the C
+ * library takes clone where there is no clone3. */
+static void add_threads(struct program *program)
+{
+#ifdef SYS_clone3
+    add(program, BPF_JMP | BPF_JEQ | BPF_K, SYS_clone3, 0, 1);
+    add_return(program, SECCOMP_RET_ERRNO | ENOSYS);
+#endif
+    add(program, BPF_JMP | BPF_JEQ | BPF_K, SYS_clone, 0, 4);
+    add_load(program, argument_offset(0));
+    add(program, BPF_JMP | BPF_JSET | BPF_K, CLONE_THREAD, 0, 1);
+    add_return(program, SECCOMP_RET_ALLOW);
+    add_return(program, SECCOMP_RET_ERRNO | EPERM);
+}
+
+static const int *const role_calls[] = {
+    [SECCOMP_AGENT] = agent_calls, [SECCOMP_READER] = reader_calls, [SECCOMP_HELPER] = helper_calls};
+
+/* For the journal, and for a helper. */
+static const int agent_families[] = {AF_UNIX, LIST_END};
+/* Name services are asked over Unix sockets, and which addresses this machine has over netlink. */
+static const int helper_families[] = {AF_INET, AF_INET6, AF_UNIX, AF_NETLINK, LIST_END};
+
 static void program_make(struct program *program, enum seccomp_role role)
 {
     add_load(program, offsetof(struct seccomp_data, arch));
@@ -162,13 +234,18 @@ static void program_make(struct program *program, enum seccomp_role role)
     add(program, BPF_JMP | BPF_JGE | BPF_K, 0x40000000, 0, 1);
     add_return(program, SECCOMP_RET_KILL_PROCESS);
 #endif
-    add_list(program, role == SECCOMP_AGENT ? agent_calls : reader_calls, SECCOMP_RET_ALLOW);
+    add_list(program, role_calls[role], SECCOMP_RET_ALLOW);
     add_list(program, deadly_calls, SECCOMP_RET_KILL_PROCESS);
     if (role == SECCOMP_AGENT) {
-        add_socket(program, SYS_socket);
-        add_socket(program, SYS_socketpair);
+        add_socket(program, SYS_socket, agent_families);
+        add_socket(program, SYS_socketpair, agent_families);
         add_mapping(program, SYS_mprotect);
         add_mapping(program, SYS_mmap);
+    } else if (role == SECCOMP_HELPER) {
+        add_socket(program, SYS_socket, helper_families);
+        add_mapping(program, SYS_mprotect);
+        add_library_mapping(program);
+        add_threads(program);
     }
     add_return(program, SECCOMP_RET_ERRNO | EPERM);
 }
