@@ -46,6 +46,8 @@ CATALOG = $(filter-out %/main.c,$(wildcard vault/catalog/*.c))
 APPS = $(sort $(wildcard vault/catalog/apps/*.json))
 NOUNS = $(wildcard vault/*.c)
 AGENT = $(wildcard vault/agent/*.c)
+CONFINE = $(wildcard vault/confine/*.c)
+OAUTH = $(wildcard vault/oauth/*.c)
 LAUNCH = $(wildcard cli/launch/*.c)
 MANAGE = $(wildcard cli/*.c cli/import/*.c)
 INTERFACE = $(wildcard vault/agent/io.stepvault.Agent.varlink)
@@ -54,9 +56,10 @@ INTERFACE = $(wildcard vault/agent/io.stepvault.Agent.varlink)
 SHARED = $(wildcard cli/report.c cli/dotenv.c cli/dotenv_reader.c)
 LAUNCHER_SOURCES = $(LAUNCH) $(SHARED) $(CLIENT) $(BASE)
 MANAGE_SOURCES = $(MANAGE) $(CLIENT) $(BASE) $(JSON) $(CATALOG) $(wildcard $(addprefix vault/crypto/,kdf.c slot.c seal.c))
-AGENT_SOURCES = $(AGENT) $(NOUNS) $(STORE) $(filter-out vault/crypto/kdf.c,$(CRYPTO)) $(JSON) $(BASE)
+AGENT_SOURCES = $(AGENT) $(CONFINE) $(NOUNS) $(STORE) $(filter-out vault/crypto/kdf.c,$(CRYPTO)) $(JSON) $(BASE)
+OAUTH_SOURCES = $(OAUTH) $(CONFINE) $(filter-out %/catalog.c,$(CATALOG)) $(wildcard vault/crypto/pkce.c) $(JSON) $(BASE)
 LIBRARY_SOURCES = $(CLIENT) $(BASE)
-ALL_SOURCES = $(sort $(LAUNCHER_SOURCES) $(MANAGE_SOURCES) $(AGENT_SOURCES))
+ALL_SOURCES = $(sort $(LAUNCHER_SOURCES) $(MANAGE_SOURCES) $(AGENT_SOURCES) $(OAUTH_SOURCES))
 TESTED_SOURCES = $(filter-out %/main.c,$(ALL_SOURCES))
 
 UNIT_TESTS = $(patsubst tests/unit/%.c,%,$(wildcard tests/unit/test_*.c))
@@ -97,6 +100,7 @@ SODIUM = -lsodium
 SQLITE = -lsqlite3
 ARGON2 = -largon2
 JANSSON = -ljansson
+CURL = -lcurl
 CMOCKA = -lcmocka
 
 # ---- the build -------------------------------------------------------------------------------------------
@@ -111,7 +115,8 @@ CATALOG_PROGRAM_SOURCES = vault/catalog/main.c $(filter-out %/catalog.c,$(CATALO
 SANITIZER_OBJECT = $(if $(findstring undefined,$(SANITIZE)),$(BUILD)/host/tests/sanitizer.o)
 
 PROGRAMS = $(if $(wildcard cli/launch/main.c),$(BUILD)/bin/stepvault $(BUILD)/bin/stepvault-glibc) \
-	$(if $(wildcard cli/main.c),$(BUILD)/bin/stepvault-manage) $(if $(wildcard vault/agent/main.c),$(BUILD)/bin/stepvault-agent)
+	$(if $(wildcard cli/main.c),$(BUILD)/bin/stepvault-manage) $(if $(wildcard vault/agent/main.c),$(BUILD)/bin/stepvault-agent) \
+	$(if $(wildcard vault/oauth/main.c),$(BUILD)/bin/stepvault-oauth)
 LIBRARIES = $(if $(CLIENT),$(BUILD)/lib/libstepvault.so $(BUILD)/lib/libstepvault.a)
 
 .PHONY: all objects
@@ -171,6 +176,9 @@ $(BUILD)/bin/stepvault-manage: $(call host,$(MANAGE_SOURCES)) $(CATALOG_OBJECT) 
 $(BUILD)/bin/stepvault-agent: $(call host,$(AGENT_SOURCES)) $(INTERFACE_OBJECT) $(SANITIZER_OBJECT)
 	@mkdir -p $(@D)
 	$(call QUIET,LD)$(CC) -pie $(HOST_LDFLAGS) -o $@ $^ $(SODIUM) $(SQLITE) $(JANSSON)
+$(BUILD)/bin/stepvault-oauth: $(call host,$(OAUTH_SOURCES)) $(SANITIZER_OBJECT)
+	@mkdir -p $(@D)
+	$(call QUIET,LD)$(CC) -pie $(HOST_LDFLAGS) -o $@ $^ $(CURL) $(SODIUM) $(JANSSON)
 
 $(BUILD)/lib/libstepvault.so.0: $(call host,$(LIBRARY_SOURCES))
 	@mkdir -p $(@D)
@@ -192,22 +200,22 @@ $(BUILD)/tests/everything.a: $(call host,$(TESTED_SOURCES)) $(INTERFACE_OBJECT) 
 	@mkdir -p $(@D)
 	@rm -f $@
 	$(call QUIET,AR)ar rcs $@ $^
-TEST_LIBS = $(CMOCKA) $(SODIUM) $(SQLITE) $(ARGON2) $(JANSSON)
+TEST_LIBS = $(CMOCKA) $(SODIUM) $(SQLITE) $(ARGON2) $(JANSSON) $(CURL)
 
 $(BUILD)/tests/unit/test_%: $(BUILD)/host/tests/unit/test_%.o $(call host,$(UNIT_HELPERS)) $(BUILD)/tests/everything.a
 	@mkdir -p $(@D)
 	$(call QUIET,LD)$(CC) -pie $(HOST_LDFLAGS) -o $@ $^ $(TEST_LIBS)
 $(BUILD)/tests/fuzz/fuzz_%: $(BUILD)/host/tests/fuzz/fuzz_%.o $(BUILD)/tests/everything.a
 	@mkdir -p $(@D)
-	$(call QUIET,LD)$(CC) -pie $(LINK_HARDENING) -fsanitize=fuzzer,address -o $@ $^ $(SODIUM) $(SQLITE) $(ARGON2) $(JANSSON)
+	$(call QUIET,LD)$(CC) -pie $(LINK_HARDENING) -fsanitize=fuzzer,address -o $@ $^ $(SODIUM) $(SQLITE) $(ARGON2) $(JANSSON) $(CURL)
 # Helper programs of the crash tests, the bars and the CLI scripts.
 $(addprefix $(BUILD)/tests/,$(TOOLS)): $(BUILD)/tests/%: $(BUILD)/host/tests/%.o $(BUILD)/tests/everything.a
 	@mkdir -p $(@D)
-	$(call QUIET,LD)$(CC) -pie $(HOST_LDFLAGS) -o $@ $^ $(SODIUM) $(SQLITE) $(ARGON2) $(JANSSON)
+	$(call QUIET,LD)$(CC) -pie $(HOST_LDFLAGS) -o $@ $^ $(SODIUM) $(SQLITE) $(ARGON2) $(JANSSON) $(CURL)
 # One program of several files.
 $(BUILD)/tests/mutation/mutate: $(call host,$(wildcard tests/mutation/*.c)) $(BUILD)/tests/everything.a
 	@mkdir -p $(@D)
-	$(call QUIET,LD)$(CC) -pie $(HOST_LDFLAGS) -o $@ $^ $(SODIUM) $(SQLITE) $(ARGON2) $(JANSSON)
+	$(call QUIET,LD)$(CC) -pie $(HOST_LDFLAGS) -o $@ $^ $(SODIUM) $(SQLITE) $(ARGON2) $(JANSSON) $(CURL)
 # The C steps: one reads the auths document as any program may, one asks the agent through the C library.
 $(BUILD)/tests/peers/step: $(BUILD)/host/tests/peers/step.o
 	@mkdir -p $(@D)
@@ -263,7 +271,7 @@ FISH_COMPLETION = $(SHAREDIR)/fish/vendor_completions.d/stepvault.fish
 install: all
 	install -d $(call to,$(BINDIR)) $(call to,$(LIBEXECDIR)) $(call to,$(LIBDIR)/pkgconfig) $(call to,$(INCLUDEDIR))
 	install -m 755 $(BUILD)/bin/stepvault $(call to,$(BINDIR)/stepvault)
-	install -m 755 $(BUILD)/bin/stepvault-manage $(BUILD)/bin/stepvault-agent $(call to,$(LIBEXECDIR)/)
+	install -m 755 $(BUILD)/bin/stepvault-manage $(BUILD)/bin/stepvault-agent $(BUILD)/bin/stepvault-oauth $(call to,$(LIBEXECDIR)/)
 	install -m 644 $(BUILD)/lib/libstepvault.so.0 $(BUILD)/lib/libstepvault.a $(call to,$(LIBDIR)/)
 	ln -sf libstepvault.so.0 $(call to,$(LIBDIR)/libstepvault.so)
 	install -m 644 vault/client/stepvault.h $(call to,$(INCLUDEDIR)/stepvault.h)
