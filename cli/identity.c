@@ -178,6 +178,17 @@ enum status identity_choose_place(const struct attempt *attempt, const struct js
     return status;
 }
 
+/* Some providers give a refresh token only once, or only to who asks in their own way. */
+static void tell_end(const struct json *account, const char *name)
+{
+    const char *expires = json_member_text(account, "token_expires");
+
+    if (expires != NULL && !json_has_text(json_member(account, "properties"), "oauth_refresh_token") &&
+        !json_member_is(account, "method", "client_credentials"))
+        output_note("no refresh token came, so that %s can only be connected anew when its token ends, at %s",
+                    name, expires);
+}
+
 void identity_tell(const struct json *given, const struct json *kept)
 {
     const char *identity = identity_of(given);
@@ -189,6 +200,7 @@ void identity_tell(const struct json *given, const struct json *kept)
     output_note(
         "connected %s%s%s%s%s", name, identity != NULL ? " as " : "", identity != NULL ? identity : "",
         scopes != NULL && scopes[0] != '\0' ? ", with the scopes " : "", scopes != NULL ? scopes : "");
+    tell_end(json_member(kept, "account"), name);
     if (twin != NULL)
         output_note(
             "%s is of the same identity; some providers end the tokens of one when another is connected",

@@ -315,6 +315,13 @@ play '.KeepAccount.twin = "dropbox:old"'
 stepvault connect dropbox < /dev/null > "$scratch/out" 2> "$scratch/err"
 has "a twin that the agent found is told" "$(cat "$scratch/err")" "dropbox:old is of the same identity"
 
+play '.KeepAccount.account.token_expires = "2026-11-22T10:00:00Z"'
+stepvault connect dropbox < /dev/null > "$scratch/out" 2> "$scratch/err"
+has "a token that ends and comes without a refresh token is told" "$(cat "$scratch/err")" "no refresh token came, so that dropbox:default can only be connected anew when its token ends, at 2026-11-22T10:00:00Z"
+play '.KeepAccount.account.token_expires = "2026-11-22T10:00:00Z" | .KeepAccount.account.properties += ["oauth_refresh_token"]'
+stepvault connect dropbox < /dev/null > "$scratch/out" 2> "$scratch/err"
+lacks "... one with it is not" "$(cat "$scratch/err")" "no refresh token"
+
 # ---- reconnecting ----
 
 known='.ShowAccount = {"account": {"id": "bb22", "app": "zendesk", "label": "work", "method": "authorization_code", "client": "zendesk:default",
