@@ -76,16 +76,18 @@ static enum status take_account(const struct json *account, struct failure *fail
 }
 
 /* An account that gets tokens anew. Somebody else's would change under its bindings. */
-static enum status check_same(const struct attempt *attempt, const char *identity, struct failure *failure,
-                              struct identity_place *place)
+static enum status check_same(const struct attempt *attempt, const char *id, const char *identity,
+                              struct failure *failure, struct identity_place *place)
 {
+    const char *before_id = json_member_text(attempt->account, "identity_id");
     const char *before = json_member_text(attempt->account, "identity");
     char name[ATTEMPT_CLIENT_SIZE];
     char question[QUESTION_MAX + 64];
     char refusal[QUESTION_MAX];
     enum status status = take_account(attempt->account, failure, place);
 
-    if (status != STATUS_OK || before == NULL || identity == NULL || strcmp(before, identity) == 0)
+    if (status != STATUS_OK || before_id == NULL || before == NULL || id == NULL ||
+        strcmp(before_id, id) == 0)
         return status;
     attempt_name(attempt->account, name);
     snprintf(refusal, sizeof(refusal), "%s is the account of %.*s, and this one is of %.*s", name, SHOWN_MAX,
@@ -161,12 +163,13 @@ enum status identity_choose_place(const struct attempt *attempt, const struct js
 {
     const char *label = option_text(&attempt->invocation->options, "label");
     const char *identity = identity_of(given);
-    const struct json *twin = find_account(attempt, "identity", identity);
+    const char *id = json_member_text(json_member(given, "identity"), "id");
+    const struct json *twin = find_account(attempt, "identity_id", id);
     struct identity_place place = {0};
     enum status status = STATUS_OK;
 
     if (attempt->account != NULL)
-        status = check_same(attempt, identity, failure, &place);
+        status = check_same(attempt, id, identity, failure, &place);
     else if (label != NULL)
         snprintf(place.label, sizeof(place.label), "%s", label);
     else if (twin != NULL)

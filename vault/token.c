@@ -372,6 +372,7 @@ void token_write(const struct record *account, uint64_t now_ms, struct json_writ
     write_time(writer, "refreshed", fields.refreshed);
     write_text(writer, "scopes", fields.granted != NULL ? fields.granted : fields.requested);
     write_text(writer, "identity", fields.identity_name != NULL ? fields.identity_name : fields.identity);
+    write_text(writer, "identity_id", fields.identity);
 }
 
 void token_add_grant(struct record_draft *draft, const struct token_grant *grant,

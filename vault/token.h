@@ -65,7 +65,7 @@ enum token_health token_health(const struct record *account, uint64_t now_ms);
 enum status token_check_deliverable(const struct record *account, uint64_t now_ms, struct failure *failure);
 
 /* Writes the members of the Account object that say how it stands: method, client, health, reason,
- * token_expires, refreshed, scopes, identity. Nothing for an account without a grant. */
+ * token_expires, refreshed, scopes, identity, identity_id. Nothing for an account without a grant. */
 void token_write(const struct record *account, uint64_t now_ms, struct json_writer *writer);
 
 /* ---- Jobs for the helper ---- */

@@ -289,7 +289,7 @@ AddAccount"
 
 # ---- labels and identities ----
 
-one='.ListAccounts.accounts = [{"id": "aa11", "app": "dropbox", "label": "default", "identity": "bob@example.com", "health": "healthy"}]'
+one='.ListAccounts.accounts = [{"id": "aa11", "app": "dropbox", "label": "default", "identity": "bob@example.com", "identity_id": "U2", "health": "healthy"}]'
 play "$one"
 stepvault connect dropbox < /dev/null > "$scratch/out" 2> "$scratch/err"
 is "a second account is labelled by who it is" "$(asked KeepAccount .label)" ann@example.com
@@ -299,7 +299,7 @@ play "$one | .Connect.any[1].last = {\"properties\": []}"
 stepvault connect dropbox < /dev/null > "$scratch/out" 2> "$scratch/err"
 is "... or by a number where nobody knows" "$(asked KeepAccount .label)" 2
 fails "a label that is taken is refused before anything is begun" 1 "--reconnect dropbox:default" stepvault connect dropbox --label default < /dev/null
-twin='.ListAccounts.accounts = [{"id": "aa11", "app": "dropbox", "label": "old", "identity": "ann@example.com", "health": "healthy"}]'
+twin='.ListAccounts.accounts = [{"id": "aa11", "app": "dropbox", "label": "old", "identity": "ann@example.com", "identity_id": "U1", "health": "healthy"}]'
 play "$twin"
 try stepvault connect dropbox < /dev/null
 is "the same identity again is refused" "$status" 1
@@ -309,6 +309,10 @@ shown=$(terminal "Enter connects that one anew" "" -- stepvault connect dropbox)
 is "... or takes its place, if the person says so" "$(asked KeepAccount '[.account, .label]')" '["aa11",null]'
 shown=$(terminal "Enter connects that one anew" again -- stepvault connect dropbox)
 is "... or gets another label" "$(asked KeepAccount '[.account, .label]' | tail -n 1)" '[null,"again"]'
+play "$twin | .ListAccounts.accounts[0].identity_id = \"U3\""
+stepvault connect dropbox < /dev/null > "$scratch/out" 2> "$scratch/err"
+is "one of the same name is another" "$(asked KeepAccount '[.account, .label]')" '[null,"ann@example.com"]'
+play "$twin"
 stepvault connect dropbox --label again < /dev/null > "$scratch/out" 2> "$scratch/err"
 is "... which may be given at once" "$(asked KeepAccount '[.account, .label]' | tail -n 1)" '[null,"again"]'
 play '.KeepAccount.twin = "dropbox:old"'
@@ -325,14 +329,14 @@ lacks "... one with it is not" "$(cat "$scratch/err")" "no refresh token"
 # ---- reconnecting ----
 
 known='.ShowAccount = {"account": {"id": "bb22", "app": "zendesk", "label": "work", "method": "authorization_code", "client": "zendesk:default",
-       "identity": "ann@example.com", "health": "needs_reconnect", "reason": "invalid_grant", "properties": ["subdomain"]}}'
+       "identity": "ann@example.com", "identity_id": "U1", "health": "needs_reconnect", "reason": "invalid_grant", "properties": ["subdomain"]}}'
 play "$known"
 stepvault connect --reconnect zendesk:work < /dev/null > "$scratch/out" 2> "$scratch/err"
 is "--reconnect needs the account alone" "$(asked Connect '[.app, .account, .client, .properties]')" '["zendesk","bb22","zendesk:default",{}]'
 is "... and keeps it in its place" "$(asked KeepAccount '[.account, has("label")]')" '["bb22",false]'
 fails "... of the app that is named" 1 "zendesk:work is an account of zendesk, not of dropbox" stepvault connect dropbox --reconnect zendesk:work < /dev/null
 fails "... under its label" 2 "exclude each other" stepvault connect --reconnect zendesk:work --label other < /dev/null
-play "$known | .ShowAccount.account.identity = \"bob@example.com\""
+play "$known | .ShowAccount.account.identity = \"bob@example.com\" | .ShowAccount.account.identity_id = \"U2\""
 try stepvault connect --reconnect zendesk:work < /dev/null
 has "an account does not become another's unasked" "$err" "zendesk:work is the account of bob@example.com, and this one is of ann@example.com"
 is "... and nothing is kept" "$status $(asked KeepAccount .)" "1 "
@@ -340,7 +344,7 @@ shown=$(terminal "Type yes" yes -- stepvault connect --reconnect zendesk:work)
 is "... but where the person agrees" "$(asked KeepAccount '[.account, .other_identity]')" '["bb22",true]'
 play "$known | .ShowAccount.account.app = \"github\" | .ShowAccount.account.client = \"github:default\""
 fails "of an app with several methods one is to be said" 1 "--method says which: oauth, github_app" stepvault connect --reconnect github:work < /dev/null
-play "$known | .ShowAccount.account.app = \"github\" | .ShowAccount.account.client = \"github:default\" | .ShowAccount.account.identity = null"
+play "$known | .ShowAccount.account.app = \"github\" | .ShowAccount.account.client = \"github:default\" | .ShowAccount.account.identity_id = null"
 succeeds "... or is said" stepvault connect --reconnect github:work --method github_app < /dev/null
 is "... and taken" "$(asked Connect '.provider | fromjson | .methods | keys[]')" github_app
 play "$known | .ShowAccount.account.method = \"client_credentials\""
