@@ -137,7 +137,7 @@ static enum status ask_open(struct exchange *exchange, const struct invocation *
     if (status == STATUS_OK)
         return STATUS_OK;
     exchange_reset(exchange);
-    if (status != STATUS_NO_AGENT)
+    if (status != STATUS_NO_AGENT && status != STATUS_AGENT_ENDED)
         return status;
     status = ask_check_vault(exchange->vault, failure);
     return status == STATUS_OK ? STATUS_KEY_REQUIRED : status;

@@ -241,7 +241,7 @@ static enum status print_heads(const struct restore *restore)
 
 static enum status explain_end(const struct restore *restore, enum status status, bool commit)
 {
-    if (!commit || (status != STATUS_NO_AGENT && status != STATUS_PROTOCOL) ||
+    if (!commit || (status != STATUS_AGENT_ENDED && status != STATUS_PROTOCOL) ||
         restore->exchange.client->descriptor >= 0)
         return status;
     return failure_set(restore->failure, STATUS_FAILED,

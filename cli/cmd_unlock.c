@@ -146,7 +146,8 @@ static bool may_try_again(enum status status, uint64_t deadline)
 {
     const struct timespec pause = {.tv_nsec = PAUSE_MS * 1000000L};
 
-    if ((status != STATUS_BUSY && status != STATUS_NO_AGENT) || clock_monotonic_ms() >= deadline)
+    if ((status != STATUS_BUSY && status != STATUS_NO_AGENT && status != STATUS_AGENT_ENDED) ||
+        clock_monotonic_ms() >= deadline)
         return false;
     nanosleep(&pause, NULL);
     return true;

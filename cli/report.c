@@ -23,7 +23,7 @@ static const char *const hints[STATUS_COUNT] = {
     [STATUS_EXISTS] = NULL,    /* the sentence names what is there and what replaces it */
     [STATUS_AMBIGUOUS] = "say which one is meant",
     [STATUS_IN_USE] = NULL, /* the sentence lists what uses it */
-    [STATUS_NO_VAULT] = "make one with: stepvault init",
+    [STATUS_NO_VAULT] = "make one with: stepvault init, or put a backup there with: stepvault restore FILE",
     [STATUS_FOREIGN] =
         "see what it is with: ls -l, and end an agent whose vault was touched with: stepvault lock",
     [STATUS_CORRUPT] = "keep the file as it is, and see what holds with: stepvault check",
@@ -34,6 +34,7 @@ static const char *const hints[STATUS_COUNT] = {
     [STATUS_LOG_UNWRITABLE] = "free some space or make the folder writable, then try again",
     [STATUS_OTHER_VAULT] = "set STEPVAULT_VAULT to the vault that is meant, or unset STEPVAULT_SOCKET",
     [STATUS_NO_AGENT] = "set XDG_RUNTIME_DIR to a private folder of yours, or give each command a --key-file",
+    [STATUS_AGENT_ENDED] = "try the command again",
     [STATUS_PROTOCOL] = "if the agent is of another version, end it with: stepvault lock",
     [STATUS_TIMEOUT] = "see what the agent does with: stepvault status",
     [STATUS_NEEDS_RECONNECT] = "connect it anew with: stepvault connect --reconnect ACCOUNT",

@@ -50,7 +50,8 @@ static void write_account(const struct plan_row *row, struct json_writer *writer
 /* What it means that the connection is no more. Only the commit puts anything into the vault. */
 static enum status explain_end(const struct staging *staging, enum status status, bool commit)
 {
-    if ((status != STATUS_NO_AGENT && status != STATUS_PROTOCOL) || staging->exchange.client->descriptor >= 0)
+    if ((status != STATUS_AGENT_ENDED && status != STATUS_PROTOCOL) ||
+        staging->exchange.client->descriptor >= 0)
         return status;
     if (commit && !option_flag(&staging->invocation->options, "dry-run"))
         return failure_set(staging->failure, STATUS_FAILED,

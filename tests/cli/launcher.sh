@@ -323,7 +323,7 @@ chmod 600 key
 answer "$usual"
 export STEPVAULT_SOCKET="$scratch/run/none.sock"
 fails "no agent is a locked vault" 125 "vault.db is locked; unlock it with" stepvault run a -- true
-fails "no agent and no vault" 125 "there is no vault at $scratch/absent.db; make one with: stepvault init" \
+fails "no agent and no vault" 125 "there is no vault at $scratch/absent.db; make one with: stepvault init, or put a backup there with: stepvault restore FILE" \
     stepvault run a --vault "$scratch/absent.db" -- true
 fails "no place for a socket" 125 "XDG_RUNTIME_DIR" env -u STEPVAULT_SOCKET XDG_RUNTIME_DIR=relative stepvault run a -- true
 /usr/bin/python3 -c 'import socket,sys; socket.socket(socket.AF_UNIX).bind(sys.argv[1])' "$scratch/run/dead.sock"

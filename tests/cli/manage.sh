@@ -42,7 +42,7 @@ lacks "it is not echoed" "$err" s3cret
 try stepvault status
 is "status without a vault exits 4" "$status" 4
 has "it says absent" "$out" absent
-fails "a command without a vault" 4 "there is no vault at $vault; make one with: stepvault init" stepvault env list
+fails "a command without a vault" 4 "there is no vault at $vault; make one with: stepvault init, or put a backup there with: stepvault restore FILE" stepvault env list
 fails "unlock without a vault" 4 "there is no vault" stepvault unlock --passphrase-fd 5 5<<< x
 succeeds "lock without a vault" stepvault lock
 is "no agent was started" "$(agents)" ""

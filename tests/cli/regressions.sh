@@ -71,4 +71,23 @@ for _ in 1 2 3 4 5 6; do
     stepvault lock
 done
 is "three who unlock at once all succeed" "$(sort codes | uniq -c | tr -s ' ')" " 18 0"
+
+# ---- an agent that ends before it reads a request is no matter of folders ----
+ends_unread() {
+    rm -f "$scratch/run/unread.sock"
+    python3 - "$scratch/run/unread.sock" << 'PY' &
+import socket, sys
+listener = socket.socket(socket.AF_UNIX)
+listener.bind(sys.argv[1])
+listener.listen(1)
+connection, _ = listener.accept()
+connection.recv(1, socket.MSG_PEEK)  # the request is there, and stays
+PY
+    while [ ! -S "$scratch/run/unread.sock" ]; do sleep 0.02; done
+}
+ends_unread
+fails "an agent that read no request may be asked again" 1 "the agent ended before it read the request; try the command again" \
+    env STEPVAULT_SOCKET="$scratch/run/unread.sock" stepvault slot remove machine --key-file "$scratch/together.key"
+ends_unread
+fails "... by each command" 1 "try the command again" env STEPVAULT_SOCKET="$scratch/run/unread.sock" stepvault status
 finish

@@ -194,6 +194,23 @@ static void why_the_agent_ended_is_read_by_who_sends_ahead(void **state)
     secret_reset(&reply);
 }
 
+/* Reads nothing: what was sent is there, unread, when it closes. */
+static void serve_nothing(int connection)
+{
+    struct pollfd sent = {.fd = connection, .events = POLLIN};
+
+    assert_int_equal(poll(&sent, 1, 5000), 1);
+}
+
+static void an_agent_that_read_no_request_is_told_from_one_that_gave_no_answer(void **state)
+{
+    struct failure failure;
+
+    (void)state;
+    assert_int_equal(call_once(serve_nothing, 5000, &failure), STATUS_AGENT_ENDED);
+    assert_non_null(strstr(failure.sentence, "before it read the request"));
+}
+
 static void serve_close(int connection)
 {
     char frame[256];
@@ -405,6 +422,7 @@ int main(void)
         FAKE_TEST(a_reply_in_pieces_arrives_whole),
         FAKE_TEST(several_replies_in_one_packet_come_one_by_one),
         FAKE_TEST(why_the_agent_ended_is_read_by_who_sends_ahead),
+        FAKE_TEST(an_agent_that_read_no_request_is_told_from_one_that_gave_no_answer),
         FAKE_TEST(a_peer_that_closes_or_breaks_the_framing_breaks_the_protocol),
         FAKE_TEST(silence_and_a_trickle_end_at_the_deadline),
         FAKE_TEST(a_reply_without_end_is_too_large),

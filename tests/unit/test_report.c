@@ -52,12 +52,28 @@ static void an_outcome_that_is_none_has_no_advice(void **state)
     assert_null(report_hint((enum status) - 1));
 }
 
+static void an_agent_that_ended_is_no_matter_of_folders(void **state)
+{
+    (void)state;
+    assert_null(strstr(report_hint(STATUS_AGENT_ENDED), "XDG_RUNTIME_DIR"));
+    assert_non_null(strstr(report_hint(STATUS_NO_AGENT), "XDG_RUNTIME_DIR"));
+}
+
+static void who_has_no_vault_may_have_a_backup(void **state)
+{
+    (void)state;
+    assert_non_null(strstr(report_hint(STATUS_NO_VAULT), "stepvault init"));
+    assert_non_null(strstr(report_hint(STATUS_NO_VAULT), "stepvault restore FILE"));
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(every_outcome_has_advice_or_a_reason_to_have_none),
         cmocka_unit_test(advice_is_a_clause_that_follows_a_semicolon),
         cmocka_unit_test(an_outcome_that_is_none_has_no_advice),
+        cmocka_unit_test(an_agent_that_ended_is_no_matter_of_folders),
+        cmocka_unit_test(who_has_no_vault_may_have_a_backup),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -118,6 +118,7 @@ static enum status status_on_wire(enum status status)
     case STATUS_OK:
     case STATUS_USAGE:
     case STATUS_NO_AGENT:
+    case STATUS_AGENT_ENDED:
     case STATUS_PROTOCOL:
     case STATUS_WAITS:
         return STATUS_FAILED;

@@ -40,6 +40,7 @@ static const struct outcome outcomes[STATUS_COUNT] = {
     [STATUS_LOG_UNWRITABLE] = {"LogUnwritable",    1, "the access log cannot be written"                                },
     [STATUS_OTHER_VAULT] = {"OtherVault",       1, "the agent holds another vault"                                   },
     [STATUS_NO_AGENT] = {"NoAgent",          1, "no agent is running"                                             },
+    [STATUS_AGENT_ENDED] = {"AgentEnded",       1, "the agent ended before it read the request"                      },
     [STATUS_PROTOCOL] = {"Protocol",         1, "the other side broke the protocol"                               },
     [STATUS_TIMEOUT] = {"Timeout",          1, "it took too long"                                                },
     [STATUS_NEEDS_RECONNECT] = {"NeedsReconnect",   1, "the account must be connected anew"                              },

@@ -34,6 +34,7 @@ enum status {
     STATUS_LOG_UNWRITABLE,    /* the access log, and so anything, cannot be written: full or read-only disk */
     STATUS_OTHER_VAULT,       /* the agent holds another vault than the call names */
     STATUS_NO_AGENT,          /* no agent listens */
+    STATUS_AGENT_ENDED,       /* one did, and ended before it read the request, which may be made again */
     STATUS_PROTOCOL,          /* a peer broke the protocol */
     STATUS_TIMEOUT,           /* a deadline passed */
     STATUS_NEEDS_RECONNECT,   /* an account's grant has ended; only a person can give another */

@@ -222,7 +222,7 @@ static enum status ask_once(const struct ask *ask, struct failure *failure, stru
     bool with_key = status == STATUS_OK && client == NULL;
 
     /* It was ending when we connected; now nobody listens, or the next one does. */
-    if (status == STATUS_NO_AGENT && client != NULL) {
+    if (status == STATUS_AGENT_ENDED) {
         client_freep(&client);
         status = ask_listening(ask, failure, &client, ret_reply);
         with_key = status == STATUS_OK && client == NULL;
@@ -236,7 +236,7 @@ static enum status ask_once(const struct ask *ask, struct failure *failure, stru
     }
     if (with_key)
         status = ask_with_key_file(ask, &client, failure, ret_reply);
-    if (status == STATUS_NO_AGENT && client != NULL)
+    if (status == STATUS_AGENT_ENDED)
         status = failure_set(failure, STATUS_PROTOCOL, "the agent closed the connection before it answered");
     *ret_client = TAKE(client);
     return status;

@@ -226,7 +226,7 @@ static enum status request_send(struct client *client, const struct secret *requ
         if (errno == EINTR)
             continue;
         if (errno != EAGAIN)
-            return failure_set(failure, STATUS_NO_AGENT, "the agent ended before it read the request");
+            return failure_set(failure, STATUS_AGENT_ENDED, "%s", status_sentence(STATUS_AGENT_ENDED));
         status = wait_ready(client, POLLOUT, deadline, failure);
         if (status != STATUS_OK)
             return status;
@@ -255,7 +255,7 @@ static enum status pending_read(struct client *client, uint64_t deadline, struct
     } while (count < 0 && (errno == EINTR || errno == EAGAIN));
     /* A reset says that it closed without having read the request, which may be asked again. */
     if (count < 0 && errno == ECONNRESET && pending->size == 0)
-        return failure_set(failure, STATUS_NO_AGENT, "the agent ended before it read the request");
+        return failure_set(failure, STATUS_AGENT_ENDED, "%s", status_sentence(STATUS_AGENT_ENDED));
     if (count <= 0)
         return failure_set(failure, STATUS_PROTOCOL, "the agent closed the connection before it answered");
     pending->size += (size_t)count;
@@ -338,7 +338,7 @@ enum status client_send(struct client *client, const struct secret *request, str
     process_show(client);
     status = request_send(client, request, clock_monotonic_ms() + (uint64_t)client->timeout_ms, failure);
     /* Why it ended may stand in a reply that is still to be read. */
-    if (status == STATUS_NO_AGENT && client->unanswered > 0)
+    if (status == STATUS_AGENT_ENDED && client->unanswered > 0)
         status = STATUS_OK;
     if (status != STATUS_OK)
         return call_failed(client, status);

@@ -61,7 +61,8 @@ enum status client_find_program(const char *name, struct failure *failure, char 
 
 /* Sends one frame (the request's JSON text; the final NUL is added here) and waits for one reply, given as
  * JSON text in `ret_reply` (cleared first; NUL-terminated). An error reply is not a failure of the call:
- * client_reply_status looks into it. STATUS_PROTOCOL if the peer closes, breaks the framing or answers what
+ * client_reply_status looks into it. STATUS_AGENT_ENDED if the peer closes without having read the request,
+ * which may then be made again; STATUS_PROTOCOL if it closes after that, breaks the framing or answers what
  * is no JSON object; STATUS_TIMEOUT; STATUS_TOO_LARGE. After a failure the connection is closed. */
 enum status client_call(struct client *client, const struct secret *request, struct failure *failure,
                         struct secret *ret_reply);
