@@ -59,7 +59,7 @@ static enum status plan_make(const struct invocation *invocation, const struct e
     const struct option_values *options = &invocation->options;
     char program[PATH_MAX];
     uint64_t kdf_ms = 0;
-    enum status status = recovery_plan(options, failure, &plan->recovery);
+    enum status status = recovery_plan(options, true, failure, &plan->recovery);
 
     if (status == STATUS_OK)
         status = option_descriptor(options, "passphrase-fd", failure, &plan->passphrase_fd);

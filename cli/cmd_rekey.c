@@ -140,7 +140,7 @@ static enum status cmd_rekey(struct invocation *invocation, struct failure *fail
     const struct option_values *options = &invocation->options;
     struct recovery recovery = {.wanted = false};
     struct key_headers headers = {.count = 0};
-    enum status status = recovery_plan(options, failure, &recovery);
+    enum status status = recovery_plan(options, true, failure, &recovery);
 
     if (status == STATUS_OK)
         status = exchange_start(invocation, option_text(options, "key-file"), failure, &exchange);

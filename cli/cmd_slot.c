@@ -111,7 +111,7 @@ static enum status read_addition(const struct option_values *options, struct fai
     ret_addition->kind = passphrase ? SLOT_PASSPHRASE : recovery ? SLOT_RECOVERY : SLOT_MACHINE;
     ret_addition->replace = option_flag(options, "replace");
     ret_addition->kdf_ms = (unsigned)kdf_ms;
-    return recovery ? recovery_plan(options, failure, &ret_addition->recovery) : STATUS_OK;
+    return recovery ? recovery_plan(options, false, failure, &ret_addition->recovery) : STATUS_OK;
 }
 
 /* Before a code is shown or a key file made that would be those of no slot. */

@@ -9,7 +9,7 @@
 #include <fcntl.h>
 #include <unistd.h>
 
-enum status recovery_plan(const struct option_values *options, struct failure *failure,
+enum status recovery_plan(const struct option_values *options, bool optional, struct failure *failure,
                           struct recovery *ret_recovery)
 {
     int descriptor;
@@ -28,7 +28,8 @@ enum status recovery_plan(const struct option_values *options, struct failure *f
     if (descriptor == -1 && !isatty(STDOUT_FILENO))
         return failure_set(failure, STATUS_USAGE,
                            "the recovery code has no place to go, since standard output is no terminal: give "
-                           "--recovery-fd N or --no-recovery");
+                           "--recovery-fd N%s",
+                           optional ? " or --no-recovery" : "");
     *ret_recovery =
         (struct recovery){.wanted = true, .descriptor = descriptor != -1 ? descriptor : STDOUT_FILENO};
     return STATUS_OK;

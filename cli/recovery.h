@@ -13,9 +13,9 @@ struct recovery {
     int descriptor;
 };
 
-/* Decides by --recovery-fd, --no-recovery and stdout. STATUS_USAGE where there is no place for a code that is
- * wanted. */
-enum status recovery_plan(const struct option_values *options, struct failure *failure,
+/* Decides by --recovery-fd, stdout and, where the command is more than the code (`optional`), --no-recovery.
+ * STATUS_USAGE where there is no place for a code that is wanted. */
+enum status recovery_plan(const struct option_values *options, bool optional, struct failure *failure,
                           struct recovery *ret_recovery);
 
 /* Writes the code and a newline, all of it, and as durably as the descriptor can. */

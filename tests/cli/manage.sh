@@ -299,6 +299,8 @@ has "says what it cannot do" "$err" "stepvault rekey"
 fails "what is not there is not replaced" 4 "no recovery slot to replace" \
     stepvault slot add --recovery --replace --recovery-fd 6 --key-file "$scratch/machine.key" 6> "$scratch/code2"
 is "and no code is shown for it" "$(wc -c < "$scratch/code2")" 0
+fails "slot add --recovery wants a place for the code" 2 "give --recovery-fd N" stepvault slot add --recovery --key-file "$scratch/machine.key"
+lacks "... and advises no option that it has not" "$err" --no-recovery
 succeeds "slot add --recovery by the key file" \
     stepvault slot add --recovery --recovery-fd 6 --key-file "$scratch/machine.key" 6> "$scratch/code2"
 fails "slot remove of what is not there" 4 "login" stepvault slot remove login --key-file "$scratch/machine.key"
