@@ -223,6 +223,27 @@ static void add_head(struct output_table *table, const char *what, const struct 
     output_table_add(table, json_member_text(head, "time"));
 }
 
+/* The reply's part, done and total are of the check that went before. */
+static enum status print_json(const struct json *parameters, struct failure *failure)
+{
+    static const char *const members[] = {"abandoned", "restored", "note"};
+    CLEANUP(secret_reset) struct secret text = {0};
+    struct json_writer writer;
+
+    json_writer_start(&writer, &text);
+    json_open_object(&writer, NULL);
+    for (size_t i = 0; i < sizeof(members) / sizeof(members[0]); i++) {
+        const struct json *value = json_member(parameters, members[i]);
+
+        if (value != NULL)
+            json_add_value(&writer, members[i], value);
+    }
+    json_close_object(&writer);
+    if (writer.failed || !secret_append_byte(&text, '\n'))
+        return failure_set_no_memory(failure);
+    return output_write(text.bytes, text.size, failure);
+}
+
 static enum status print_heads(const struct restore *restore)
 {
     static const char *const headings[] = {"LOG", "SIZE", "ROOT", "LAST ENTRY"};
@@ -230,7 +251,7 @@ static enum status print_heads(const struct restore *restore)
     const struct json *parameters = restore->answer.parameters;
 
     if (option_flag(&restore->invocation->options, "json"))
-        return output_document(parameters, restore->failure);
+        return print_json(parameters, restore->failure);
     output_table_start(&table, 4, headings);
     add_head(&table, "abandoned", json_member(parameters, "abandoned"));
     add_head(&table, "restored", json_member(parameters, "restored"));

@@ -67,6 +67,8 @@ holds "the restored vault goes on"
 stepvault backup second.db > /dev/null
 try restore --json second.db
 is "a copy of a restored vault is restored" "$status $(jq -c '[.abandoned.size == .restored.size, .restored.root == .abandoned.root]' <<< "$out")" "0 [true,true]"
+is "... which --json tells in one document, of the heads alone" "$(jq -c keys <<< "$out") $(jq -r .note <<< "$out" | sed -n 2p)" \
+    "[\"abandoned\",\"note\",\"restored\"] $(jq '.restored.size + 1' <<< "$out")"
 clean "restored twice" "FIRST "
 is "... as the third instance" "$(keyed audit log --json | jq -r .writer | uniq | wc -l)" 3
 
