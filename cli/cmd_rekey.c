@@ -43,6 +43,39 @@ static enum status send(struct exchange *exchange, const char *method, const str
     return status;
 }
 
+/* Tries the rekey with this slot alone. */
+static enum status try_slot(struct exchange *exchange, const char *method, const struct keyring_slot *slot)
+{
+    CLEANUP(exchange_question_reset) struct question question = {0};
+    CLEANUP(exchange_answer_reset) struct answer answer = {0};
+    struct failure ignored;
+    enum status status = exchange_open(exchange, &ignored);
+
+    exchange_question(&question, method);
+    json_open_array(&question.writer, "slots");
+    key_slot_write(&question.writer, NULL, &slot->next, &slot->now);
+    json_close_array(&question.writer);
+    json_add_boolean(&question.writer, "dry_run", true);
+    if (status == STATUS_OK)
+        status = exchange_send(exchange, &question, &slot->now, &ignored, &answer);
+    exchange_reset(exchange);
+    return status;
+}
+
+/* The agent only knows that one of the keys was wrong; here it is known where they are from. */
+static enum status say_wrong(struct exchange *exchange, const char *method, const struct keyring *keyring,
+                             struct failure *failure)
+{
+    for (size_t i = 0; i < keyring->count; i++) {
+        const struct keyring_slot *slot = &keyring->slots[i];
+
+        if (slot->path != NULL && try_slot(exchange, method, slot) == STATUS_WRONG_KEY)
+            return failure_set(failure, STATUS_WRONG_KEY, "the key file %s does not open the vault",
+                               slot->path);
+    }
+    return STATUS_WRONG_KEY;
+}
+
 static bool is_listed(const struct json *ids, const char *id)
 {
     for (size_t i = 0; i < json_count(ids); i++) {
@@ -150,6 +183,8 @@ static enum status cmd_rekey(struct invocation *invocation, struct failure *fail
         status = keyring_collect(&exchange, options, &headers, recovery.wanted, failure, &keyring);
     if (status == STATUS_OK)
         status = send(&exchange, invocation->command->method, &keyring, true, failure, &plan);
+    if (status == STATUS_WRONG_KEY)
+        status = say_wrong(&exchange, invocation->command->method, &keyring, failure);
     if (status != STATUS_OK)
         return status;
     size_t gone = name_slots(&headers, json_member(plan.parameters, "removed"));

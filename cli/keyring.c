@@ -111,6 +111,7 @@ static enum status collect_file(struct keyring *keyring, const char *path, struc
     slot = add(keyring, failure);
     if (slot == NULL)
         return failure->status;
+    slot->path = path;
     status = key_renew_machine(path, failure, &slot->next);
     if (status == STATUS_OK)
         status = copy_key(&key, failure, &slot->now);

@@ -17,6 +17,7 @@
 struct keyring_slot {
     struct key_slot next;
     struct key now;
+    const char *path; /* of its key file; NULL for the others */
 };
 
 /* All zero is the valid empty value. */

@@ -101,7 +101,10 @@ fails "a key" 1 "no terminal" stepvault rekey --no-recovery
 fails "the right one" 1 "does not open" stepvault rekey --no-recovery --passphrase-fd 3 3<<< "wrong $CANARY"
 head -c 32 /dev/zero > "$scratch/wrong.key"
 chmod 600 "$scratch/wrong.key"
-fails "each of them" 1 "does not open" stepvault rekey --no-recovery --keep-key "$scratch/wrong.key" --passphrase-fd 3 3< "$scratch/pass"
+fails "each of them, and names the file of one that is not" 1 "the key file $scratch/wrong.key does not open the vault" \
+    stepvault rekey --no-recovery --key-file "$scratch/a.key" --keep-key "$scratch/wrong.key" --passphrase-fd 3 3< "$scratch/pass"
+fails "... first of all" 1 "the key file $scratch/wrong.key does not open the vault" \
+    stepvault rekey --no-recovery --keep-key "$scratch/wrong.key" --passphrase-fd 3 3< "$scratch/pass"
 try stepvault rekey --no-recovery --key-file "$scratch/a.key" --keep-key "$scratch/b.key" --passphrase-fd 3 3< "$scratch/pass"
 is "removing slots wants a word" "$status" 1
 has "that names the option" "$err" "--yes removes them"
@@ -122,6 +125,8 @@ is "all that is as it was" "$(epoch)" 1
 
 take_pieces "$scratch/pieces"
 cp "$vault" "$scratch/older.db"
+fails "a wrong key file is named where the vault is locked, too" 1 "the key file $scratch/wrong.key does not open the vault" \
+    stepvault rekey --no-recovery --key-file "$scratch/a.key" --keep-key "$scratch/wrong.key" --passphrase-fd 3 3< "$scratch/pass"
 is "the pieces of the old rows are in the file" "$(($(count_pieces "$scratch/pieces") > 500))" 1
 stepvault unlock --passphrase-fd 3 3< "$scratch/pass"
 try stepvault rekey --recovery-fd 4 --key-file "$scratch/a.key" --keep-key "$scratch/b.key" --keep-key "$scratch/b.key" --passphrase-fd 3 \
