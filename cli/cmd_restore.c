@@ -10,6 +10,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <inttypes.h>
+#include <stdio.h>
 #include <string.h>
 #include <sys/stat.h>
 #include <unistd.h>
@@ -24,8 +25,9 @@ struct restore {
     struct exchange exchange;
     struct answer answer; /* to the last call */
     struct key key;
-    bool ahead;    /* a reply is still to be read */
-    bool replaces; /* there is something at the vault's path */
+    bool ahead;                 /* a reply is still to be read */
+    bool replaces;              /* there is something at the vault's path */
+    char last_seen[2 * 16 + 1]; /* the id of another vault that this machine saw last there; "": none */
     uint64_t sent;
     uint64_t size; /* of the file; 0: not known */
     struct output_progress progress;
@@ -190,9 +192,12 @@ static enum status stage(struct restore *restore)
 static enum status make_key(struct restore *restore, const struct authority *authority)
 {
     struct key_headers headers = {.count = 0};
+    const char *last_seen = json_member_text(restore->answer.parameters, "last_seen");
     enum status status = key_read_headers(restore->answer.parameters, restore->failure, &headers);
 
     restore->replaces = json_member_boolean(restore->answer.parameters, "replaces", true);
+    if (last_seen != NULL)
+        (void)snprintf(restore->last_seen, sizeof(restore->last_seen), "%s", last_seen);
     return status == STATUS_OK
                ? authority_derive(&restore->exchange, authority, &headers, restore->failure, &restore->key)
                : status;
@@ -290,19 +295,40 @@ static enum status ask_restore(struct restore *restore, bool commit)
     return explain_end(restore, status, commit);
 }
 
+/* With the pin of another vault goes what would tell an older copy of that one. */
+static enum status note_last_seen(const struct restore *restore)
+{
+    const char *vault = restore->exchange.vault;
+
+    if (restore->last_seen[0] == '\0')
+        return STATUS_OK;
+    if (!option_flag(&restore->invocation->options, "yes") && !prompt_has_terminal())
+        return failure_set(restore->failure, STATUS_USAGE,
+                           "another vault (%s) was last seen at %s, and there is no terminal to confirm on "
+                           "that this one takes its place; --yes confirms it",
+                           restore->last_seen, vault);
+    output_note("another vault (%s) was last seen at %s: what this machine knows of it is forgotten",
+                restore->last_seen, vault);
+    return STATUS_OK;
+}
+
 static enum status confirm(struct restore *restore)
 {
-    enum status status;
+    enum status status = note_last_seen(restore);
 
-    if (!restore->replaces || option_flag(&restore->invocation->options, "yes"))
-        return STATUS_OK;
+    if (status != STATUS_OK || (!restore->replaces && restore->last_seen[0] == '\0') ||
+        option_flag(&restore->invocation->options, "yes"))
+        return status;
     status = ask_restore(restore, false);
     if (status != STATUS_OK)
         return status;
     note_head("abandoned", json_member(restore->answer.parameters, "abandoned"));
     note_head("restored", json_member(restore->answer.parameters, "restored"));
-    return prompt_confirm("What the vault has and the restored one has not is lost. Type yes to replace it: ",
-                          "it was not confirmed, and the vault is as it was", restore->failure);
+    return prompt_confirm(
+        restore->replaces
+            ? "What the vault has and the restored one has not is lost. Type yes to replace it: "
+            : "This is not the vault that was last seen here. Type yes to put it there: ",
+        "it was not confirmed, and nothing was changed", restore->failure);
 }
 
 static enum status restore_all(struct restore *restore, const struct authority *authority)

@@ -200,6 +200,23 @@ enum status pin_read(const char *folder, const char *path, struct failure *failu
     return status;
 }
 
+bool pin_vault_id(const struct pin *pin, char ret_id[PIN_VAULT_ID_SIZE])
+{
+    const char *id = pin->origin + strlen(ORIGIN_START);
+    uint8_t bytes[SEAL_ID_SIZE];
+    char text[PIN_VAULT_ID_SIZE];
+
+    if (strncmp(pin->origin, ORIGIN_START, strlen(ORIGIN_START)) != 0 || strlen(id) < PIN_VAULT_ID_SIZE ||
+        id[PIN_VAULT_ID_SIZE - 1] != '/')
+        return false;
+    memcpy(text, id, PIN_VAULT_ID_SIZE - 1);
+    text[PIN_VAULT_ID_SIZE - 1] = '\0';
+    if (!text_from_hex(bytes, sizeof bytes, text))
+        return false;
+    memcpy(ret_id, text, sizeof text);
+    return true;
+}
+
 /* ---- comparing ---- */
 
 static enum status rolled_back(struct vault *vault, const struct pin *pin, const char *what,

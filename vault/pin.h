@@ -6,6 +6,7 @@
 
 #include "base/status.h"
 #include "crypto/note.h"
+#include "crypto/seal.h"
 #include "vault.h"
 
 #include <limits.h>
@@ -41,6 +42,10 @@ enum status pin_folder(struct failure *failure, char destination[PATH_MAX]);
 /* Reads the pin of the vault at the canonical `path`. STATUS_NOT_FOUND if there is none; STATUS_FOREIGN if
  * it, or the folder, is not ours alone to write; STATUS_INVALID, STATUS_FAILED if it cannot be read. */
 enum status pin_read(const char *folder, const char *path, struct failure *failure, struct pin *ret_pin);
+
+/* The id of the vault that the pinned head is of, in hexadecimal; false where the head names none. */
+#define PIN_VAULT_ID_SIZE (2 * SEAL_ID_SIZE + 1)
+bool pin_vault_id(const struct pin *pin, char ret_id[PIN_VAULT_ID_SIZE]);
 
 /* Whether the open vault has grown out of the pinned head: STATUS_ROLLED_BACK says both heads.
  * STATUS_INVALID: the pin's signature is broken. Any other failure is that of reading the vault. Not within a

@@ -44,7 +44,7 @@ fails "without a terminal to confirm on it wants --yes" 2 "--yes confirms it" se
 out=$(terminal "Passphrase: " "$pass" "Type yes to replace it: " no -- stepvault restore first.db)
 has "a person is shown what would be lost" "$out" "abandoned: ${last%% *} entries, root $(cut -d' ' -f2 <<< "$last")"
 has "... and what there would be" "$out" "restored: $size entries"
-has "... and may think better of it" "$out" "it was not confirmed, and the vault is as it was"
+has "... and may think better of it" "$out" "it was not confirmed, and nothing was changed"
 is "... which leaves the vault open" "$(state)" open
 is "... and whole" "$(names)" "FIRST SECOND "
 out=$(terminal "Passphrase: " "$pass" "Type yes to replace it: " yes -- stepvault restore first.db)
@@ -153,7 +153,23 @@ fails "the open vault's own file" 1 "its file alone is not all of it" restore "$
 own=$STEPVAULT_VAULT
 new_vault elsewhere
 stepvault backup elsewhere.db > /dev/null
+id=$(stepvault slot list --json | jq -r .vault_id)
 stepvault lock
+# Nothing is left of it but what this machine knows of it.
+rm "$STEPVAULT_VAULT"
+pinned=$(cat "$pins"/*.pin | sha256sum)
+fails "where another vault was last seen it wants --yes" 2 "another vault ($id) was last seen at $STEPVAULT_VAULT" \
+    setsid -w stepvault restore first.db --passphrase-fd 3 3< "$scratch/pass"
+out=$(terminal "Passphrase: " "$pass" "Type yes to put it there: " no -- stepvault restore first.db)
+has "... or a person who is told which" "$out" "another vault ($id) was last seen at $STEPVAULT_VAULT"
+has "... and may say no" "$out" "it was not confirmed, and nothing was changed"
+is "... which leaves what is known of it" "$(cat "$pins"/*.pin | sha256sum)$(beside)" "$pinned"
+out=$(terminal "Passphrase: " "$pass" "Type yes to put it there: " yes -- stepvault restore first.db)
+has "... or yes" "$out" "restored the vault"
+clean "restored where another vault was last seen" "FIRST "
+rm "$STEPVAULT_VAULT"
+stepvault restore elsewhere.db --passphrase-fd 3 --yes 3< "$scratch/pass" 2> "$scratch/err"
+has "with --yes it is said all the same" "$(cat "$scratch/err")" "another vault ("
 export STEPVAULT_VAULT=$own
 refused_other() {
     fails "$1" 1 "is of another vault than the one at" restore elsewhere.db

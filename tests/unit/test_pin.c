@@ -519,6 +519,28 @@ static void a_vault_that_cannot_prove_its_growth_is_refused(void **state)
     assert_int_not_equal(check(), STATUS_OK);
 }
 
+static void a_pin_names_the_vault_that_it_is_of(void **state)
+{
+    static const char *const none[] = {
+        "",
+        "stepvault/v1/",
+        "stepvault/v1/00112233445566778899aabbccddeeff",
+        "stepvault/v1/00112233445566778899aabbccddeeffaa",
+        "stepvault/v1/00112233445566778899AABBCCDDEEFF/0011223344556677",
+        "stepvault/v2/00112233445566778899aabbccddeeff/0011223344556677",
+    };
+    struct pin pin = {.origin = "stepvault/v1/00112233445566778899aabbccddeeff/0011223344556677"};
+    char id[PIN_VAULT_ID_SIZE];
+
+    (void)state;
+    assert_true(pin_vault_id(&pin, id));
+    assert_string_equal(id, "00112233445566778899aabbccddeeff");
+    for (size_t i = 0; i < sizeof(none) / sizeof(none[0]); i++) {
+        snprintf(pin.origin, sizeof(pin.origin), "%s", none[i]);
+        assert_false(pin_vault_id(&pin, id));
+    }
+}
+
 int main(void)
 {
 #define PIN_TEST(name) cmocka_unit_test_setup_teardown(name, pin_start, pin_stop)
@@ -540,6 +562,7 @@ int main(void)
         PIN_TEST(a_restored_vault_accepts_the_head_it_gave_up_and_no_other),
         PIN_TEST(a_copy_from_before_a_rekey_is_refused_after_it),
         PIN_TEST(a_vault_that_cannot_prove_its_growth_is_refused),
+        cmocka_unit_test(a_pin_names_the_vault_that_it_is_of),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -28,6 +28,30 @@ static enum status stage_data(struct request *request, struct restoration *stage
                            : restoration_write(staged, bytes.bytes, bytes.size, &request->failure);
 }
 
+static const char *read_pinned(const struct session *session, struct pin *pin)
+{
+    struct failure ignored;
+
+    return session->pinner.folder[0] != '\0' &&
+                   pin_read(session->pinner.folder, session->path, &ignored, pin) == STATUS_OK
+               ? pin->note
+               : NULL;
+}
+
+/* Another vault that this machine saw last at the path, whatever is there now: its pin will be gone. */
+static void write_last_seen(const struct session *session, const uint8_t id[SEAL_ID_SIZE],
+                            struct json_writer *writer)
+{
+    char seen[PIN_VAULT_ID_SIZE], restored[PIN_VAULT_ID_SIZE];
+    struct pin pin;
+
+    if (read_pinned(session, &pin) == NULL || !pin_vault_id(&pin, seen))
+        return;
+    text_to_hex(restored, id, SEAL_ID_SIZE);
+    if (strcmp(seen, restored) != 0)
+        json_add_text(writer, "last_seen", seen);
+}
+
 static enum status end_staging(struct session *session, struct request *request, struct restoration *staged)
 {
     struct json_writer *writer = &request->reply.writer;
@@ -46,6 +70,7 @@ static enum status end_staging(struct session *session, struct request *request,
         serve_write_slot(writer, &copy.headers[at]);
     json_close_array(writer);
     json_add_boolean(writer, "replaces", copy.replaces);
+    write_last_seen(session, copy.id, writer);
     free(copy.headers);
     return STATUS_OK;
 }
@@ -113,16 +138,6 @@ static void write_head(struct json_writer *writer, const char *name, const struc
     if (head->time_ms != 0)
         json_add_text(writer, "time", time);
     json_close_object(writer);
-}
-
-static const char *read_pinned(const struct session *session, struct pin *pin)
-{
-    struct failure ignored;
-
-    return session->pinner.folder[0] != '\0' &&
-                   pin_read(session->pinner.folder, session->path, &ignored, pin) == STATUS_OK
-               ? pin->note
-               : NULL;
 }
 
 /* Without a pin the vault opens all the same. */
