@@ -173,6 +173,26 @@ opens "an older copy elsewhere works on its own, too"
 stepvault lock
 rm -r "$scratch/data/second-copy"
 
+# What the manual says of two copies that were both used.
+pinned_vault one
+stepvault lock
+one=$STEPVAULT_VAULT
+mkdir -m 700 "$scratch/data/two"
+cp "$one" "$scratch/data/two/vault.db"
+unlock
+grow
+stepvault lock
+export STEPVAULT_VAULT=$scratch/data/two/vault.db
+unlock 2> "$scratch/err"
+grow 2
+stepvault lock
+mv "$one" "$STEPVAULT_VAULT"
+refused "of two copies that were both used one in the other's place is refused" "last saw"
+succeeds "... and stays by a restore onto itself" \
+    stepvault restore "$STEPVAULT_VAULT" --vault "$STEPVAULT_VAULT" --passphrase-fd 3 --yes 3< "$scratch/pass"
+opens "... which opens, and goes on"
+stepvault lock
+
 mv "$scratch/data/original" "$scratch/data/moved"
 export STEPVAULT_VAULT=$scratch/data/moved/vault.db
 keep whole
