@@ -23,6 +23,11 @@ sound() {
 }
 actions() { of "$1" audit log --json | jq -r .action | tail -n "${2:-1}" | tr '\n' ' '; }
 
+# On an agent of its own, and looked at in the end: it takes half a minute.
+mkdir -m 700 "$scratch/slow"
+BUILD=${bin%/bin} python3 "$here/slow_backup.py" "$scratch/slow" > "$scratch/slow.out" 2> "$scratch/slow.err" &
+slow=$!
+
 new_vault vault --passphrase-fd 3 --kdf-time 0 --key-file "$key"
 place TOKEN "$CANARY-token" step
 
@@ -167,6 +172,12 @@ wait $job
 report $? "an agent that dies leaves no part of one"
 unlock
 holds "and an intact vault"
+
+# ---- who reads nothing ----
+
+wait "$slow"
+is "backups that nobody reads are tried to the end" "$?$(cat "$scratch/slow.err")" 0
+while read -r result name; do report "$result" "$name"; done < "$scratch/slow.out"
 
 # ---- a full disk ----
 

@@ -120,6 +120,15 @@ enum status job_start(struct session *session, bool borrows, const struct job_wo
     return STATUS_OK;
 }
 
+size_t job_count(const struct session *session, const struct job_work *work)
+{
+    size_t count = 0;
+
+    for (const struct job *job = session->jobs; job != NULL; job = job->next)
+        count += job->work == work;
+    return count;
+}
+
 void job_let_go_all(struct session *session)
 {
     for (struct job *job = session->jobs; job != NULL; job = job->next) {

@@ -7,6 +7,7 @@
 #include "base/status.h"
 
 #include <stdbool.h>
+#include <stddef.h>
 #include <stdint.h>
 #include <sys/types.h>
 
@@ -57,6 +58,9 @@ struct job_work {
 /* `context` is the job's once it has started. */
 enum status job_start(struct session *session, bool borrows, const struct job_work *work, void *context,
                       struct failure *failure, struct job **ret_job);
+
+/* How many jobs of that kind are under way. */
+size_t job_count(const struct session *session, const struct job_work *work);
 
 /* Before the file of a locked vault is opened by another. */
 void job_let_go_all(struct session *session);

@@ -14,6 +14,7 @@
 #define COPY_SLICE (1u << 20) /* bytes, about a millisecond */
 #define SEND_SLICE (128u << 10)
 #define PROGRESS_MS 1000u
+#define BACKUPS_MAX 4u /* at once: each keeps a copy on the disk until it is read */
 
 struct backup {
     struct session *session;
@@ -110,9 +111,13 @@ static const struct job_work backup_work = {.slice = backup_slice, .release = ba
 
 enum status serve_backup(struct session *session, struct request *request)
 {
-    CLEANUP(cleanup_free) struct backup *backup = calloc(1, sizeof(*backup));
+    CLEANUP(cleanup_free) struct backup *backup = NULL;
     enum status status;
 
+    if (job_count(session, &backup_work) >= BACKUPS_MAX)
+        return failure_set(&request->failure, STATUS_BUSY,
+                           "%u backups of the vault %s are being made already", BACKUPS_MAX, session->path);
+    backup = calloc(1, sizeof(*backup));
     if (backup == NULL)
         return failure_set_no_memory(&request->failure);
     backup->session = session;
