@@ -42,12 +42,14 @@ static enum status print_verification(const struct json *parameters, struct fail
     CLEANUP(output_table_reset) struct output_table table;
     const struct json *against = json_member(parameters, "against");
     const char *root = json_member_text(parameters, "root");
+    const int64_t size = json_member_number(parameters, "total", 0);
+    const int64_t by_hash = json_member_number(parameters, "by_hash", 0);
 
     output_table_start(&table, 2, NULL);
     if (root == NULL)
         return failure_set(failure, STATUS_PROTOCOL, "the agent's reply has no root");
     output_table_add(&table, "size");
-    output_table_add_format(&table, "%" PRId64, json_member_number(parameters, "total", 0));
+    output_table_add_format(&table, "%" PRId64, size);
     output_table_add(&table, "root");
     output_table_add(&table, root);
     output_table_add(&table, "checkpoints");
@@ -59,6 +61,10 @@ static enum status print_verification(const struct json *parameters, struct fail
         output_table_add(&table, "era");
         output_table_add_format(&table, "%" PRId64, json_member_number(against, "era", 0));
     }
+    output_table_add(&table, "with text");
+    output_table_add_format(&table, "%" PRId64, size - by_hash);
+    output_table_add(&table, "by hash only");
+    output_table_add_format(&table, "%" PRId64, by_hash);
     return output_table_print(&table, failure);
 }
 

@@ -158,8 +158,9 @@ const struct command cmd_audit_commands[] = {
         .usage = "[--against FILE|-] [--json]",
         .summary = "verify the access log",
         .help = "Reads every entry, recomputes the Merkle tree and compares it with the signed head and every kept "
-                "checkpoint, and all rows of the vault with their sum. Prints size and root. Exits 0 only if all of it "
-                "holds.\n"
+                "checkpoint, and all rows of the vault with their sum. Prints size and root, and how many entries were "
+                "verified with their text, and how many by their hash only, since they were pruned. Exits 0 only if all "
+                "of it holds.\n"
                 "\n"
                 "--against names a checkpoint that was kept elsewhere: the log must have grown from it, over whatever was "
                 "rekeyed and restored since. Its size and era are printed, too; with --json also the proof (RFC 6962), "

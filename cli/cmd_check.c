@@ -199,7 +199,7 @@ const struct command cmd_check_commands[] = {
         .summary = "check everything the vault holds",
         .help = "Reads all of the vault and prints a line for each part: slots, rows (every record opens and is what it "
                 "says), accumulator (all rows are those written, none more or less), tree (every entry of the log, up to "
-                "its signed head), checkpoints (those the vault keeps), and pin (the vault has grown from what this machine "
+                "its signed head; of those that were pruned the hash), checkpoints (those the vault keeps), and pin (the vault has grown from what this machine "
                 "saw of it last). Exits 0 only if all hold.\n"
                 "\n"
                 "Works on an open vault without a key, and on a locked one with one, also where it is too damaged to be "

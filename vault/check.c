@@ -391,6 +391,7 @@ static void find_checkpoints(struct check *check, bool whole)
 /* Nothing lies beyond the log that was read. */
 static enum status end_tree(struct check *check, struct failure *failure)
 {
+    const uint64_t pruned = log_verification_pruned(check->verification);
     char root[2 * MERKLE_HASH_SIZE + 1];
 
     enum status status = check->own ? tile_load_edge(check->vault, check->head.size, failure) : STATUS_OK;
@@ -401,7 +402,9 @@ static enum status end_tree(struct check *check, struct failure *failure)
         check->vault->log.head_size = check->head.size;
     }
     text_to_hex(root, check->head.root, sizeof check->head.root);
-    find(check, CHECK_TREE, CHECK_HOLDS, "%" PRIu64 " entries, root %s", check->head.size, root);
+    find(check, CHECK_TREE, CHECK_HOLDS,
+         "%" PRIu64 " entries, %" PRIu64 " with their text and %" PRIu64 " by their hash only, root %s",
+         check->head.size, check->head.size - pruned, pruned, root);
     return STATUS_OK;
 }
 

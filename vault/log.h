@@ -91,6 +91,8 @@ enum status log_verification_continue(struct log_verification *verification, uin
                                       struct failure *failure, bool *ret_done);
 uint64_t log_verification_position(const struct log_verification *verification);
 uint64_t log_verification_total(const struct log_verification *verification);
+/* How many of those up to the position had no line any more, and were held to the root by their hash only. */
+uint64_t log_verification_pruned(const struct log_verification *verification);
 /* The verified root, and how many kept checkpoints agreed; once done. */
 void log_verification_root(const struct log_verification *verification,
                            uint8_t destination[MERKLE_HASH_SIZE]);

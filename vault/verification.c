@@ -24,6 +24,7 @@ struct log_verification {
     uint64_t size; /* the log's when the verification began */
     uint8_t root[MERKLE_HASH_SIZE];
     struct merkle_edge edge; /* what was read so far */
+    uint64_t pruned;         /* of that without a line */
     uint8_t (*tails)[LOG_TILE_WIDTH][MERKLE_HASH_SIZE];
     uint8_t previous[MERKLE_HASH_SIZE];
     size_t era;                     /* of the next leaf */
@@ -312,10 +313,13 @@ static enum status check_pruned(struct log_verification *verification, size_t co
     if (rows->count != 1 || rows->blobs[0].number != number ||
         rows->blobs[0].size != LOG_TILE_WIDTH * MERKLE_HASH_SIZE)
         return log_corrupt("its tiles", failure);
-    for (size_t i = 0; status == STATUS_OK && i < count; i++)
-        status = log_is_pruned(verification->vault, verification->edge.size)
-                     ? advance(verification, rows->blobs[0].bytes + i * MERKLE_HASH_SIZE, failure)
-                     : check_kept_leaf(verification, failure);
+    for (size_t i = 0; status == STATUS_OK && i < count; i++) {
+        bool pruned = log_is_pruned(verification->vault, verification->edge.size);
+
+        status = pruned ? advance(verification, rows->blobs[0].bytes + i * MERKLE_HASH_SIZE, failure)
+                        : check_kept_leaf(verification, failure);
+        verification->pruned += pruned;
+    }
     return status;
 }
 
@@ -399,6 +403,11 @@ uint64_t log_verification_position(const struct log_verification *verification)
 uint64_t log_verification_total(const struct log_verification *verification)
 {
     return verification->size;
+}
+
+uint64_t log_verification_pruned(const struct log_verification *verification)
+{
+    return verification->pruned;
 }
 
 void log_verification_root(const struct log_verification *verification, uint8_t destination[MERKLE_HASH_SIZE])

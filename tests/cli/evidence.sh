@@ -129,7 +129,7 @@ fill 300
 stepvault audit checkpoint > kept.note
 size=$(sed -n 2p kept.note)
 fill 20
-is "audit verify --against prints the note's size and era" "$(stepvault audit verify --against kept.note | sed -n '4,$p')" \
+is "audit verify --against prints the note's size and era" "$(stepvault audit verify --against kept.note | sed -n '4,5p')" \
 "contains	the kept checkpoint of $size entries
 era	0"
 is "... and takes it from stdin" "$(stepvault audit verify --against - < kept.note | sed -n 5p)" "era	0"
@@ -213,6 +213,13 @@ try stepvault audit who NAME_1
 has "audit who says so, too" "$err" "entries before number 256 were pruned"
 is "the leaf says what was pruned" "$(grep '"action":"prune"' pruned.jsonl | tail -n 1 | jq -c '[.before[:10], .pruned]')" "[\"$tomorrow\",{\"from\":0,\"to\":256}]"
 is "audit verify holds, against the kept checkpoint, too" "$(stepvault audit verify --against kept.note | sed -n 4p)" "contains	the kept checkpoint of $size entries"
+size_now=$(stepvault audit verify | sed -n 's/^size\t//p')
+is "... and says how many were verified with their text, and how many by their hash only" \
+    "$(stepvault audit verify | sed -n '4,$p')" "with text	$((size_now - $(grep -c '^{"index":' pruned.jsonl)))
+by hash only	$(grep -c '^{"index":' pruned.jsonl)"
+is "... in JSON, too" "$(stepvault audit verify --json | jq -c '[.by_hash, .done == .total]')" "[$(grep -c '^{"index":' pruned.jsonl),true]"
+is "check says the same" "$(stepvault check | sed -En 's/^tree\tholds\t(.*), root .*/\1/p')" \
+    "$size_now entries, $((size_now - $(grep -c '^{"index":' pruned.jsonl))) with their text and $(grep -c '^{"index":' pruned.jsonl) by their hash only"
 is "a receipt of a pruned entry has no entry" "$(stepvault audit prove 7 | sed -n 2p)" "index 7"
 stepvault audit prove 7 --size "$size" > later.tlog-proof
 is "... and else is the same" "$(sed 1d later.tlog-proof)" "$(sed 1,2d early.tlog-proof)"

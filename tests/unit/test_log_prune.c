@@ -227,6 +227,25 @@ static void a_verification_goes_on_while_the_log_is_pruned(void **state)
     log_verification_freep(&verification);
 }
 
+static void a_verification_counts_what_it_had_by_its_hash_only(void **state)
+{
+    struct log_verification *verification = NULL;
+    uint64_t expected = 0;
+    bool done = false;
+
+    (void)state;
+    prune(soon(), 2);
+    for (uint64_t index = 0; index < log_size(world.vault); index++)
+        expected += log_is_pruned(world.vault, index);
+    assert_in_range(expected, 500, 512);
+    assert_int_equal(log_verification_start(world.vault, &world.failure, &verification), STATUS_OK);
+    assert_int_equal(log_verification_pruned(verification), 0);
+    while (!done)
+        assert_int_equal(log_verification_continue(verification, 256, &world.failure, &done), STATUS_OK);
+    assert_int_equal(log_verification_pruned(verification), expected);
+    log_verification_freep(&verification);
+}
+
 /* The last tile of a log may have been finished, and pruned, since its verification began. */
 static void pruning_beyond_a_verification_that_is_under_way_does_not_disturb_it(void **state)
 {
@@ -258,6 +277,7 @@ int main(void)
         PRUNE(a_kept_line_that_is_taken_or_changed_is_noticed),
         PRUNE(a_tile_of_pruned_leaves_that_is_changed_is_noticed),
         PRUNE(a_verification_goes_on_while_the_log_is_pruned),
+        PRUNE(a_verification_counts_what_it_had_by_its_hash_only),
         PRUNE(pruning_beyond_a_verification_that_is_under_way_does_not_disturb_it),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

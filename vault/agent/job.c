@@ -409,6 +409,7 @@ static enum status verify_slice(struct job *job, struct reply *reply, struct fai
     write_progress(&reply->writer, log_verification_position(verification),
                    log_verification_total(verification));
     json_add_text(&reply->writer, "root", hex);
+    json_add_number(&reply->writer, "by_hash", log_verification_pruned(verification));
     json_add_number(&reply->writer, "checkpoints",
                     *ret_last ? log_verification_checkpoints(verification) : 0);
     *ret_due = job_is_due(job, *ret_last, 0);
