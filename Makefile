@@ -70,7 +70,7 @@ TOOLS = $(patsubst tests/%.c,%,$(wildcard tests/crash/*.c tests/bench/*.c tests/
 # ---- flags -----------------------------------------------------------------------------------------------
 
 WARNINGS = -Wall -Wextra -Wshadow -Wstrict-prototypes -Wmissing-prototypes -Wpointer-arith -Wwrite-strings \
-	-Wundef -Wvla -Wformat=2 $(if $(WERROR),-Werror)
+	-Wundef -Wvla -Wformat=2 -Werror=incompatible-pointer-types -Werror=int-conversion $(if $(WERROR),-Werror)
 MACHINE := $(firstword $(subst -, ,$(shell $(CC) -dumpmachine 2>/dev/null)))
 ifeq ($(MACHINE),x86_64)
 CONTROL_FLOW = -fcf-protection
