@@ -223,6 +223,9 @@ def make_vault(folder):
     if connected.status != 0:
         raise RuntimeError(connected.err)
     with Session(folder) as session:
+        session.ask("Unlock")
+        for _ in range(PRUNED):
+            session.ask("GetVariable", path="load", name="FIXED")
         before = {"leaves": collections.Counter(leaf["action"] for leaf in session.leaves()),
                   "slots": [slot["id"] for slot in session.ask("ListSlots")["slots"]]}
     with open(folder + "/before.json", "w", encoding="utf-8") as file:
@@ -349,6 +352,16 @@ def is_put_back(session):
     return is_new
 
 
+def is_pruned(session):
+    """Whether the oldest block of the log has lost its lines, and there is one entry that says so."""
+    first = session.connect().many("ReadLog", slot_key=session.key)[-1]["parameters"]["pruned"]
+    entries = [leaf["pruned"] for leaf in session.leaves() if leaf["action"] == "prune" and leaf["pruned"]["to"] > leaf["pruned"]["from"]]
+    if (first, entries) not in ((0, []), (PRUNED, [{"from": 0, "to": PRUNED}])):
+        raise ValueError(f"the log is pruned up to {first}, with the entries {entries}")
+    return first == PRUNED
+
+
+PRUNED = 256  # entries that lose their lines at once
 IMPORTED = 200  # enough for the indices to be made anew
 
 
@@ -382,6 +395,7 @@ COMMANDS = [
     Command("passwd", "exec stepvault passwd --new-passphrase-fd 3 --kdf-time 0 3<<< second", new_passphrase_opens, again=True),
     Command("import", "exec stepvault env import $HOME/import.json --at in", imported, again=True),
     Command("rekey", REKEY, is_rekeyed, again=True),
+    Command("audit prune", "exec stepvault audit prune --before 2099-01-01 --key-file $STEPVAULT_KEY_FILE", is_pruned, again=True),
     Command("backup", "exec stepvault backup --replace $HOME/copy.db", is_copied, again=True, leaf="backup",
             secret="U1FMaXRlIGZvcm1hdCAz"),
     Command("restore", RESTORE, is_put_back, again=True),
