@@ -89,6 +89,14 @@ broken "a slot of no kind" "UPDATE slots SET kind = 9 WHERE kind = 3" \
 broken "a checkpoint in the place of another" "INSERT INTO checkpoints SELECT number + 1, bytes FROM checkpoints" \
     'slots=holds rows=holds accumulator=fails tree=holds checkpoints=fails pin=holds ' 'accumulator, checkpoints do not hold' 1
 cp "$scratch/sound.db" "$STEPVAULT_VAULT"
+head -c 5000 /dev/urandom >> "$STEPVAULT_VAULT"
+before=$(sha256sum < "$STEPVAULT_VAULT")
+try stepvault check --key-file "$key"
+is "bytes behind the last page: the parts" "$(verdicts)" 'slots=holds rows=holds accumulator=fails tree=holds checkpoints=holds pin=holds '
+has "bytes behind the last page: what is wrong" "$out" "bytes, and should have $(stat -c %s "$scratch/sound.db")"
+fails "bytes behind the last page: it cannot be unlocked" 1 "and should have" stepvault unlock --key-file "$key"
+is "bytes behind the last page: it is left as it lies" "$(sha256sum < "$STEPVAULT_VAULT")" "$before"
+cp "$scratch/sound.db" "$STEPVAULT_VAULT"
 damage "$STEPVAULT_VAULT" "DROP INDEX records_link"
 fails "another schema is no vault's" 1 "its schema was changed" stepvault check --key-file "$key"
 is "a damaged vault leaves no agent" "$(agents)" ""

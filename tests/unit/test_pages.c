@@ -220,6 +220,68 @@ static void a_list_that_is_sound_passes(void **state)
     assert_scan(fixture, STATUS_OK, false, "sound");
 }
 
+static void append(uint8_t *bytes, size_t *count, size_t more)
+{
+    memset(bytes + *count, 0, more);
+    *count += more;
+}
+
+static void what_stands_behind_the_last_page_is_noticed(void **state)
+{
+    static const size_t sizes[] = {1, 100, 512, PAGE - 1, PAGE, 3 * PAGE, 3 * PAGE + 1};
+    struct fixture *fixture = *state;
+    for (size_t i = 0; i < sizeof(sizes) / sizeof(sizes[0]); i++) {
+        char what[32];
+        size_t count = size;
+        (void)snprintf(what, sizeof(what), "%zu bytes more", sizes[i]);
+        memcpy(edited, sound, size);
+        append(edited, &count, sizes[i]);
+        write_whole(fixture->path, edited, count);
+        assert_scan(fixture, STATUS_CORRUPT, true, what);
+        assert_non_null(strstr(fixture->failure.sentence, "and should have"));
+    }
+}
+
+/* The new pages are in the log alone, half of them folded, all of them; and then there is more. */
+static void a_file_may_lack_pages_of_its_write_ahead_log_and_have_no_others(void **state)
+{
+    static uint8_t log[sizeof(sound)];
+    static uint8_t blob[3900] = {1};
+    struct fixture *fixture = *state;
+    fixture_fill(fixture);
+    size = read_whole(fixture->path, sound);
+    struct store *store = fixture_open(fixture);
+    fixture_begin(fixture, store);
+    for (unsigned i = 1; i <= BLOBS / 3; i++)
+        assert_int_equal(store_put_blob(store, STORE_LEAVES, i, blob, sizeof(blob), &fixture->failure),
+                         STATUS_OK);
+    fixture_commit(fixture, store);
+    size_t log_size = read_whole(fixture_beside(fixture, "-wal"), log);
+    size_t before = read_whole(fixture->path, edited);
+    store_freep(&store);
+    size_t after = read_whole(fixture->path, edited);
+    assert_true(after > before);
+    const struct {
+        size_t file;
+        enum status expected;
+    } cases[] = {
+        {before,                             STATUS_OK     },
+        {(before + after) / 2 / PAGE * PAGE, STATUS_OK     },
+        {after,                              STATUS_OK     },
+        {after + 1,                          STATUS_CORRUPT},
+        {after + PAGE,                       STATUS_CORRUPT},
+    };
+    for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
+        char what[32];
+        (void)snprintf(what, sizeof(what), "a file of %zu bytes", cases[i].file);
+        memset(edited, 0, cases[i].file);
+        memcpy(edited, sound, size); /* its header is from before */
+        write_whole(fixture->path, edited, cases[i].file);
+        write_whole(fixture_beside(fixture, "-wal"), log, log_size);
+        assert_scan(fixture, cases[i].expected, true, what);
+    }
+}
+
 /* As a crash leaves it: the list in the file is an older one. */
 static void the_list_is_read_from_the_write_ahead_log_too(void **state)
 {
@@ -253,6 +315,9 @@ int main(void)
         TEST(a_page_of_any_tree_that_unlocking_reads_whole_is_not_free),
         TEST(a_list_that_is_sound_passes),
         TEST(the_list_is_read_from_the_write_ahead_log_too),
+        TEST(what_stands_behind_the_last_page_is_noticed),
+        cmocka_unit_test_setup_teardown(a_file_may_lack_pages_of_its_write_ahead_log_and_have_no_others,
+                                        fixture_setup, fixture_teardown),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

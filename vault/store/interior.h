@@ -51,7 +51,8 @@ void store_mark(struct store *store, bool folded);
 /* Closes the connection, without harm to files that are not ours. */
 void store_release(struct store *store);
 
-/* STATUS_CORRUPT unless the pages of every tree but the log's are its own alone (pages.c). */
+/* STATUS_CORRUPT unless the pages of every tree but the log's are its own alone, and the last thing in the
+ * file (pages.c). */
 enum status store_check_pages(struct store *store, struct failure *failure);
 
 #endif

@@ -5,6 +5,8 @@
  * SQLite's quick_check of one table sees no list of free pages, and that of all tables reads the whole log.
  * So the list is walked here, and compared with the pages of every tree but the log's own (leaves, tiles):
  * what is written over one of those is noticed when it is read, as each is sealed or hashed for its number.
+ *
+ * Behind the last page there must be nothing: SQLite would never look there, and so nobody would.
  */
 #include "base/cleanup.h"
 #include "store/frames.h"
@@ -146,6 +148,38 @@ static enum status count_free(struct store *store, struct failure *failure, uint
     return status;
 }
 
+static uint64_t size_of_pages(const uint8_t header[FRAMES_PAGE_SIZE])
+{
+    return (uint64_t)load_u32(header + PAGE_COUNT_AT) * FRAMES_PAGE_SIZE;
+}
+
+/* Pages are never given back, so that a file may lack pages that the write-ahead log has, but has none that
+ * the log does not count: also where a crash left them half folded. */
+static enum status check_size(const struct store *store, struct failure *failure)
+{
+    struct sqlite *sqlite = store->sqlite;
+    struct frames frames = {0};
+    uint8_t header[FRAMES_PAGE_SIZE];
+    sqlite3_file *file = NULL;
+    sqlite3_int64 size = 0;
+    int code = sqlite3_file_control(sqlite->handle, "main", SQLITE_FCNTL_FILE_POINTER, (void *)&file);
+    if (code == SQLITE_OK)
+        code = file->pMethods->xFileSize(file, &size);
+    if (code != SQLITE_OK)
+        return sqlite_fail(sqlite, code, failure);
+    enum status status = frames_read_page(sqlite, &frames, 1, failure, header);
+    if (status == STATUS_OK && (uint64_t)size > size_of_pages(header))
+        status = frames_load(sqlite, failure, &frames);
+    if (status == STATUS_OK && frames.count > 0)
+        status = frames_read_page(sqlite, &frames, 1, failure, header);
+    frames_reset(&frames);
+    if (status == STATUS_OK && (uint64_t)size > size_of_pages(header))
+        status = failure_set(failure, STATUS_CORRUPT,
+                             "the vault %s is damaged: it has %lld bytes, and should have %llu", sqlite->path,
+                             (long long)size, (unsigned long long)size_of_pages(header));
+    return status;
+}
+
 /* SQLite's own look at the pages of the table and its indices, or of all. */
 static enum status run_quick_check(struct store *store, enum schema_statement which, struct failure *failure)
 {
@@ -168,6 +202,8 @@ enum status store_check_pages(struct store *store, struct failure *failure)
 {
     uint32_t free_pages = 0;
     enum status status = run_quick_check(store, SCHEMA_VERIFY, failure);
+    if (status == STATUS_OK)
+        status = check_size(store, failure);
     if (status == STATUS_OK)
         status = count_free(store, failure, &free_pages);
     if (status != STATUS_OK || free_pages == 0)
