@@ -263,14 +263,33 @@ bool token_must_wait(const struct token_fields *fields, uint64_t now_ms)
     return lies_ahead(fields->wait, now_ms);
 }
 
+/* What each projection asks of each account: by three of the fields. Who was not told when a token is due
+ * renews it when it has ended. */
+static bool is_fresh(const struct record *account, uint64_t now_ms)
+{
+    uint64_t due = 0, expires = 0, obtained = 0;
+    const char *name, *value;
+    size_t position = 0, size;
+
+    while (record_next(account, TOKEN_FIELD_PREFIX, &position, &name, &value, &size)) {
+        uint64_t *number = strcmp(name, "due") == 0        ? &due
+                           : strcmp(name, "expires") == 0  ? &expires
+                           : strcmp(name, "obtained") == 0 ? &obtained
+                                                           : NULL;
+        if (number != NULL)
+            (void)text_to_number(value, UINT64_MAX, number);
+    }
+    if (due == 0)
+        due = expires;
+    return due == 0 || (due > now_ms && obtained <= now_ms + SLACK_MS);
+}
+
 bool token_is_due(const struct record *account, uint64_t now_ms)
 {
     struct token_fields fields;
     uint64_t lease_ms;
 
-    if (!token_fields_read(account, &fields) || fields.due == 0 || fields.state != NULL)
-        return false;
-    if (fields.due > now_ms && fields.obtained <= now_ms + SLACK_MS)
+    if (is_fresh(account, now_ms) || !token_fields_read(account, &fields) || fields.state != NULL)
         return false;
     if (lies_ahead(fields.retry, now_ms) || token_must_wait(&fields, now_ms))
         return false;
@@ -323,7 +342,8 @@ enum status token_check_deliverable(const struct record *account, uint64_t now_m
     struct token_fields fields;
     uint64_t lease_ms;
 
-    if (!token_fields_read(account, &fields) || !has_ended(&fields, now_ms))
+    uint64_t expires = record_number(account, TOKEN_FIELD_PREFIX "expires");
+    if (expires == 0 || expires > now_ms || !token_fields_read(account, &fields))
         return STATUS_OK;
     const char *reason = find_reason(account, &fields, now_ms);
     bool over = token_health(account, now_ms) == TOKEN_DEAD ||

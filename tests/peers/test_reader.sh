@@ -18,6 +18,10 @@ stepvault env block STRIPE_KEY --at billing/quiet
 stepvault step add fenced --no-inherit --note 'nothing comes in'
 echo '{"oauth_access_token":"xoxb-1","team_id":"T2"}' | stepvault account add slack --label main >/dev/null
 stepvault bind billing/notify slack --only oauth_access_token --env SLACK=oauth_access_token
+stepvault call AddClient '{"app":"gitlab","client_id":"id","client_secret":"s3cret"}' >/dev/null
+stepvault lock
+"$(dirname "$bin")/tests/cli/connected_tool" "$vault" "$key" gitlab glpat-1
+stepvault unlock --key-file "$key"
 stepvault run billing/notify -- true
 stepvault audit checkpoint >"$scratch/note"
 for _ in $(seq 270); do stepvault run billing/notify -- true; done
@@ -35,6 +39,7 @@ reads() {
     is "$name: verifies, and reads a variable" "$(jq -r '."billing STRIPE_KEY"' <<<"$answer")" $'v\xc3\xa4lue\nof two lines'
     is "$name: reads the newer value" "$(jq -r '."/ OTHER"' <<<"$answer")" newer
     is "$name: reads an account" "$(jq -r '."slack:main".oauth_access_token' <<<"$answer")" xoxb-1
+    is "$name: reads a connected one" "$(reader "$file" "$@" --account gitlab default 2>&1 | jq -r '."gitlab:default".oauth_refresh_token')" glpat-1
 }
 reads 'by key file' "$vault" --key-file "$key"
 reads 'by passphrase' "$vault" --passphrase-file "$scratch/pass"
@@ -43,7 +48,7 @@ reads 'by recovery code' "$vault" --code-file "$scratch/code"
 is 'every line of the log is the exported one' \
     "$(reader "$vault" --key-file "$key" --log | jq -r '.log[]' | head -n "$(wc -l <"$scratch/export")" | sha256sum)" "$(sha256sum <"$scratch/export")"
 is 'every record has its kind, place and name' "$(reader "$vault" --key-file "$key" --names | jq -r '.names[]' | grep -v '^key ' | sort)" \
-    "$(printf '%s\n' 'account slack main' 'binding billing/notify slack' 'past-variable / OTHER' 'path / ' 'path billing ' 'path billing/notify ' \
+    "$(printf '%s\n' 'account gitlab default' 'account slack main' 'client gitlab default' 'binding billing/notify slack' 'past-variable / OTHER' 'path / ' 'path billing ' 'path billing/notify ' \
         'path billing/quiet ' 'path fenced ' 'path login ' 'variable / OTHER' 'variable billing STRIPE_KEY' 'variable billing/quiet STRIPE_KEY' | sort)"
 head -c 32 /dev/urandom >"$scratch/other"
 reader "$vault" --key-file "$scratch/other" >/dev/null 2>"$scratch/err"

@@ -64,6 +64,16 @@ static void a_token_is_due_from_its_time_on_and_one_without_never(void **state)
     assert_int_equal(token_check_deliverable(&other, NOW, &world.failure), STATUS_OK);
 }
 
+static void a_token_that_ended_is_due_although_nobody_said_when(void **state)
+{
+    (void)state;
+    token_connect("{\"answer\":\"tokens\",\"properties\":{\"oauth_access_token\":\"a\","
+                  "\"oauth_refresh_token\":\"r\"},\"lifetime_ms\":60000}");
+    expect_due(NOW + MINUTE - 1, false);
+    expect_due(NOW + MINUTE, true);
+    assert_int_equal(deliver(NOW + MINUTE), STATUS_TOKEN_UNAVAILABLE);
+}
+
 static void a_clock_that_was_set_back_makes_it_due(void **state)
 {
     (void)state;
@@ -695,6 +705,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         TEST(a_token_is_due_from_its_time_on_and_one_without_never),
+        TEST(a_token_that_ended_is_due_although_nobody_said_when),
         TEST(a_clock_that_was_set_back_makes_it_due),
         TEST(a_renewal_sets_the_new_tokens_in_the_next_generation_and_keeps_no_old_ones),
         TEST(what_a_reply_lacks_stays_as_it_was),
