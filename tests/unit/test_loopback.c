@@ -354,6 +354,20 @@ static void a_port_can_be_had_again_at_once_after_an_answer(void **state)
     assert_int_equal(loopback_open(LOOPBACK_IPV4, port, &failure, &loopback), STATUS_OK);
 }
 
+static void it_stops_when_the_answer_came_in_another_way(void **state)
+{
+    CLEANUP(cleanup_close) int idle = -1;
+    uint16_t port;
+
+    (void)state;
+    open_listener(LOOPBACK_IPV4);
+    port = loopback_port(loopback);
+    idle = client();
+    loopback_stop(loopback);
+    assert_int_equal(dial(AF_INET, port), -1);
+    loopback_show(loopback, PAGE_GRANTED);
+}
+
 static void input_is_told_while_it_listens(void **state)
 {
     CLEANUP(callback_reset) struct callback callback = {0};
@@ -396,6 +410,7 @@ int main(void)
         WITH_LISTENER(the_other_address_is_not_listened_on_unless_it_is_meant),
         WITH_LISTENER(a_port_of_somebody_else_is_named),
         WITH_LISTENER(a_port_can_be_had_again_at_once_after_an_answer),
+        WITH_LISTENER(it_stops_when_the_answer_came_in_another_way),
         WITH_LISTENER(input_is_told_while_it_listens),
     };
 

@@ -2,6 +2,9 @@
 #include "oauth/connect.h"
 
 #include "base/cleanup.h"
+#include "oauth/authorize.h"
+#include "oauth/device.h"
+#include "oauth/discovery.h"
 #include "oauth/identity.h"
 #include "oauth/token_request.h"
 #include "oauth/tokens.h"
@@ -35,7 +38,8 @@ static enum verdict connect_import(const struct errand *errand, struct input *in
 }
 
 static connect_flow *const flows[] = {
-    [ERRAND_CLIENT_CREDENTIALS] = connect_client,
+    [ERRAND_BROWSER] = authorize_connect, [ERRAND_PASTE] = authorize_connect,
+    [ERRAND_DEVICE] = device_connect,     [ERRAND_CLIENT_CREDENTIALS] = connect_client,
     [ERRAND_IMPORT] = connect_import,
 };
 
@@ -93,9 +97,9 @@ enum verdict connect_run(struct errand *errand, struct input *input, struct faul
     struct tokens tokens = {.errand = errand, .reply = &reply};
     enum verdict verdict;
 
-    if (flows[errand->flow] == NULL)
-        return fault_set(fault, VERDICT_REFUSED, "this flow is not there yet");
-    verdict = flows[errand->flow](errand, input, fault, &reply);
+    verdict = discovery_complete(errand, fault);
+    if (verdict == VERDICT_OK)
+        verdict = flows[errand->flow](errand, input, fault, &reply);
     if (verdict != VERDICT_OK)
         return verdict;
     find_identity(&tokens, &identity);

@@ -271,7 +271,7 @@ static bool accept_all(struct loopback *loopback, int socket, const struct callb
     return false;
 }
 
-static void stop_listening(struct loopback *loopback)
+void loopback_stop(struct loopback *loopback)
 {
     for (size_t i = 0; i < ADDRESSES_MAX; i++)
         cleanup_close(&loopback->sockets[i]);
@@ -351,7 +351,7 @@ enum status loopback_wait(struct loopback *loopback, const struct callback_rules
         if (ready <= 0)
             continue;
         if (serve_ready(loopback, polled, rules, ret_callback)) {
-            stop_listening(loopback);
+            loopback_stop(loopback);
             *ret_event = LOOPBACK_ANSWER;
             return STATUS_OK;
         }
@@ -395,7 +395,7 @@ void loopback_freep(struct loopback **loopback)
 {
     if (*loopback == NULL)
         return;
-    stop_listening(*loopback);
+    loopback_stop(*loopback);
     if ((*loopback)->answered >= 0)
         answered_finish(&(*loopback)->answered);
     free(*loopback);

@@ -45,6 +45,9 @@ enum status loopback_wait(struct loopback *loopback, const struct callback_rules
                           uint64_t deadline_ms, struct failure *failure, enum loopback_event *ret_event,
                           struct callback *ret_callback);
 
+/* Listens no more, as after an answer: one came in another way. */
+void loopback_stop(struct loopback *loopback);
+
 /* Shows the page to the browser that brought the answer; nothing if none did. */
 void loopback_show(struct loopback *loopback, enum page page);
 

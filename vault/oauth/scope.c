@@ -44,8 +44,9 @@ bool scope_join(const struct provider *provider, const struct json *asked, struc
 
     if (!json_member_boolean(provider->oauth, "takes_scope", true))
         return true;
+    if (json_count(asked) == 0)
+        asked = json_member(provider->method->entry, "scopes");
     return append_all(text, separator, json_member(provider->oauth, "scopes")) &&
-           append_all(text, separator, json_member(provider->method->entry, "scopes")) &&
            append_all(text, separator, asked);
 }
 

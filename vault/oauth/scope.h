@@ -1,4 +1,5 @@
-/* What is asked for: the scopes that the provider's facts say are always needed, and those of the job. */
+/* What is asked for: the scopes that the provider's facts say are always needed, and those of the job, or
+ * where it has none those that the method has for that. */
 #ifndef STEPVAULT_OAUTH_SCOPE_H
 #define STEPVAULT_OAUTH_SCOPE_H
 
