@@ -1,6 +1,8 @@
 /* Joining of scopes. */
 #include "oauth/scope.h"
 
+#include "catalog/facts.h"
+
 #include <string.h>
 
 /* The separator as `scope_separator` calls it. */
@@ -53,4 +55,12 @@ bool scope_join(const struct provider *provider, const struct json *asked, struc
 bool scope_join_asked(const struct provider *provider, const struct json *asked, struct secret *text)
 {
     return append_all(text, separator_of(provider), asked);
+}
+
+bool scope_join_client(const struct provider *provider, const struct json *asked, struct secret *text)
+{
+    if (!facts_has_grant(provider->oauth, "authorization_code"))
+        return scope_join(provider, asked, text);
+    return !json_member_boolean(provider->oauth, "takes_scope", true) ||
+           scope_join_asked(provider, asked, text);
 }

@@ -16,4 +16,8 @@ bool scope_join(const struct provider *provider, const struct json *asked, struc
 /* The same for the second parameter of those providers that have two: what is asked alone. */
 bool scope_join_asked(const struct provider *provider, const struct json *asked, struct secret *text);
 
+/* The same for what a client asks for itself (client_credentials): where people grant something, too, the
+ * facts' scopes are theirs, and what is asked stands alone. */
+bool scope_join_client(const struct provider *provider, const struct json *asked, struct secret *text);
+
 #endif

@@ -260,7 +260,7 @@ enum verdict token_request_client_credentials(const struct errand *errand, struc
     CLEANUP(secret_reset) struct secret scopes = {0};
     struct token_request request = {.purpose = REPLY_REPEATED};
 
-    if (!scope_join(errand->provider, errand->scopes, &scopes))
+    if (!scope_join_client(errand->provider, errand->scopes, &scopes))
         return fault_set_no_memory(fault);
     token_request_set(&request, "grant_type", "client_credentials");
     token_request_set(&request, "scope", scopes.size > 0 ? secret_text(&scopes) : NULL);
