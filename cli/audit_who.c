@@ -258,6 +258,7 @@ static bool count_connected(struct who *who)
         const char *action;
         const char *how;
     } ways[] = {
+        {"authorize",  "helper"},
         {"refresh",    "helper"},
         {"test",       "helper"},
         {"disconnect", "helper"},

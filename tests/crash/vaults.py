@@ -373,6 +373,10 @@ def imported(session):
     return names == IMPORTED
 
 
+def has_client(session):
+    return any(client["app"] == "fresh" for client in session.ask("ListClients")["clients"])
+
+
 def opened(line):
     """A shell line of several commands, the last of which counts, and one agent that stays from the first to the last."""
     return (f"stepvault unlock --key-file $STEPVAULT_KEY_FILE; stepvault env set ONE --at load <<< 1; {line}; s=$?; "
@@ -391,6 +395,8 @@ COMMANDS = [
     Command("step move", "exec stepvault step move moving moved", is_moved),
     Command("bind", "exec stepvault bind fresh app1", is_bound, again=True),
     Command("run", "exec stepvault run load --reason injected -- printenv FIXED", projected, again=True, leaf="project"),
+    Command("client", "exec stepvault call AddClient '{\"app\":\"fresh\",\"client_id\":\"id\",\"client_secret\":\"s\",\"replace\":true}'",
+            has_client, again=True),
     Command("env get", "exec stepvault env get FIXED --at load", None, leaf="get"),
     Command("passwd", "exec stepvault passwd --new-passphrase-fd 3 --kdf-time 0 3<<< second", new_passphrase_opens, again=True),
     Command("import", "exec stepvault env import $HOME/import.json --at in", imported, again=True),

@@ -288,6 +288,43 @@ static void a_grant_that_is_not_whole_is_no_form_of_an_account(void **state)
     }
 }
 
+static void fields_of_a_grant_hold_what_they_may(void **state)
+{
+    static const char *const wrong[][2] = {
+        {"oauth/client",     "nobody"                    },
+        {"oauth/client",     "Slack:default"             },
+        {"oauth/client",     ":"                         },
+        {"oauth/grant",      "password"                  },
+        {"oauth/generation", "one"                       },
+        {"oauth/obtained",   "-1"                        },
+        {"oauth/state",      "fine"                      },
+        {"oauth/intent",     "1 2 3 4"                   },
+        {"oauth/error",      "two\nlines"                },
+        {"oauth/identity",   ""                          },
+        {"oauth/lifetime",   "1.5"                       },
+        {"oauth/granted",    "\xff"                      },
+        {"oauth/new",        "what no version writes yet"},
+    };
+    CLEANUP(record_reset) struct record account = {0};
+
+    (void)state;
+    token_connect(TOKENS("a1", "r1"));
+    token_find("slack", &account);
+    for (size_t i = 0; i < sizeof wrong / sizeof wrong[0]; i++) {
+        CLEANUP(record_draft_reset)
+        struct record_draft draft = {.kind = RECORD_ACCOUNT, .where = account.where, .name = account.name};
+        const char *name, *value;
+        size_t position = 0, size;
+        record_draft_add_text(&draft, wrong[i][0], wrong[i][1]);
+        while (record_next(&account, "", &position, &name, &value, &size))
+            if (strcmp(name, wrong[i][0]) != 0)
+                record_draft_add(&draft, name, value, size);
+        const struct record changed = record_draft_preview(&draft);
+        if (check_form(&changed, &world.failure) != STATUS_CORRUPT)
+            fail_msg("%s of %s", wrong[i][1], wrong[i][0]);
+    }
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -303,6 +340,7 @@ int main(void)
         TEST(the_same_person_twice_is_said),
         TEST(a_binding_keeps_the_token_that_it_names),
         TEST(a_grant_that_is_not_whole_is_no_form_of_an_account),
+        TEST(fields_of_a_grant_hold_what_they_may),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);
