@@ -11,8 +11,8 @@ import signal
 import socket
 import time
 
-from agent_world import (FRESH, KEY, PROVIDER, Call, Closed, check, connected, error, founded, is_, is_helper, run_tests, shorten,
-                         slot_key, until)
+from agent_world import (FRESH, KEY, PROVIDER, Call, Closed, check, connected, error, founded, is_, is_helper, machine_slot, run_tests,
+                         shorten, slot_key, until)
 
 
 def leaves(world, action, outcome="granted"):
@@ -388,6 +388,73 @@ def test_a_file_that_is_replaced_meanwhile_is_left_alone():
         with open(vault, "rb") as file:
             is_(file.read(), b"another")
         is_(world.ask("Status")["state"], "foreign")
+
+
+# ---- what else happens to the account, or the vault, meanwhile ----
+
+def under_way(world):
+    """A caller of an account whose token was rotated at the provider, and is not stored yet."""
+    world.connect_expired("one")
+    world.behave("rotate, then wait")
+    call = Call(world, "one")
+    until(lambda: world.jobs() and "rotated" in world.jobs()[-1], "nothing was rotated")
+    return call
+
+
+def test_a_new_key_of_the_vault_loses_no_renewal():
+    with founded() as world:
+        call = under_way(world)
+        slot = {**machine_slot(KEY), "salt": "01" * 16, "old_key": slot_key(KEY)["key"]}
+        is_(error(world.client.call("Rekey", slot_key=slot_key(KEY), slots=[slot])), None)
+        world.release()
+        is_(call.wait(), "at-one-2")
+        is_(error(world.client.many("VerifyLog")[-1]), None)
+
+
+def test_a_token_that_is_set_by_hand_meanwhile_is_not_overwritten():
+    with founded() as world:
+        call = under_way(world)
+        world.ask("SetAccount", account="slack:one", properties={"oauth_access_token": "by-hand", "oauth_refresh_token": "rt-by-hand"})
+        world.release()
+        is_(call.wait(), "by-hand")
+        is_([leaf["result"] for leaf in leaves(world, "refreshed")], ["superseded"])
+
+
+def test_an_account_that_is_removed_meanwhile_stays_removed():
+    with founded() as world:
+        call = under_way(world)
+        world.ask("Unbind", path="steps/one", alias="slack_one")
+        world.ask("RemoveAccount", account="slack:one")
+        world.release()
+        is_(call.wait(), "NotFound")
+        is_(world.ask("ListAccounts")["accounts"], [])
+        is_(world.ask("Status")["renewing"], 0)
+
+
+def test_an_account_that_is_connected_anew_meanwhile_keeps_the_new_grant():
+    with founded() as world:
+        call = under_way(world)
+        world.behave("")
+        world.set(provider="{}")
+        check("error" not in world.client.many("Connect", app="slack", provider=PROVIDER, flow="import", account="slack:one",
+                                               properties={"oauth_refresh_token": "rt-c4n4ry"})[-1], "Connect")
+        kept = world.ask("KeepAccount")["account"]
+        is_([binding["alias"] for binding in kept["bindings"]], ["slack_one"])
+        world.release()
+        is_(call.wait(), "at-one-1")
+
+
+def test_a_copy_takes_the_vaults_place_when_nothing_is_under_way():
+    with founded() as world:
+        copy = "".join(reply["parameters"]["data"] for reply in world.client.many("Backup"))
+        parts = [copy[at:at + 131072] for at in range(0, len(copy), 131072)]
+        call = under_way(world)
+        restoring = world.agent.connect()
+        for at, part in enumerate(parts):
+            check("error" not in restoring.call("StageRestore", data=part, last=at == len(parts) - 1), "StageRestore")
+        is_(error(restoring.many("Restore", slot_key=slot_key(KEY), commit=True)[-1]), "Busy")
+        world.release()
+        is_(call.wait(), "at-one-2")
 
 
 # ---- agents of one command ----
