@@ -93,9 +93,17 @@ static enum status keep(struct attempt *attempt, struct exchange *exchange, cons
     if (place.other_identity)
         json_add_boolean(&question.writer, "other_identity", true);
     status = exchange_add_members(&question, attempt->invocation, failure);
+    if (status != STATUS_OK)
+        return status;
+    status = exchange_ask_ahead(exchange, &question, failure);
     if (status == STATUS_OK)
-        status = exchange_ask_ahead(exchange, &question, failure);
-    return status == STATUS_OK ? exchange_next(exchange, failure, ret_answer) : status;
+        status = exchange_next(exchange, failure, ret_answer);
+    /* It waits a minute for the word of a person who was asked where to keep it. */
+    if (status == STATUS_NO_AGENT || status == STATUS_PROTOCOL)
+        return failure_set(
+            failure, STATUS_REFUSED,
+            "the agent let go of what the provider gave before it was kept, so nothing was changed");
+    return status;
 }
 
 static enum status fetch(struct attempt *attempt, struct failure *failure)

@@ -226,6 +226,11 @@ play '.Connect.any = [.Connect.any[0], {"error": "Refused", "message": "the prov
 try stepvault connect dropbox < /dev/null
 is "so is a refusal" "$status $(tail -n 1 "$scratch/err")" "1 stepvault: the provider refused it: access_denied"
 
+play '.Connect.any += [{"close": true}]'
+try stepvault connect dropbox < /dev/null
+is "so is an agent that does not wait until it is told where to keep what came" "$status $(tail -n 1 "$scratch/err")" \
+    "1 stepvault: the agent let go of what the provider gave before it was kept, so nothing was changed"
+
 # ---- a code ----
 
 play
