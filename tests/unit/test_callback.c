@@ -77,6 +77,7 @@ static void a_wrong_request_is_a_stray(void **state)
         "GET " TARGET " HTTP/2\r\n" HOST "\r\n",
         "GET " TARGET "\r\n" HOST "\r\n",
         "GET " TARGET " x HTTP/1.1\r\n" HOST "\r\n",
+        "GET /cb/r4nd0m?state=St4te-_&code=c d HTTP/1.1\r\n" HOST "\r\n",
         "GET\t" TARGET " HTTP/1.1\r\n" HOST "\r\n",
         "GET " TARGET " HTTP/1.1\n" HOST "\r\n\r\n",
         "GET " TARGET " HTTP/1.1\r\n\r\n",
