@@ -90,6 +90,12 @@ bool token_is_refresh_token(const char *property)
 
 bool token_is_token(const char *property)
 {
+    return ends_in(property, "_token");
+}
+
+/* What is surely one: a person may have named anything else so. */
+static bool is_surely_token(const char *property)
+{
     return token_is_refresh_token(property) || ends_in(property, ACCESS_SUFFIX);
 }
 
@@ -100,7 +106,7 @@ bool token_has_grant(const struct record *account)
 
 bool token_is_of_grant(const struct record *account, const char *property)
 {
-    bool named = token_is_token(property) || strcmp(property, "oauth_client_id") == 0 ||
+    bool named = is_surely_token(property) || strcmp(property, "oauth_client_id") == 0 ||
                  strcmp(property, "oauth_uid") == 0;
 
     return named && token_has_grant(account);
@@ -425,7 +431,7 @@ static bool token_differs(const struct record *one, const struct record *other, 
     size_t position = 0, size;
 
     while (record_next(one, ACCOUNT_PROPERTY_PREFIX, &position, &name, &value, &size))
-        if (token_is_token(name) && token_is_refresh_token(name) == refresh &&
+        if (is_surely_token(name) && token_is_refresh_token(name) == refresh &&
             !account_field_is(other, name - strlen(ACCOUNT_PROPERTY_PREFIX), value, size))
             return true;
     return false;

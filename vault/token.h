@@ -29,7 +29,7 @@
 #define TOKEN_ACCESS_PROPERTY "oauth_access_token"
 
 /* True for a property that is a refresh token (`oauth_refresh_token`, or ends in `_refresh_token`: a second
- * grant's), or any token of a grant (those, and what ends in `access_token`). */
+ * grant's), or may be any token (ends in `_token`). */
 bool token_is_refresh_token(const char *property);
 bool token_is_token(const char *property);
 
@@ -74,10 +74,11 @@ enum token_purpose { TOKEN_REFRESH, TOKEN_TEST, TOKEN_REVOKE };
 
 /* Writes one job (docs/DESIGN.md, section 4) as a line of JSON without its newline: the provider's document,
  * the client (of TOKEN_TEST the id alone), and of the properties what the job is for: no access token where
- * it renews, no refresh token where it tests. A client of its own (`client_credentials`) renews by connecting
- * again. Adds `properties`, the names of what goes out, and `client` to the leaf's details, which must be
- * durable before the line is written to the helper (P2). STATUS_NOT_FOUND where the client is gone;
- * STATUS_REFUSED for an account without a grant. */
+ * it renews, no refresh token where it tests. A client that acts for itself
+ * (`client_credentials`) has no refresh token and asks for a token as it did at first. Adds `properties`, the
+ * names of what goes out, and `client` to the leaf's details, which must be durable before the line is
+ * written to the helper (P2). STATUS_NOT_FOUND where the client is gone; STATUS_REFUSED for an account
+ * without a grant. */
 enum status token_write_job(struct vault *vault, const struct record *account, enum token_purpose purpose,
                             struct leaf *leaf, struct failure *failure, struct secret *ret_line);
 

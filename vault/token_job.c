@@ -60,21 +60,17 @@ static void write_scopes(const char *scopes, struct json_writer *writer)
     json_close_array(writer);
 }
 
-/* A client of its own has no token that would be refreshed: it asks for one as it did at first. */
 static void write_start(const struct token_fields *fields, enum token_purpose purpose,
                         struct json_writer *writer)
 {
     static const char *const words[] = {
         [TOKEN_REFRESH] = "refresh", [TOKEN_TEST] = "test", [TOKEN_REVOKE] = "revoke"};
 
-    if (purpose != TOKEN_REFRESH || strcmp(fields->grant, TOKEN_CLIENT_CREDENTIALS) != 0) {
-        json_add_text(writer, "job", words[purpose]);
+    json_add_text(writer, "job", words[purpose]);
+    if (purpose != TOKEN_REFRESH || strcmp(fields->grant, TOKEN_CLIENT_CREDENTIALS) != 0)
         return;
-    }
-    json_add_text(writer, "job", "connect");
     json_add_text(writer, "flow", TOKEN_CLIENT_CREDENTIALS);
     write_scopes(fields->requested, writer);
-    json_add_number(writer, "seconds", TOKEN_LEASE_MS / 1000);
 }
 
 /* The names alone, for the leaf. */

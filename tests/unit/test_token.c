@@ -615,6 +615,24 @@ static void a_job_has_what_it_is_for_and_no_leaf_has_a_value(void **state)
     assert_non_null(strstr(secret_text(&revoke), "s3cret"));
 }
 
+static void tokens_are_told_by_their_names(void **state)
+{
+    (void)state;
+    assert_true(token_is_refresh_token("oauth_refresh_token") && token_is_refresh_token("bot_refresh_token"));
+    assert_false(token_is_refresh_token("refresh_token_url") || token_is_refresh_token("oauth_access_token"));
+    assert_true(token_is_token("oauth_access_token") && token_is_token("bot_token") &&
+                token_is_token("bot_refresh_token"));
+    assert_false(token_is_token("oauth_uid") || token_is_token("team_id") || token_is_token("token"));
+    /* What a person may have named so begins no generation and stays in old revisions. */
+    CLEANUP(record_reset) struct record account = {0};
+    token_connect(TOKENS("a1", "r1"));
+    assert_int_equal(world_set_account("slack", "{\"webhook_token\":\"w\"}"), STATUS_OK);
+    token_find("slack", &account);
+    assert_int_equal(token_fields_of(&account).generation, 1);
+    assert_false(token_is_of_grant(&account, "webhook_token"));
+    assert_true(token_is_of_grant(&account, "oauth_user_access_token"));
+}
+
 static void a_client_of_its_own_asks_for_a_token_as_at_first_and_is_never_in_doubt(void **state)
 {
     CLEANUP(token_job_reset) struct token_job job = {.generation = 0};
@@ -627,7 +645,7 @@ static void a_client_of_its_own_asks_for_a_token_as_at_first_and_is_never_in_dou
                                       "\"lifetime_ms\":1800000,\"due_ms\":1500000}"),
                      STATUS_OK);
     token_start(DUE, false, &job);
-    assert_non_null(strstr(secret_text(&job.line), "{\"job\":\"connect\",\"flow\":\"client_credentials\","
+    assert_non_null(strstr(secret_text(&job.line), "{\"job\":\"refresh\",\"flow\":\"client_credentials\","
                                                    "\"scopes\":[\"chat\",\"read\",\"write\"],"));
     assert_int_equal(begin_again(DUE + 1, false), TOKEN_LEASED);
     expect_health(DUE + TOKEN_LEASE_MS, TOKEN_HEALTHY);
@@ -731,6 +749,7 @@ int main(void)
         TEST(new_properties_reach_the_names_of_bindings),
         TEST(no_refresh_token_reaches_a_step_that_does_not_name_it),
         TEST(a_job_has_what_it_is_for_and_no_leaf_has_a_value),
+        TEST(tokens_are_told_by_their_names),
         TEST(a_client_of_its_own_asks_for_a_token_as_at_first_and_is_never_in_doubt),
         TEST(a_token_that_ended_and_cannot_be_renewed_needs_a_person),
         TEST(answers_of_another_form_are_refused),
