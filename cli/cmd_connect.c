@@ -13,20 +13,6 @@
 
 /* ---- asking the provider ---- */
 
-/* An agent of this one command has no second connection on which it could be told of an address. */
-static enum status check_pasting(const struct exchange *exchange, struct failure *failure,
-                                 struct consent *consent)
-{
-    if (exchange->client->agent == 0 || !consent->pastes)
-        return STATUS_OK;
-    consent->pastes = false;
-    if (consent->listens)
-        return STATUS_OK;
-    return failure_set(failure, STATUS_LOCKED,
-                       "a pasted address needs an agent that stays, and the vault %s is locked",
-                       exchange->vault);
-}
-
 /* One flow, from the call to its last reply. `ret_begun`: the person was shown something. */
 static enum status ask_once(struct attempt *attempt, struct exchange *exchange, struct failure *failure,
                             struct answer *answer, bool *ret_begun)
@@ -49,8 +35,6 @@ static enum status ask_once(struct attempt *attempt, struct exchange *exchange, 
     question.ask.more = true;
     attempt_write(attempt, &question.writer);
     status = exchange_ask(exchange, &question, failure, answer);
-    if (status == STATUS_OK)
-        status = check_pasting(exchange, failure, &consent);
     if (status == STATUS_OK)
         status = consent_wait(&consent, failure, answer);
     *ret_begun = consent.shown;

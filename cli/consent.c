@@ -183,33 +183,40 @@ static void show_waiting(void *context, int terminal)
     (void)!file_write_all(terminal, line, strlen(line));
 }
 
-/* Over a connection of its own: the agent answers the calls of one in order. What is wrong with an address is
- * told, and another may be pasted. */
-static void send_address(const struct consent *consent, const struct secret *line)
+/* Over a connection of its own: the agent answers the calls of one in order. One that was started for this
+ * command has no other, and hears there what wants no reply. */
+static enum status answer_attempt(const struct consent *consent, const char *address, size_t size,
+                                  struct failure *failure)
 {
     CLEANUP(exchange_reset) struct exchange exchange = {0};
     CLEANUP(exchange_question_reset) struct question question = {0};
     CLEANUP(exchange_answer_reset) struct answer answer = {0};
+    enum status status;
+
+    exchange_question(&question, "AnswerConnect");
+    json_add_text(&question.writer, "attempt", consent->attempt);
+    json_add_bytes(&question.writer, "url", address, size);
+    question.ask.oneway = consent->exchange->client->agent > 0;
+    question.ask.without_key = true;
+    if (question.ask.oneway)
+        return exchange_ask_ahead(consent->exchange, &question, failure);
+    status = exchange_start(consent->invocation, option_text(&consent->invocation->options, "key-file"),
+                            failure, &exchange);
+    return status == STATUS_OK ? exchange_ask(&exchange, &question, failure, &answer) : status;
+}
+
+/* What is wrong with an address is told, and another may be pasted. */
+static void send_address(const struct consent *consent, const struct secret *line)
+{
     const char *address = secret_text(line) + strspn(secret_text(line), " \t");
     size_t size = strcspn(address, " \t\r");
     struct failure failure = {0};
-    enum status status;
 
     if (size == 0)
         return;
-    if (!text_is_utf8(address, size)) {
+    if (!text_is_utf8(address, size))
         output_note("what was pasted is no address");
-        return;
-    }
-    status = exchange_start(consent->invocation, option_text(&consent->invocation->options, "key-file"),
-                            &failure, &exchange);
-    if (status == STATUS_OK) {
-        exchange_question(&question, "AnswerConnect");
-        json_add_text(&question.writer, "attempt", consent->attempt);
-        json_add_bytes(&question.writer, "url", address, size);
-        status = exchange_ask(&exchange, &question, &failure, &answer);
-    }
-    if (status != STATUS_OK)
+    else if (answer_attempt(consent, address, size, &failure) != STATUS_OK)
         output_note("%s", failure.sentence);
 }
 

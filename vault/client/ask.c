@@ -59,6 +59,7 @@ static bool request_write(const struct ask *ask, const struct ask_key *key, stru
 {
     return secret_append_text(request, "{\"method\":") && method_write(ask->method, request) &&
            (!ask->more || secret_append_text(request, ",\"more\":true")) &&
+           (!ask->oneway || secret_append_text(request, ",\"oneway\":true")) &&
            secret_append_text(request, ",\"parameters\":{") &&
            (ask->without_vault ||
             (member_begin(request, "vault") && text_append_json(request, ask->vault, strlen(ask->vault)))) &&
@@ -200,7 +201,11 @@ enum status ask_ahead(const struct ask *ask, struct client *client, struct failu
     enum status status = client->keyed ? read_key(ask, failure, &bytes) : STATUS_OK;
     const struct ask_key key = {.slot = "", .bytes = bytes};
 
-    return status == STATUS_OK ? ask_send(ask, client, client->keyed ? &key : NULL, failure) : status;
+    if (status == STATUS_OK)
+        status = ask_send(ask, client, client->keyed ? &key : NULL, failure);
+    if (status == STATUS_OK && ask->oneway)
+        client->unanswered--;
+    return status;
 }
 
 /* Asks the agent that listens. `*ret_client` stays NULL where none does and a key file is at hand. */

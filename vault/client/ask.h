@@ -21,6 +21,7 @@ struct ask {
     bool undumpable;     /* our own program: be undumpable while secrets are in memory (see client.h) */
     bool hidden;         /* it is undumpable already, and shows itself only while a request is handled */
     bool more;           /* several replies: client_next_reply gives those after the first */
+    bool oneway;         /* none; with ask_ahead only */
     bool without_vault;  /* `vault` is not added: it is among the parameters, or none of the method's */
     bool without_key;    /* the same of `slot_key` */
     bool by_person; /* a person chose method and parameters: what is wrong with them is not the agent's age */
@@ -44,7 +45,7 @@ enum status ask_agent_on(const struct ask *ask, struct failure *failure, struct 
                          struct secret *ret_reply);
 
 /* Asks once more, on the connection that ask_agent_on left, with the key file's key if that needed it; the
- * reply is left to client_next_reply. */
+ * reply, unless it is `oneway`, is left to client_next_reply. */
 enum status ask_ahead(const struct ask *ask, struct client *client, struct failure *failure);
 
 /* The question alone, on a connection, with `key` unless it is NULL. */
