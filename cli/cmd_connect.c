@@ -83,7 +83,7 @@ static enum status keep(struct attempt *attempt, struct exchange *exchange, cons
     if (status == STATUS_OK)
         status = exchange_next(exchange, failure, ret_answer);
     /* It waits a minute for the word of a person who was asked where to keep it. */
-    if (status == STATUS_NO_AGENT || status == STATUS_PROTOCOL)
+    if (status == STATUS_AGENT_ENDED || status == STATUS_PROTOCOL)
         return failure_set(
             failure, STATUS_REFUSED,
             "the agent let go of what the provider gave before it was kept, so nothing was changed");

@@ -152,13 +152,15 @@ static enum line_end ask_once(int terminal, const struct request *request, struc
     struct watch watch;
     struct termios saved, quiet;
     bool silenced = false;
+    /* What is typed between two waits of one question is for the second. */
+    int typed_before = request->event != NULL ? TCSADRAIN : TCSAFLUSH;
     enum line_end end;
 
     watch_signals(&watch);
     if (request->hidden && tcgetattr(terminal, &saved) == 0) {
         quiet = saved;
         quiet.c_lflag &= ~(tcflag_t)(ECHO | ECHONL);
-        silenced = tcsetattr(terminal, TCSAFLUSH, &quiet) == 0;
+        silenced = tcsetattr(terminal, typed_before, &quiet) == 0;
     }
     if (request->hidden && !silenced) {
         end = signal_caught() ? LINE_INTERRUPTED : LINE_END;
@@ -171,7 +173,8 @@ static enum line_end ask_once(int terminal, const struct request *request, struc
     }
     if (silenced) {
         (void)file_write_all(terminal, "\n", 1);
-        while (tcsetattr(terminal, TCSAFLUSH, &saved) == -1 && errno == EINTR && !caught[SIGTTOU])
+        while (tcsetattr(terminal, end == LINE_EVENT ? TCSAFLUSH : typed_before, &saved) == -1 &&
+               errno == EINTR && !caught[SIGTTOU])
             continue;
     }
     *ret_again = deliver_signals(&watch);

@@ -193,6 +193,9 @@ long=$(printf 'x%.0s' {1..5000})
 shown=$(terminal "paste the address" "" "paste the address" "$long" "longer than" "http://127.0.0.1/?code=1" -- stepvault connect dropbox)
 is "neither an empty line nor one that is too long ends it" "$?" 0
 is "... or is sent" "$(asked AnswerConnect .url)" "http://127.0.0.1/?code=1"
+play '.Connect.any = [.Connect.any[0], {"await": "address"}, .Connect.any[1]]'
+shown=$(terminal "paste the address" $'\nhttp://127.0.0.1/?code=2' -- stepvault connect dropbox)
+is "what is typed ahead is not lost" "$? $(asked AnswerConnect .url)" "0 http://127.0.0.1/?code=2"
 play '.Connect.any = [.Connect.any[0], {"await": "address"}, .Connect.any[1]] | .AnswerConnect = {"error": "NotFound", "message": "there is no such attempt"}'
 shown=$(terminal "paste the address" "http://127.0.0.1/?code=1" -- stepvault connect dropbox)
 has "an answer that comes too late is told" "$shown" "there is no such attempt"
