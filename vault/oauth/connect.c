@@ -11,7 +11,9 @@
 
 #include <string.h>
 
-#define IDENTITY_SECONDS 15u   /* whoever waits has the tokens in sight */
+/* The agent waits a minute, and what has come by then is lost if it is not told. */
+#define SECOND_SECONDS 15u
+#define IDENTITY_SECONDS 15u
 #define SECOND_RETRY_MS 60000u /* when a second token that could not be renewed is tried again */
 
 /* ---- flows ---- */
@@ -34,7 +36,7 @@ static enum verdict connect_import(const struct errand *errand, struct input *in
     (void)input;
     if (token == NULL)
         return fault_set(fault, VERDICT_REFUSED, "there is no refresh token to import");
-    return token_request_refresh(errand, token, fault, ret_reply);
+    return token_request_refresh(errand, token, 0, fault, ret_reply);
 }
 
 static connect_flow *const flows[] = {
@@ -83,6 +85,10 @@ static void find_identity(const struct tokens *tokens, struct identity *identity
     CLEANUP(json_freep) struct json *properties = NULL;
     struct fault ignored = {0};
 
+    /* A client of its own connects again whenever its token ends, and is who it was. */
+    if (tokens->errand->flow == ERRAND_CLIENT_CREDENTIALS &&
+        json_member(tokens->errand->properties, "oauth_uid") != NULL)
+        return;
     if (whoami == NULL)
         whoami = provider->test;
     if (whoami != NULL && merge_properties(tokens, &properties))
@@ -125,7 +131,7 @@ static void refresh_second(const struct errand *errand, struct tokens *tokens, s
 
     if (token == NULL)
         return;
-    verdict = token_request_refresh(errand, token, &fault, second);
+    verdict = token_request_refresh(errand, token, SECOND_SECONDS, &fault, second);
     if (verdict == VERDICT_OK)
         tokens->second = second;
     else if (verdict == VERDICT_TRANSIENT)
@@ -147,7 +153,7 @@ enum verdict connect_refresh(struct errand *errand, struct input *input, struct 
     else if (token == NULL)
         return fault_set(fault, VERDICT_REFUSED, "the account has no refresh token");
     else
-        verdict = token_request_refresh(errand, token, fault, &reply);
+        verdict = token_request_refresh(errand, token, 0, fault, &reply);
     if (verdict != VERDICT_OK)
         return verdict;
     refresh_second(errand, &tokens, &second);

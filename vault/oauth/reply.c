@@ -216,6 +216,8 @@ static const char *const refused_codes[] = {
     "redirect_uri_mismatch",
     "admin_policy_enforced",
     "org_internal",
+    "deleted_client",
+    "disabled_client",
     "invalid_client_id",
     "bad_client_secret",
     "bad_redirect_uri",

@@ -242,12 +242,14 @@ enum verdict token_request_exchange(const struct errand *errand, struct token_re
 }
 
 /* No scope is sent: what was granted is what is renewed. */
-enum verdict token_request_refresh(const struct errand *errand, const char *refresh_token,
+enum verdict token_request_refresh(const struct errand *errand, const char *refresh_token, unsigned seconds,
                                    struct fault *fault, struct reply *ret_reply)
 {
     bool has_own = provider_fact(errand->provider, "refresh_url", NULL) != NULL;
-    struct token_request request = {
-        .endpoint = has_own ? "refresh_url" : NULL, .fixed = "refresh_params", .purpose = REPLY_RENEWAL};
+    struct token_request request = {.endpoint = has_own ? "refresh_url" : NULL,
+                                    .fixed = "refresh_params",
+                                    .seconds = seconds,
+                                    .purpose = REPLY_RENEWAL};
 
     token_request_set(&request, "grant_type", "refresh_token");
     token_request_set(&request, "refresh_token", refresh_token);

@@ -45,8 +45,8 @@ enum verdict token_request_send(const struct errand *errand, struct token_reques
 enum verdict token_request_exchange(const struct errand *errand, struct token_request *request,
                                     struct fault *fault, struct reply *ret_reply);
 
-/* Uses the refresh token once. */
-enum verdict token_request_refresh(const struct errand *errand, const char *refresh_token,
+/* Uses the refresh token once, and waits `seconds` at most (0: the usual). */
+enum verdict token_request_refresh(const struct errand *errand, const char *refresh_token, unsigned seconds,
                                    struct fault *fault, struct reply *ret_reply);
 
 /* Asks for a token of the client's own. */
