@@ -62,6 +62,8 @@ struct account_connection {
     const char *account; /* NULL: a new one; else the one that is connected anew */
     bool other_identity; /* that one may have been somebody else's until now */
     struct token_grant grant;
+    /* What the person gave of it, by name; NULL: nothing. Those of `result` go before. */
+    const struct json *properties;
     const struct token_result *result; /* that was given */
     struct remark remark;
 };

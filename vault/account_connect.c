@@ -45,6 +45,41 @@ static enum status write_twin(struct vault *vault, const char *app, const char *
     return status;
 }
 
+/* Walks what the person gave, but for what the provider gave, too: the refresh token that was imported, if it
+ * was renewed. */
+static bool next_given(const struct account_connection *connection, void **iterator, const char **ret_name,
+                       const struct json **ret_value)
+{
+    while (json_next(connection->properties, iterator, ret_name, ret_value)) {
+        if (json_member(connection->result->properties, *ret_name) == NULL)
+            return true;
+    }
+    return false;
+}
+
+static enum status check_properties(const struct account_connection *connection, struct failure *failure)
+{
+    enum status status = account_check_properties(connection->result->properties, failure);
+
+    return status == STATUS_OK && connection->properties != NULL
+               ? account_check_properties(connection->properties, failure)
+               : status;
+}
+
+static void add_properties(struct record_draft *draft, const struct account_connection *connection)
+{
+    const struct json *value;
+    void *iterator = NULL;
+    const char *name;
+
+    account_add_properties(draft, connection->result->properties);
+    while (next_given(connection, &iterator, &name, &value)) {
+        size_t size;
+        const char *text = json_text(value, &size);
+        account_add_property(draft, name, text, size);
+    }
+}
+
 static enum status describe(const struct account_connection *connection, const char *client,
                             uint64_t generation, struct leaf *leaf, struct failure *failure)
 {
@@ -61,6 +96,9 @@ static enum status describe(const struct account_connection *connection, const c
     json_add_number(&writer, "generation", generation);
     json_open_array(&writer, "properties");
     while (json_next(connection->result->properties, &iterator, &name, &value))
+        json_add_text(&writer, NULL, name);
+    iterator = NULL;
+    while (next_given(connection, &iterator, &name, &value))
         json_add_text(&writer, NULL, name);
     json_close_array(&writer);
     if (connection->result->scopes != NULL)
@@ -99,13 +137,13 @@ static enum status add(struct vault *vault, const struct account_connection *con
 
     enum status status = account_choose_label(vault, connection->app, connection->label, failure, &label);
     if (status == STATUS_OK)
-        status = account_check_properties(connection->result->properties, failure);
+        status = check_properties(connection, failure);
     if (status == STATUS_OK)
         status = settle_grant(vault, connection, connection->app, failure, client, &grant);
     if (status != STATUS_OK)
         return status;
     record_draft_start(&draft, RECORD_ACCOUNT, connection->app, label, connection->app, NULL);
-    account_add_properties(&draft, connection->result->properties);
+    add_properties(&draft, connection);
     remark_add(&draft, &connection->remark, NULL);
     token_add_grant(&draft, &grant, connection->result, NULL);
     status = account_complete(vault, &draft, failure);
@@ -136,15 +174,17 @@ static enum status check_identity(const struct record *previous, const struct ac
 /* What it had and was not given again: all of it of the same person, and of another one nothing that is a
  * token. */
 static void copy_rest(struct record_draft *draft, const struct record *previous,
-                      const struct token_result *result)
+                      const struct account_connection *connection)
 {
+    const struct token_result *result = connection->result;
     const char *identity = identity_of(previous);
     bool other = identity != NULL && result->identity != NULL && strcmp(identity, result->identity) != 0;
     const char *name, *value;
     size_t position = 0, size;
 
     while (record_next(previous, ACCOUNT_PROPERTY_PREFIX, &position, &name, &value, &size))
-        if (json_member(result->properties, name) == NULL && !(other && token_is_token(name)))
+        if (json_member(result->properties, name) == NULL &&
+            json_member(connection->properties, name) == NULL && !(other && token_is_token(name)))
             account_add_property(draft, name, value, size);
 }
 
@@ -177,15 +217,15 @@ static enum status reconnect(struct vault *vault, const struct account_connectio
     account_name_in_leaf(&previous, leaf);
     status = check_identity(&previous, connection, failure);
     if (status == STATUS_OK)
-        status = account_check_properties(result->properties, failure);
+        status = check_properties(connection, failure);
     if (status == STATUS_OK)
         status = settle_grant(vault, connection, previous.where, failure, client, &grant);
     if (status != STATUS_OK)
         return status;
     (void)token_fields_read(&previous, &before);
     record_draft_start(&draft, RECORD_ACCOUNT, previous.where, previous.name, previous.where, &previous);
-    copy_rest(&draft, &previous, result);
-    account_add_properties(&draft, result->properties);
+    copy_rest(&draft, &previous, connection);
+    add_properties(&draft, connection);
     struct remark remark = connection->remark;
     remark.has_expiry = true;
     remark_add(&draft, &remark, &previous);

@@ -149,6 +149,46 @@ static void a_guess_of_when_it_is_due_is_no_word_on_when_it_ends(void **state)
     assert_int_equal(fields.due, DUE + 25 * MINUTE);
 }
 
+static void what_a_person_gave_is_kept_beside_what_the_provider_gave(void **state)
+{
+    struct json *given = NULL, *json = NULL;
+    struct token_result result;
+    struct account_connection connection = {
+        .app = "slack",
+        .grant = {.provider = "{}", .grant = "import", .obtained_ms = NOW},
+        .result = &result,
+    };
+
+    (void)state;
+    assert_int_equal(token_register("slack", NULL, "id-1", false), STATUS_OK);
+    world_parse("{\"tenant\":\"acme\",\"oauth_refresh_token\":\"r0\"}", &given);
+    connection.properties = given;
+    assert_int_equal(token_answer(TOKENS("a1", "r1"), &json, &result), STATUS_OK);
+    world_begin("connect");
+    assert_int_equal(
+        world_end(account_connect(world.vault, &connection, &world.leaf, &world.failure, &world.writer)),
+        STATUS_OK);
+    token_expect_property("slack", "tenant", "acme");
+    token_expect_property("slack", "oauth_refresh_token", "r1");
+    json_freep(&json);
+    json_freep(&given);
+
+    world_parse("{\"tenant\":\"other\",\"oauth_refresh_token\":\"r2\"}", &given);
+    connection.properties = given;
+    connection.account = "slack";
+    assert_int_equal(token_answer("{\"answer\":\"tokens\",\"properties\":{\"oauth_access_token\":\"a2\"}}",
+                                  &json, &result),
+                     STATUS_OK);
+    world_begin("connect");
+    assert_int_equal(
+        world_end(account_connect(world.vault, &connection, &world.leaf, &world.failure, &world.writer)),
+        STATUS_OK);
+    token_expect_property("slack", "tenant", "other");
+    token_expect_property("slack", "oauth_refresh_token", "r2");
+    json_freep(&json);
+    json_freep(&given);
+}
+
 static void the_intent_is_durable_before_the_job_and_outlives_a_new_key_of_the_vault(void **state)
 {
     CLEANUP(token_job_reset) struct token_job job = {.generation = 0};
@@ -727,6 +767,7 @@ int main(void)
         TEST(a_clock_that_was_set_back_makes_it_due),
         TEST(a_renewal_sets_the_new_tokens_in_the_next_generation_and_keeps_no_old_ones),
         TEST(what_a_reply_lacks_stays_as_it_was),
+        TEST(what_a_person_gave_is_kept_beside_what_the_provider_gave),
         TEST(a_guess_of_when_it_is_due_is_no_word_on_when_it_ends),
         TEST(the_intent_is_durable_before_the_job_and_outlives_a_new_key_of_the_vault),
         TEST(nobody_begins_while_a_request_may_be_under_way),

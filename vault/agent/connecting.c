@@ -44,6 +44,7 @@ void connected_freep(struct connected **connected)
         freed->session->connected--;
     secret_reset(&freed->requested);
     secret_reset(&freed->provider);
+    json_freep(&freed->properties);
     json_freep(&freed->answer);
     free(freed);
 }

@@ -33,6 +33,7 @@ struct connected {
     const char *grant;       /* static */
     struct secret requested; /* scopes, separated by blanks */
     struct secret provider;
+    struct json *properties; /* that the call gave */
     uint64_t obtained_ms;
     struct json *answer; /* what `result` points into; NULL before there is one */
     struct token_result result;

@@ -169,6 +169,22 @@ static bool join_scopes(const struct request *request, const char *name, struct 
     return complete;
 }
 
+/* What the call gives outlives it: it becomes the account's. */
+static enum status copy_properties(const struct request *request, struct failure *failure,
+                                   struct json **ret_properties)
+{
+    CLEANUP(secret_reset) struct secret text = {0};
+    const struct json *given = json_member(request->parameters, "properties");
+    struct json_writer writer;
+
+    if (given == NULL)
+        return STATUS_OK;
+    json_writer_start(&writer, &text);
+    json_add_value(&writer, NULL, given);
+    return writer.failed ? failure_set_no_memory(failure)
+                         : json_parse(text.bytes, text.size, "properties", failure, ret_properties);
+}
+
 /* What KeepAccount will need besides the answer. */
 static enum status make_connected(const struct request *request, const struct attempt *attempt,
                                   const char *grant, struct failure *failure,
@@ -180,6 +196,8 @@ static enum status make_connected(const struct request *request, const struct at
         !join_scopes(request, "scopes", &connected->requested) ||
         !join_scopes(request, "user_scopes", &connected->requested))
         return failure_set_no_memory(failure);
+    if (copy_properties(request, failure, &connected->properties) != STATUS_OK)
+        return failure->status;
     memcpy(connected->app, text(request, "app"), strlen(text(request, "app")) + 1);
     if (attempt->account.document != NULL)
         account_id(&attempt->account, connected->account);
@@ -293,6 +311,7 @@ enum status serve_keep_account(struct session *session, struct request *request)
         .label = text(request, "label"),
         .account = text(request, "account"),
         .other_identity = json_member_boolean(request->parameters, "other_identity", false),
+        .properties = connected->properties,
         .result = result,
     };
     connection.grant = (struct token_grant){
