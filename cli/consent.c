@@ -259,7 +259,7 @@ static enum status read_input(struct consent *consent, struct failure *failure)
 /* Until a line of stdin was read, where that is wanted, or a reply is there; shows how long there is left. */
 static enum status wait_watching(struct consent *consent, struct failure *failure)
 {
-    const bool reads = consent->pastes && !consent->listens && !consent->input_ended;
+    const bool reads = consent->pastes && consent->shown && !consent->listens && !consent->input_ended;
     const bool shows = !consent->pastes && isatty(STDERR_FILENO) && consent->host[0] != '\0';
     struct pollfd waiting[] = {
         {.fd = consent->exchange->client->descriptor, .events = POLLIN},
@@ -287,7 +287,7 @@ static enum status wait_for_reply(struct consent *consent, struct failure *failu
     enum status status = STATUS_OK;
 
     while (status == STATUS_OK && !client_has_reply(client) && poll(&reply, 1, 0) == 0) {
-        if (consent->pastes && consent->attempt[0] != '\0' && prompt_has_attention())
+        if (consent->pastes && consent->shown && prompt_has_attention())
             status = wait_typing(consent, failure);
         else
             status = wait_watching(consent, failure);

@@ -303,6 +303,17 @@ static void write_object(const struct intake *intake, const struct json *propert
     json_close_object(writer);
 }
 
+/* Whoever has nothing on stdin means to have it fetched, by a method that they did not say. */
+static enum status refuse_open_method(const struct intake *intake, struct failure *failure)
+{
+    char list[LIST_MAX] = "";
+
+    for (size_t i = 0; i < intake->app->method_count; i++)
+        append_name(list, intake->app->methods[i].name);
+    return failure_set(failure, STATUS_AMBIGUOUS,
+                       "%s has several methods, and --method names none of them: %s", intake->slug, list);
+}
+
 static enum status read_object(struct intake *intake, struct json_writer *writer, struct failure *failure)
 {
     CLEANUP(secret_reset) struct secret text = {0};
@@ -310,6 +321,9 @@ static enum status read_object(struct intake *intake, struct json_writer *writer
     enum status status = file_read_all(STDIN_FILENO, CLIENT_REQUEST_MAX,
                                        "the JSON object of properties on stdin", failure, &text);
 
+    if (status == STATUS_OK && text.size == 0 && intake->connects && intake->app != NULL &&
+        intake->method == NULL)
+        return refuse_open_method(intake, failure);
     if (status == STATUS_OK)
         status = json_parse(text.bytes, text.size, "what was read from stdin", failure, &properties);
     if (status == STATUS_OK)

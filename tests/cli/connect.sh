@@ -199,6 +199,9 @@ is "what is typed ahead is not lost" "$? $(asked AnswerConnect .url)" "0 http://
 play '.Connect.any = [.Connect.any[0], {"await": "address"}, .Connect.any[1]] | .AnswerConnect = {"error": "NotFound", "message": "there is no such attempt"}'
 shown=$(terminal "paste the address" "http://127.0.0.1/?code=1" -- stepvault connect dropbox)
 has "an answer that comes too late is told" "$shown" "there is no such attempt"
+play '.Connect.any = [{"notice": {}}, {"sleep": 0.5}, .Connect.any[0], {"await": "address"}, .Connect.any[1]]'
+shown=$(terminal "paste the address" "http://127.0.0.1/?code=3" -- stepvault connect dropbox)
+is "nothing is asked for before there is an address" "$(grep -m 1 -oE 'Open this address|paste the address' <<< "$shown")" "Open this address"
 play '.Connect.any = [.Connect.any[0], {"sleep": 0.5}, .Connect.any[1]]'
 shown=$(terminal "paste the address" -- stepvault connect dropbox)
 is "nothing need be pasted" "$?" 0
@@ -261,6 +264,8 @@ fails "... but not where it was asked for" 1 "device_flow_disabled" stepvault co
 play '.Connect.device = [.Connect.device[0] , {"sleep": 1.5}, .Connect.device[1]]'
 shown=$(terminal -- stepvault connect github --device)
 has "on a terminal the time that is left is shown" "$shown" "Waiting for you at github.com, 14:5"
+fails "where there are several methods and nobody says which" 1 "github has several methods, and --method names none of them: oauth, github_app, pat" \
+    stepvault connect github < /dev/null
 fails "two flows exclude each other" 2 "exclude each other" stepvault connect dropbox --device --paste < /dev/null
 
 # ---- without a person ----
