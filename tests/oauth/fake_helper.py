@@ -125,7 +125,7 @@ def main():
     behaviour = read("behaviour")
     note(job=job["job"], secret="secret" in job["client"], properties=sorted(job["properties"]), environment=sorted(os.environ),
          descriptors=sorted(os.readlink(f"/proc/self/fd/{name}").split(":")[0] for name in os.listdir("/proc/self/fd") if int(name) < 3),
-         others=[name for name in os.listdir("/proc/self/fd") if int(name) > 3], session=os.getsid(0) == os.getpid(), arguments=sys.argv[1:])
+         others=[name for name in os.listdir("/proc/self/fd") if int(name) > 3], session=os.getsid(0) == os.getpid(), folder=os.getcwd(), arguments=sys.argv[1:])
     if behaviour.startswith("slow "):
         time.sleep(float(behaviour[5:]))
     if behaviour == "wait":

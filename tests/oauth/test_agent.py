@@ -84,6 +84,7 @@ def test_a_helper_gets_what_its_job_needs_and_nothing_of_the_agents():
             is_(job["descriptors"], ["/dev/null", "socket", "socket"])
             is_(job["session"], True)
             is_(job["arguments"], [])
+            is_(job["folder"], "/")
             check(set(job["environment"]) <= {"PATH", "LANG", "https_proxy", "LC_CTYPE", "SSL_CERT_DIR", "SSL_CERT_FILE"}, job["environment"])
             check("https_proxy" in job["environment"], job["environment"])
     finally:

@@ -1,5 +1,6 @@
 /* What the sandboxed agent cannot do (P8), tried from inside: each attempt in a child of its own. */
 #include "agent/sandbox.h"
+#include "agent/spawner.h"
 
 #include <dirent.h>
 #include <errno.h>
@@ -79,7 +80,8 @@ static void assert_in_vain(bool (*attempt)(void))
 static bool connects_to_the_network(void)
 {
     return socket(AF_INET, SOCK_STREAM, 0) >= 0 || socket(AF_INET6, SOCK_DGRAM, 0) >= 0 ||
-           socket(AF_NETLINK, SOCK_RAW, 0) >= 0 || socket(AF_PACKET, SOCK_RAW, 0) >= 0;
+           socket(AF_NETLINK, SOCK_RAW, 0) >= 0 || socket(AF_PACKET, SOCK_RAW, 0) >= 0 ||
+           socketpair(AF_INET, SOCK_STREAM, 0, (int[2]){0}) == 0 || errno != EPERM;
 }
 
 static bool runs_a_program(void)
@@ -125,6 +127,19 @@ static bool mounts(void)
     return syscall(SYS_mount, "none", folder, "tmpfs", 0, NULL) == 0;
 }
 
+/* As it does for each helper. */
+static bool hands_a_socket_on(void)
+{
+    struct spawner spawner;
+    struct failure failure;
+    int channel[2], near;
+
+    if (socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, channel) != 0)
+        return false;
+    spawner.channel = channel[0];
+    return spawner_spawn(&spawner, &failure, &near) == STATUS_OK;
+}
+
 static bool works_in_its_folder(void)
 {
     char path[96];
@@ -162,6 +177,9 @@ static void it_still_reads_writes_and_syncs_in_its_own_folder(void **state)
     assert_true(WIFEXITED(status));
     assert_int_equal(WEXITSTATUS(status), DONE);
     status = try(opens_a_local_socket);
+    assert_true(WIFEXITED(status));
+    assert_int_equal(WEXITSTATUS(status), DONE);
+    status = try(hands_a_socket_on);
     assert_true(WIFEXITED(status));
     assert_int_equal(WEXITSTATUS(status), DONE);
 }

@@ -14,9 +14,10 @@
 #include <stdbool.h>
 #include <stdint.h>
 
-#define CONNECTED_IDLE_MS 60000u /* a connection that got tokens has so long to keep them */
-#define CONNECTING_SECONDS 600u  /* that a person may take, unless the call says less */
-#define CONNECTED_MAX 32u /* connections that have not kept what they got; then nothing more is begun */
+#define CONNECTED_IDLE_MS                                                                                    \
+    600000u /* a connection that got tokens has so long to keep them: a person may be asked */
+#define CONNECTING_SECONDS 600u /* that a person may take, unless the call says less */
+#define CONNECTED_MAX 32u       /* connections that have not kept what they got; then nothing more is begun */
 #define CONNECTING_URL_MAX (16u * 1024u)
 #define CONNECTING_ID_SIZE 33 /* hexadecimal, with its NUL */
 

@@ -257,7 +257,7 @@ static void settle(struct renewal *renewal)
         renewal_end(renewal, status == STATUS_OK ? NULL : &failure);
         return;
     }
-    if (!renewal->unstored)
+    if (!renewal->unstored && renewal->result.verdict == TOKEN_GIVEN)
         journal_trouble("a renewed token cannot be stored yet, and is kept in memory");
     renewal->unstored = true;
     renewal->at_ms = clock_monotonic_ms() + RENEWAL_AGAIN_MS;

@@ -97,8 +97,11 @@ static void become_helper(int descriptor, char *environment[])
 {
     char name[] = PROGRAM;
     char *arguments[] = {name, NULL};
+    sigset_t none;
 
     setsid();
+    sigemptyset(&none);
+    sigprocmask(SIG_SETMASK, &none, NULL);
     signal(SIGPIPE, SIG_DFL);
     signal(SIGXFSZ, SIG_DFL);
     signal(SIGCHLD, SIG_DFL);
@@ -193,7 +196,7 @@ static void spawner_run(int channel, pid_t agent)
     prctl(PR_SET_NAME, "stepvault-spawn", 0, 0, 0);
     prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0);
     signal(SIGCHLD, SIG_IGN);
-    if (getppid() == agent && settle_descriptors(channel))
+    if (getppid() == agent && settle_descriptors(channel) && chdir("/") == 0)
         spawner_loop();
 }
 
