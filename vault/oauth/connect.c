@@ -85,10 +85,6 @@ static void find_identity(const struct tokens *tokens, struct identity *identity
     CLEANUP(json_freep) struct json *properties = NULL;
     struct fault ignored = {0};
 
-    /* A client of its own connects again whenever its token ends, and is who it was. */
-    if (tokens->errand->flow == ERRAND_CLIENT_CREDENTIALS &&
-        json_member(tokens->errand->properties, "oauth_uid") != NULL)
-        return;
     if (whoami == NULL)
         whoami = provider->test;
     if (whoami != NULL && merge_properties(tokens, &properties))
