@@ -82,7 +82,7 @@ static enum status keep(struct attempt *attempt, struct exchange *exchange, cons
     status = exchange_ask_ahead(exchange, &question, failure);
     if (status == STATUS_OK)
         status = exchange_next(exchange, failure, ret_answer);
-    /* It waits a minute for the word of a person who was asked where to keep it. */
+    /* It waits only so long for a person who is asked where to keep it. */
     if (status == STATUS_AGENT_ENDED || status == STATUS_PROTOCOL)
         return failure_set(
             failure, STATUS_REFUSED,
