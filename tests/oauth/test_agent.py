@@ -157,6 +157,17 @@ def test_calls_behind_a_parked_one_are_answered_in_order():
         is_(world.refreshes(), 1)
 
 
+def test_a_call_that_waits_leaves_what_its_connection_has_staged():
+    with founded() as world:
+        world.connect_expired("one")
+        client = world.agent.connect()
+        is_(client.call("StageImport", environment="QT12AA==")["parameters"]["staged"], 1)
+        world.behave("slow 1")
+        is_(shorten("one", client.call("Project", step="steps/one", deliver=["auths"])), "at-one-2")
+        is_(client.call("StageImport", environment="Qj13AA==", commit=True)["parameters"]["added"], 2)
+        is_(world.ask("GetVariable", path="/", name="A")["value"], "v")
+
+
 def test_a_oneway_call_that_waits_is_served_without_a_byte():
     with founded() as world:
         world.connect_expired("one")

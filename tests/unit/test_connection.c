@@ -2,6 +2,9 @@
 #include "agent/connection.h"
 
 #include "agent/call.h"
+#include "agent/parking.h"
+#include "agent/session.h"
+#include "agent/stage.h"
 
 #include <setjmp.h>
 #include <stdarg.h>
@@ -141,6 +144,26 @@ static void a_frame_that_is_kept_comes_again_before_what_follows_it(void **state
     assert_int_equal(connection_held(pair->connection), 0);
 }
 
+/* It has staged something, which would be dropped after a pause; a call that waits is none. */
+static void a_connection_whose_call_waits_is_not_closed_for_its_silence(void **state)
+{
+    struct pair *pair = *state;
+    struct session session = {.unlocked = true};
+    struct failure failure;
+
+    assert_int_equal(stage_start(&session, &failure, &pair->connection->exchange.stage), STATUS_OK);
+    assert_true(connection_send(pair->connection));
+    assert_true(pair->connection->deadline_ms > 0);
+    assert_int_equal(parking_begin(&session, NULL, &failure, &pair->connection->exchange.parking), STATUS_OK);
+    assert_true(connection_send(pair->connection));
+    assert_int_equal(pair->connection->deadline_ms, 0);
+    assert_false(connection_is_idle(pair->connection));
+    parking_freep(&pair->connection->exchange.parking);
+    assert_true(connection_send(pair->connection));
+    assert_true(pair->connection->deadline_ms > 0);
+    stage_freep(&pair->connection->exchange.stage);
+}
+
 static void what_was_sent_before_the_end_is_still_served(void **state)
 {
     struct pair *pair = *state;
@@ -259,6 +282,7 @@ int main(void)
         TEST(a_frame_in_pieces_has_a_deadline_from_its_first_byte),
         TEST(several_frames_come_out_in_order),
         TEST(a_frame_that_is_kept_comes_again_before_what_follows_it),
+        TEST(a_connection_whose_call_waits_is_not_closed_for_its_silence),
         TEST(what_was_sent_before_the_end_is_still_served),
         TEST(an_unfinished_frame_at_the_end_is_none),
         TEST(a_request_is_bounded),

@@ -159,9 +159,12 @@ bool connection_is_drained(const struct connection *connection)
     return connection->sent == connection->output.size;
 }
 
-/* Whoever stages, or was given tokens, holds memory, and perhaps a locked vault open, until the next call. */
+/* Whoever stages, or was given tokens, holds memory, and perhaps a locked vault open, until the next call.
+ * That one may take its time. */
 static uint64_t idle_deadline(const struct exchange *exchange)
 {
+    if (exchange->parking != NULL)
+        return 0;
     if (exchange->stage != NULL)
         return clock_monotonic_ms() + STAGE_IDLE_MS;
     if (exchange->restoring != NULL)
