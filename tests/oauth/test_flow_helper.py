@@ -5,6 +5,7 @@ sanitize: yes
 limit: 150
 """
 
+import atexit
 import json
 import re
 import socket
@@ -18,6 +19,7 @@ from rig import CANARY, Tap, Web
 tap = Tap()
 folder = tempfile.TemporaryDirectory()
 fault = Web(["/usr/bin/python3", "fault_server.py"], folder.name)
+atexit.register(fault.stop)
 
 
 def provider(**more):
@@ -325,5 +327,4 @@ run = Helper(by_issuer("http://issuer.example"))
 failed("an issuer without https is none", run.end(), "refused", "https")
 
 tap.same("the helper always ended well, and said nothing on its standard error", Helper.noise, [])
-fault.stop()
 tap.finish()

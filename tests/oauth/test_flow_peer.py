@@ -5,6 +5,7 @@ demands PKCE, says in each answer who it is (RFC 9207), and has discovery docume
 limit: 150
 """
 
+import atexit
 import json
 import tempfile
 from urllib.parse import parse_qsl, urlencode, urlsplit
@@ -15,6 +16,7 @@ from rig import CANARY, SECRET, Tap, Web, person
 tap = Tap()
 folder = tempfile.TemporaryDirectory()
 op = Web(["node", "op.mjs"], folder.name)
+atexit.register(op.stop)
 nothing = {name: None for name in ("authorize_url", "token_url", "device_url", "client_auth")}
 
 
@@ -82,5 +84,4 @@ run = Helper(issuer(), client={"id": "nobody-" + CANARY}).opened()
 run.process.stdin.close()
 run.end()
 tap.same("the helper always ended well, and said nothing on its standard error", Helper.noise, [])
-op.stop()
 tap.finish()
