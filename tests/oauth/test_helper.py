@@ -150,6 +150,9 @@ for name, least, most in (("429", 2000, 2000), ("429_date", 1000, 3000), ("429_l
     server.script(name)
     answer = refresh()
     tap.ok(f"{name}: how long to wait", answer["verdict"] == TRANSIENT and least <= answer.get("retry_ms", 0) <= most, answer)
+for after in ("7200", "Fri, 31 Dec 2100 23:59:59 GMT"):
+    server.script({"status": 429, "headers": {"Retry-After": after}, "body": ""})
+    tap.same(f"Retry-After: {after}: an hour at most", refresh().get("retry_ms"), 3600000)
 server.forget()
 server.script("refresh_missing")
 tap.ok("no refresh token in the reply: none in the answer", "oauth_refresh_token" not in refresh()["properties"])
