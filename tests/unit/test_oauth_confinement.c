@@ -2,8 +2,11 @@
  * of its own. */
 #include "oauth/confinement.h"
 
+#include "confine/seccomp.h"
+
 #include <arpa/inet.h>
 #include <fcntl.h>
+#include <limits.h>
 #include <netdb.h>
 #include <pthread.h>
 #include <setjmp.h>
@@ -12,6 +15,7 @@
 #include <stddef.h>
 #include <stdint.h>
 #include <stdlib.h>
+#include <string.h>
 #include <sys/mman.h>
 #include <sys/prctl.h>
 #include <sys/ptrace.h>
@@ -152,6 +156,23 @@ static void it_writes_no_file_and_reads_none_but_settings(void **state)
     assert_in_vain(writes_a_file);
 }
 
+static void a_path_that_cannot_be_reached_takes_nothing_from_the_confinement(void **state)
+{
+    char name[PATH_MAX + 2];
+
+    (void)state;
+    if (syscall(444 /* landlock_create_ruleset */, NULL, 0, 1) < 0) {
+        print_message("skipped: this kernel has no Landlock\n");
+        skip();
+    }
+    memset(name, 'x', sizeof(name) - 1);
+    name[sizeof(name) - 1] = '\0';
+    assert_int_equal(setenv("SSL_CERT_FILE", name, 1), 0);
+    assert_in_vain(reads_other_files);
+    assert_done(reads_settings);
+    assert_int_equal(unsetenv("SSL_CERT_FILE"), 0);
+}
+
 static void it_leaves_no_core_and_nobody_may_trace_it(void **state)
 {
     struct rlimit limit = {1, 1};
@@ -221,6 +242,71 @@ static bool makes_a_file_of_memory(void)
     return memfd_create("code", MFD_CLOEXEC) >= 0;
 }
 
+/* The agent itself, the user's service manager and keyrings listen on those. */
+static bool opens_a_unix_socket(void)
+{
+    return socket(AF_UNIX, SOCK_STREAM, 0) >= 0 || socket(AF_UNIX, SOCK_DGRAM, 0) >= 0;
+}
+
+static bool makes_a_pair_that_can_be_led_elsewhere(void)
+{
+    int pair[2];
+
+    return socketpair(AF_UNIX, SOCK_DGRAM | SOCK_CLOEXEC, 0, pair) == 0 ||
+           socketpair(AF_UNIX, SOCK_SEQPACKET, 0, pair) == 0;
+}
+
+static bool makes_a_pair_of_streams(void)
+{
+    int pair[2];
+
+    return socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0, pair) == 0;
+}
+
+static bool signals_its_parent(void)
+{
+    return syscall(SYS_tgkill, getppid(), getppid(), 0) == 0;
+}
+
+static bool signals_itself(void)
+{
+    return syscall(SYS_tgkill, getpid(), getpid(), 0) == 0;
+}
+
+static bool limits_its_parent(void)
+{
+    struct rlimit limit;
+
+    return prlimit(getppid(), RLIMIT_NOFILE, NULL, &limit) == 0;
+}
+
+/* As where the kernel has no Landlock. */
+static bool writes_a_file_with_the_filter_alone(void)
+{
+    static const char path[] = "/tmp/stepvault-helper-escaped";
+
+    return open("/dev/null", O_WRONLY | O_CLOEXEC) >= 0 || open("/dev/null", O_RDWR | O_CLOEXEC) >= 0 ||
+           open(path, O_RDONLY | O_CREAT | O_CLOEXEC, 0600) >= 0 || unlink(path) == 0;
+}
+
+static bool reads_a_file_with_the_filter_alone(void)
+{
+    return open("/dev/null", O_RDONLY | O_CLOEXEC) >= 0;
+}
+
+static int try_with_the_filter_alone(bool (*attempt)(void))
+{
+    int status;
+    pid_t child = fork();
+
+    assert_true(child >= 0);
+    if (child == 0)
+        _exit(seccomp_confine(SECCOMP_HELPER) && attempt() ? DONE : 0);
+    assert_int_equal(waitpid(child, &status, 0), child);
+    assert_true(WIFEXITED(status));
+    return WEXITSTATUS(status);
+}
+
 static bool opens_a_raw_socket(void)
 {
     return socket(AF_PACKET, SOCK_RAW, 0) >= 0 || socket(AF_VSOCK, SOCK_STREAM, 0) >= 0;
@@ -247,6 +333,24 @@ static void it_looks_into_no_process_and_opens_no_other_socket(void **state)
     assert_in_vain(traces_its_parent);
     assert_in_vain(reads_its_parents_memory);
     assert_in_vain(opens_a_raw_socket);
+    assert_in_vain(opens_a_unix_socket);
+    assert_in_vain(makes_a_pair_that_can_be_led_elsewhere);
+    assert_done(makes_a_pair_of_streams);
+}
+
+static void it_signals_and_limits_nobody_else(void **state)
+{
+    (void)state;
+    assert_in_vain(signals_its_parent);
+    assert_in_vain(limits_its_parent);
+    assert_done(signals_itself);
+}
+
+static void without_landlock_it_still_writes_no_file(void **state)
+{
+    (void)state;
+    assert_int_equal(try_with_the_filter_alone(writes_a_file_with_the_filter_alone), 0);
+    assert_int_equal(try_with_the_filter_alone(reads_a_file_with_the_filter_alone), DONE);
 }
 #endif
 
@@ -255,11 +359,14 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(it_still_reaches_the_network),
         cmocka_unit_test(it_writes_no_file_and_reads_none_but_settings),
+        cmocka_unit_test(a_path_that_cannot_be_reached_takes_nothing_from_the_confinement),
         cmocka_unit_test(it_leaves_no_core_and_nobody_may_trace_it),
 #ifndef UNDER_SANITIZER /* where there is no filter of system calls */
         cmocka_unit_test(it_runs_no_program_and_makes_no_process),
         cmocka_unit_test(it_runs_no_code_but_that_of_files),
         cmocka_unit_test(it_looks_into_no_process_and_opens_no_other_socket),
+        cmocka_unit_test(it_signals_and_limits_nobody_else),
+        cmocka_unit_test(without_landlock_it_still_writes_no_file),
 #endif
     };
 

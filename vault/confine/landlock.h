@@ -14,8 +14,8 @@ enum landlock_right {
     LANDLOCK_REMOVE = 16 /* files */
 };
 
-/* What is at `path` and below it; a path that is NULL or absent grants nothing. Of a file only its content
- * can be granted. */
+/* What is at `path` and below it; a path that is NULL, absent or out of reach grants nothing, and keeps
+ * nothing else from being taken away. Of a file only its content can be granted. */
 struct landlock_grant {
     const char *path;
     unsigned rights;

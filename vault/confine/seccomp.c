@@ -2,6 +2,7 @@
 #include "confine/seccomp.h"
 
 #include <errno.h>
+#include <fcntl.h>
 #include <linux/audit.h>
 #include <linux/filter.h>
 #include <linux/seccomp.h>
@@ -26,6 +27,7 @@
 
 #define INSTRUCTIONS_MAX 400
 #define LIST_END (-1)
+#define SOCKET_TYPE 0xfu /* of the argument that has flags, too */
 
 /* Old calls are missing on newer machines, and new ones in older headers: those lines stand under #ifdef. */
 static const int agent_calls[] = {
@@ -80,17 +82,17 @@ static const int helper_calls[] = {
     /* libcurl, TLS and the look-up of hosts, which has a thread of its own. */
     SYS_read, SYS_write, SYS_readv, SYS_writev, SYS_recvfrom, SYS_recvmsg, SYS_recvmmsg, SYS_sendto,
     SYS_sendmsg, SYS_sendmmsg, SYS_connect, SYS_bind, SYS_listen, SYS_accept4, SYS_getsockopt, SYS_setsockopt,
-    SYS_getsockname, SYS_getpeername, SYS_shutdown, SYS_socketpair, SYS_ppoll, SYS_pselect6, SYS_close,
-    SYS_fcntl, SYS_ioctl, SYS_pipe2, SYS_eventfd2, SYS_clock_gettime, SYS_clock_nanosleep, SYS_nanosleep,
-    SYS_gettimeofday, SYS_futex, SYS_set_robust_list, SYS_sched_yield, SYS_sched_getaffinity,
+    SYS_getsockname, SYS_getpeername, SYS_shutdown, SYS_ppoll, SYS_pselect6, SYS_close, SYS_fcntl, SYS_ioctl,
+    SYS_pipe2, SYS_eventfd2, SYS_clock_gettime, SYS_clock_nanosleep, SYS_nanosleep, SYS_gettimeofday,
+    SYS_futex, SYS_set_robust_list, SYS_sched_yield, SYS_sched_getaffinity,
     /* Files that are read: certificates, libraries, the resolver's settings. */
-    SYS_openat, SYS_fstat, SYS_statx, SYS_fstatfs, SYS_statfs, SYS_lseek, SYS_pread64, SYS_faccessat,
-    SYS_readlinkat, SYS_getdents64, SYS_getcwd, SYS_uname,
+    SYS_fstat, SYS_statx, SYS_fstatfs, SYS_statfs, SYS_lseek, SYS_pread64, SYS_faccessat, SYS_readlinkat,
+    SYS_getdents64, SYS_getcwd, SYS_uname,
     /* Memory, identity, signals, the end. */
     SYS_munmap, SYS_mremap, SYS_madvise, SYS_brk, SYS_mlock, SYS_mlock2, SYS_munlock, SYS_getrandom,
-    SYS_prlimit64, SYS_sysinfo, SYS_getrusage, SYS_getpid, SYS_gettid, SYS_getppid, SYS_getuid, SYS_geteuid,
-    SYS_getgid, SYS_getegid, SYS_rt_sigaction, SYS_rt_sigprocmask, SYS_rt_sigreturn, SYS_sigaltstack,
-    SYS_restart_syscall, SYS_tgkill, SYS_exit, SYS_exit_group,
+    SYS_sysinfo, SYS_getrusage, SYS_getpid, SYS_gettid, SYS_getppid, SYS_getuid, SYS_geteuid, SYS_getgid,
+    SYS_getegid, SYS_rt_sigaction, SYS_rt_sigprocmask, SYS_rt_sigreturn, SYS_sigaltstack, SYS_restart_syscall,
+    SYS_exit, SYS_exit_group,
 #ifdef SYS_newfstatat
     SYS_newfstatat,
 #endif
@@ -104,7 +106,7 @@ static const int helper_calls[] = {
     SYS_poll, SYS_select,
 #endif
 #ifdef SYS_open
-    SYS_open, SYS_stat, SYS_lstat, SYS_access, SYS_readlink, SYS_pipe, SYS_time, SYS_alarm,
+    SYS_stat, SYS_lstat, SYS_access, SYS_readlink, SYS_pipe, SYS_time, SYS_alarm,
 #endif
     LIST_END};
 
@@ -215,13 +217,40 @@ static void add_threads(struct program *program)
     add_return(program, SECCOMP_RET_ERRNO | EPERM);
 }
 
+/* A call for which all bits of `mask` in this argument are as in `value`. */
+static void add_argument(struct program *program, int call, unsigned argument, uint32_t mask, uint32_t value)
+{
+    add(program, BPF_JMP | BPF_JEQ | BPF_K, (uint32_t)call, 0, 5);
+    add_load(program, argument_offset(argument));
+    add(program, BPF_ALU | BPF_AND | BPF_K, mask, 0, 0);
+    add(program, BPF_JMP | BPF_JEQ | BPF_K, value, 0, 1);
+    add_return(program, SECCOMP_RET_ALLOW);
+    add_return(program, SECCOMP_RET_ERRNO | EPERM);
+}
+
+/* Files that are read and never written, where there is no Landlock, too; this process's own signals and
+ * limits; and pairs of streams, because a pair of datagram sockets can be led to any other. */
+static void add_own(struct program *program)
+{
+    const uint32_t writing = O_ACCMODE | O_CREAT | O_TRUNC;
+
+    add_argument(program, SYS_openat, 2, writing, O_RDONLY);
+#ifdef SYS_open
+    add_argument(program, SYS_open, 1, writing, O_RDONLY);
+#endif
+    add_argument(program, SYS_tgkill, 0, UINT32_MAX, (uint32_t)getpid());
+    add_argument(program, SYS_prlimit64, 0, UINT32_MAX, 0);
+    add_argument(program, SYS_socketpair, 1, SOCKET_TYPE, SOCK_STREAM);
+}
+
 static const int *const role_calls[] = {
     [SECCOMP_AGENT] = agent_calls, [SECCOMP_READER] = reader_calls, [SECCOMP_HELPER] = helper_calls};
 
 /* For the journal, and for a helper. */
 static const int agent_families[] = {AF_UNIX, LIST_END};
-/* Name services are asked over Unix sockets, and which addresses this machine has over netlink. */
-static const int helper_families[] = {AF_INET, AF_INET6, AF_UNIX, AF_NETLINK, LIST_END};
+/* Which addresses this machine has is asked over netlink. Unix sockets would be the way to the agent itself,
+ * to service managers and to keyrings; a name service that has one goes without, and DNS is asked. */
+static const int helper_families[] = {AF_INET, AF_INET6, AF_NETLINK, LIST_END};
 
 static void program_make(struct program *program, enum seccomp_role role)
 {
@@ -246,6 +275,7 @@ static void program_make(struct program *program, enum seccomp_role role)
         add_mapping(program, SYS_mprotect);
         add_library_mapping(program);
         add_threads(program);
+        add_own(program);
     }
     add_return(program, SECCOMP_RET_ERRNO | EPERM);
 }
