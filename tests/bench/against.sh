@@ -32,7 +32,7 @@ if ! git -C "$top" cat-file -e "$commit^{commit}" 2> /dev/null; then
 fi
 mkdir "$folder/tree"
 git -C "$top" archive "$commit" | tar -x --no-same-permissions -C "$folder/tree"
-make -s -C "$folder/tree" -j2 all > /dev/null 2>&1
+make -s -C "$folder/tree" -j2 BUILD=build all > /dev/null 2>&1
 gcc -O2 -D_GNU_SOURCE -o "$folder/pair" "$top/tests/bench/pair.c"
 gcc -O2 -D_GNU_SOURCE -o "$folder/load" "$top/tests/bench/load.c"
 
