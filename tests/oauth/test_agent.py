@@ -194,6 +194,24 @@ def test_nothing_is_left_of_helpers_that_have_ended():
         is_(world.refreshes(), 40)
 
 
+def test_who_hangs_up_and_asks_again_starts_no_helpers_without_end():
+    with founded() as world:
+        world.connect_account("one")
+        world.behave("wait")
+        for _ in range(60):
+            client = world.agent.connect()
+            client.send(client.request("TestAccount", account="slack:one"))
+            time.sleep(0.01)
+            client.close()
+        until(lambda: len(world.jobs("test")) >= 32, "the helpers do not start", 30)
+        time.sleep(1)
+        is_(len(world.jobs("test")), 32)
+        is_(error(world.client.call("TestAccount", account="slack:one")), "Busy")
+        world.release()
+        until(lambda: not any(is_helper(job["pid"], world.bin) for job in world.jobs() if "job" in job), "a helper is left")
+        is_(world.ask("TestAccount", account="slack:one")["works"], True)
+
+
 # ---- helpers that fail ----
 
 def test_after_a_helper_without_a_good_answer_the_old_token_is_tried_once_more():

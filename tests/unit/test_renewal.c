@@ -26,6 +26,10 @@ static struct secret outputs[EXCHANGES];
     "{\"answer\":\"tokens\",\"properties\":{\"oauth_access_token\":\"at-1\",\"oauth_refresh_token\":\"rt-"   \
     "1\"},"                                                                                                  \
     "\"lifetime_ms\":1000,\"due_ms\":1}"
+#define OTHER_TOKENS                                                                                         \
+    "{\"answer\":\"tokens\",\"properties\":{\"oauth_access_token\":\"at-o\",\"oauth_refresh_token\":\"rt-"   \
+    "o\"},"                                                                                                  \
+    "\"lifetime_ms\":1000,\"due_ms\":1}"
 #define NEW_TOKENS                                                                                           \
     "{\"answer\":\"tokens\",\"properties\":{\"oauth_access_token\":\"at-2\",\"oauth_refresh_token\":\"rt-"   \
     "2\"},"                                                                                                  \
@@ -37,25 +41,28 @@ static const struct leaf_caller *identify(struct exchange *exchange)
     return &caller;
 }
 
-/* An account that was connected at `obtained_ms`, bound at `/`. */
-static void connect_account(const char *answer, uint64_t obtained_ms)
+/* An account that was connected at `obtained_ms`, bound at `path`. */
+static void connect_account(const char *label, const char *path, const char *answer, uint64_t obtained_ms)
 {
+    char name[64];
+
     struct json *json = NULL;
     struct token_result result;
     struct account_connection connection = {
         .app = "slack",
+        .label = label,
         .grant = {.provider = "{}", .client = "slack:default", .grant = "import", .obtained_ms = obtained_ms},
         .result = &result,
     };
 
-    assert_int_equal(token_register("slack", NULL, "id-1", false), STATUS_OK);
     assert_int_equal(token_answer(answer, &json, &result), STATUS_OK);
     world_begin("connect");
     assert_int_equal(
         world_end(account_connect(world.vault, &connection, &world.leaf, &world.failure, &world.writer)),
         STATUS_OK);
     json_freep(&json);
-    assert_int_equal(world_bind("/", "slack", "slack"), STATUS_OK);
+    snprintf(name, sizeof name, "slack:%s", label);
+    assert_int_equal(world_bind(path, name, "slack"), STATUS_OK);
 }
 
 static int renewal_test_start(void **state, uint64_t age_ms)
@@ -64,7 +71,8 @@ static int renewal_test_start(void **state, uint64_t age_ms)
 
     if (world_start(state) != 0 || socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, pair) != 0)
         return -1;
-    connect_account(OLD_TOKENS, clock_wall_ms() - age_ms);
+    assert_int_equal(token_register("slack", NULL, "id-1", false), STATUS_OK);
+    connect_account("default", "/", OLD_TOKENS, clock_wall_ms() - age_ms);
     spawner.channel = pair[0];
     spawned = pair[1];
     session = (struct session){.vault = world.vault, .unlocked = true, .self = caller, .tasks = &tasks};
@@ -147,6 +155,8 @@ static bool is_over(size_t at)
     return exchanges[at].parking != NULL && parking_is_over(exchanges[at].parking, clock_monotonic_ms());
 }
 
+static char job[4096]; /* that take_helper read last */
+
 /* The helper's end of the next task, whose job was read; -1 if there is none. */
 static int take_helper(void)
 {
@@ -154,17 +164,18 @@ static int take_helper(void)
         struct cmsghdr header;
         char bytes[CMSG_SPACE(sizeof(int))];
     } control;
-    char byte, job[4096];
+    char byte;
     struct iovec content = {.iov_base = &byte, .iov_len = 1};
     struct msghdr message = {
         .msg_iov = &content, .msg_iovlen = 1, .msg_control = &control, .msg_controllen = sizeof control};
     int helper;
 
+    memset(job, 0, sizeof job);
     if (recvmsg(spawned, &message, MSG_CMSG_CLOEXEC | MSG_DONTWAIT) != 1)
         return -1;
     memcpy(&helper, CMSG_DATA(CMSG_FIRSTHDR(&message)), sizeof helper);
     tasks_serve(&tasks);
-    assert_true(recv(helper, job, sizeof job, MSG_DONTWAIT) > 0);
+    assert_true(recv(helper, job, sizeof job - 1, MSG_DONTWAIT) > 0);
     return helper;
 }
 
@@ -391,6 +402,53 @@ static void a_renewal_keeps_a_locked_vault_open_when_its_caller_is_gone(void **s
     expect_reply(0, "\"at-2\"");
 }
 
+/* What an agent leaves that ends while it has a token renewed: `left_ms` of its lease. */
+static void leave_request(uint64_t left_ms)
+{
+    struct token_job lost = {.generation = 0};
+
+    world.vault = session.vault;
+    token_start(clock_wall_ms() + left_ms - TOKEN_LEASE_MS, true, &lost);
+    world.vault = NULL;
+    token_job_reset(&lost);
+}
+
+static void a_lease_that_runs_out_while_no_helper_can_be_started_keeps_nobody_busy(void **state)
+{
+    (void)state;
+    leave_request(200);
+    project(0);
+    assert_int_equal(begin(), -1);
+    expect_parked(0);
+    assert_true(renewals_due(&session) > clock_monotonic_ms());
+    tasks.count = TASKS_MAX;
+    usleep(250000);
+    renewals_work(&session);
+    assert_int_equal(renewals_due(&session), 0);
+    tasks.count = 0;
+    answer(begin(), NEW_TOKENS);
+    project(0);
+    turn_finish(&turn);
+    expect_reply(0, "\"at-2\"");
+}
+
+static void who_asked_first_is_renewed_first(void **state)
+{
+    (void)state;
+    world.vault = session.vault;
+    connect_account("other", "other", OTHER_TOKENS, clock_wall_ms() - 5000);
+    world.vault = NULL;
+    tasks.count = TASKS_MAX - 1;
+    serve(0, "Project", ",\"step\":\"/\",\"deliver\":[\"auths\"]");
+    serve(1, "Project", ",\"step\":\"other\",\"deliver\":[\"auths\"]");
+    answer(begin(), NEW_TOKENS);
+    assert_non_null(strstr(job, "rt-1"));
+    tasks.count -= TASKS_MAX - 1;
+    renewals_work(&session);
+    close(take_helper());
+    assert_non_null(strstr(job, "rt-o"));
+}
+
 static void limit_files(bool full)
 {
     struct rlimit limit;
@@ -486,9 +544,10 @@ static void locking_that_does_not_wait_wakes_everybody(void **state)
     helper = begin();
     session_lock(&session, &caller, "signal");
     assert_true(is_over(0));
-    assert_int_equal(tasks.count, 0);
     assert_int_equal(recv(helper, &(char){0}, 1, MSG_DONTWAIT), 0);
     close(helper);
+    tasks_serve(&tasks);
+    assert_int_equal(tasks.count, 0);
     project(0);
     turn_finish(&turn);
     expect_reply(0, ERROR("Locked"));
@@ -527,6 +586,8 @@ int main(void)
         DUE(the_agent_of_one_command_begins_nothing_that_nobody_waits_for),
         ENDED(a_caller_with_a_key_keeps_a_locked_vault_open_until_it_has_its_reply),
         ENDED(a_renewal_keeps_a_locked_vault_open_when_its_caller_is_gone),
+        ENDED(a_lease_that_runs_out_while_no_helper_can_be_started_keeps_nobody_busy),
+        ENDED(who_asked_first_is_renewed_first),
         ENDED(nothing_is_sent_before_its_intent_is_durable),
         ENDED(an_answer_that_cannot_be_stored_is_kept),
         ENDED(draining_refuses_what_is_new_and_lets_the_rest_end),

@@ -264,6 +264,51 @@ static void the_end_of_one_may_cancel_another(void **state)
     close(second);
 }
 
+/* Else who hangs up and asks again could have any number of them running. */
+static void a_helper_that_nobody_listens_to_counts_until_it_has_ended(void **state)
+{
+    struct task *task;
+    int helper;
+
+    (void)state;
+    task = begin("{}", true, 3600000, &listener, &helper);
+    serve();
+    expect_read(helper, "{}\n");
+    task_cancel(&task);
+    assert_null(task);
+    assert_int_equal(recv(helper, &(char){0}, 1, MSG_DONTWAIT), 0);
+    assert_true(tasks_deadline(&tasks) <= clock_monotonic_ms() + TASK_LIMIT_MS);
+    say(helper, "{\"notice\":\"a\"}\n{\"answer\":\"a\"}\n");
+    serve();
+    assert_int_equal(tasks.count, 1);
+    assert_int_equal(tasks.people, 1);
+    close(helper);
+    serve();
+    assert_int_equal(tasks.count, 0);
+    assert_int_equal(tasks.people, 0);
+    assert_int_equal(heard.notices + heard.ends, 0);
+}
+
+static void what_nobody_listens_to_is_bounded(void **state)
+{
+    char bytes[4096];
+    struct task *task;
+    size_t said = 0;
+    int helper;
+
+    (void)state;
+    task = begin("{}", false, 60000, &listener, &helper);
+    task_cancel(&task);
+    memset(bytes, '\n', sizeof bytes);
+    while (said < 2 * TASK_LINE_MAX && send(helper, bytes, sizeof bytes, MSG_NOSIGNAL | MSG_DONTWAIT) > 0) {
+        said += sizeof bytes;
+        serve();
+    }
+    assert_true(said <= TASK_LINE_MAX + sizeof bytes);
+    assert_int_equal(tasks.count, 0);
+    close(helper);
+}
+
 static void people_leave_room_for_others(void **state)
 {
     int helpers[TASKS_MAX];
@@ -329,6 +374,8 @@ int main(void)
         TEST(a_helper_that_ends_before_it_has_its_job_did_nothing),
         TEST(time_is_bounded),
         TEST(the_end_of_one_may_cancel_another),
+        TEST(a_helper_that_nobody_listens_to_counts_until_it_has_ended),
+        TEST(what_nobody_listens_to_is_bounded),
         TEST(people_leave_room_for_others),
         TEST(the_spawner_says_for_a_program_that_is_not_there_that_it_did_nothing),
     };

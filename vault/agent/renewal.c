@@ -115,15 +115,18 @@ enum status renewal_ask(struct session *session, const uint8_t id[STORE_ID_SIZE]
     struct renewal *renewal = renewal_find(session, id);
 
     if (renewal == NULL) {
+        struct renewal **last = &session->renewals;
+
         renewal = calloc(1, sizeof(*renewal));
         if (renewal == NULL)
             return failure_set_no_memory(failure);
         renewal->session = session;
-        renewal->next = session->renewals;
         renewal->borrows = !session->unlocked;
         memcpy(renewal->id, id, STORE_ID_SIZE);
         session->borrowers += renewal->borrows;
-        session->renewals = renewal;
+        while (*last != NULL)
+            last = &(*last)->next;
+        *last = renewal;
     }
     renewal->force = renewal->force || force;
     return attach(renewal, parking, failure);
@@ -401,13 +404,14 @@ void renewals_work(struct session *session)
 
 uint64_t renewals_due(const struct session *session)
 {
+    const uint64_t now_ms = clock_monotonic_ms();
     uint64_t earliest = 0;
 
     for (const struct renewal *renewal = session->renewals; renewal != NULL; renewal = renewal->next) {
         uint64_t at_ms = renewal->at_ms == 0 ? 1 : renewal->at_ms;
 
         if (renewal->state == RENEWAL_SENT ||
-            (renewal->state == RENEWAL_ASKED && !tasks_have_room(session->tasks, false)))
+            (is_to_begin(renewal, now_ms) && !tasks_have_room(session->tasks, false)))
             continue;
         if (renewal->state == RENEWAL_ASKED || renewal->state == RENEWAL_OVER)
             at_ms = 1;

@@ -79,17 +79,6 @@ void tasks_end(struct tasks *tasks)
         cleanup_close(&tasks->poll);
 }
 
-void task_cancel(struct task **task)
-{
-    struct task *cancelled = TAKE(*task);
-    struct tasks *tasks = cancelled == NULL ? NULL : cancelled->tasks;
-
-    if (cancelled == NULL)
-        return;
-    task_close(cancelled);
-    tasks_reap(tasks);
-}
-
 static void task_finish(struct task *task, enum task_outcome outcome, struct json *answer)
 {
     const struct task_listener *listener = task->listener;
@@ -98,7 +87,8 @@ static void task_finish(struct task *task, enum task_outcome outcome, struct jso
     if (outcome == TASK_LOST && task->unsent)
         outcome = TASK_UNSENT;
     task_close(task);
-    listener->end(context, outcome, answer);
+    if (listener != NULL)
+        listener->end(context, outcome, answer);
 }
 
 bool tasks_have_room(const struct tasks *tasks, bool person)
@@ -112,6 +102,23 @@ static void watch(const struct task *task, int operation)
                                 .data.ptr = (void *)task};
 
     epoll_ctl(task->tasks->poll, operation, task->descriptor, &event);
+}
+
+void task_cancel(struct task **task)
+{
+    struct task *cancelled = TAKE(*task);
+    uint64_t latest_ms = clock_monotonic_ms() + TASK_LIMIT_MS;
+
+    if (cancelled == NULL)
+        return;
+    cancelled->listener = NULL;
+    secret_reset(&cancelled->output);
+    secret_reset(&cancelled->input);
+    cancelled->searched = 0;
+    if (cancelled->deadline_ms > latest_ms)
+        cancelled->deadline_ms = latest_ms;
+    shutdown(cancelled->descriptor, SHUT_WR);
+    watch(cancelled, EPOLL_CTL_MOD);
 }
 
 enum status task_start(struct tasks *tasks, struct secret *line, bool person, uint64_t limit_ms,
@@ -211,7 +218,7 @@ static bool take_line(struct task *task, const uint8_t *bytes, size_t size)
         return false;
     }
     task->listener->hear(task->context, line);
-    return task->descriptor >= 0;
+    return task->listener != NULL;
 }
 
 /* False: the task is over. */
@@ -241,6 +248,15 @@ static bool take_lines(struct task *task)
     return false;
 }
 
+/* What a helper says that nobody listens to. */
+static void drop_lines(struct task *task, size_t size)
+{
+    secret_reset(&task->input);
+    task->searched += size;
+    if (task->searched >= TASK_LINE_MAX)
+        task_finish(task, TASK_LOST, NULL);
+}
+
 static void receive_lines(struct task *task)
 {
     ssize_t size = -1;
@@ -256,7 +272,10 @@ static void receive_lines(struct task *task)
         return;
     }
     task->input.size += (size_t)size;
-    (void)take_lines(task);
+    if (task->listener == NULL)
+        drop_lines(task, (size_t)size);
+    else
+        (void)take_lines(task);
 }
 
 static void task_event(struct task *task, uint32_t events)

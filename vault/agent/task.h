@@ -69,7 +69,7 @@ enum status task_start(struct tasks *tasks, struct secret *line, bool person, ui
 enum status task_write(struct task *task, const struct secret *line, struct failure *failure);
 
 /* Nobody listens any more, and the helper's standard input ends: one that waits for a person ends, any other
- * goes on. */
+ * goes on. Until it has ended, or its time is over, it is one of those that run. */
 void task_cancel(struct task **task);
 
 #endif
