@@ -87,6 +87,7 @@ struct token_job {
     uint8_t id[STORE_ID_SIZE];
     uint64_t generation; /* for token_settle */
     uint64_t sent_ms;    /* for token_settle: the times of an answer count from here */
+    char digest[65];     /* for token_settle: of the refresh tokens that it is sent with, in hexadecimal */
     struct secret line;  /* of token_write_job */
 };
 void token_job_reset(struct token_job *job);
@@ -153,7 +154,8 @@ void token_make_failed(struct token_result *result, const char *reason);
 enum token_settled {
     TOKEN_RENEWED,
     TOKEN_FAILED,    /* the record says why, and until when not to try again */
-    TOKEN_SUPERSEDED /* another generation by now, or no such account: nothing was written */
+    TOKEN_SUPERSEDED /* another generation by now, or no such account: nothing was written, but for new
+                        refresh tokens where the account has those still that were sent */
 };
 /* The second half, within a turn: what the answer says of `job`, at `now_ms`. Renewed: the properties without
  * an old revision, the next generation, no intent, no failures. What the answer lacks stays as it was: the

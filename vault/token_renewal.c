@@ -100,6 +100,7 @@ static enum status begin(struct vault *vault, const struct record *account, stru
     if (status != STATUS_OK)
         return status;
     (void)token_digest(account, intent.digest);
+    memcpy(job.digest, intent.digest, sizeof job.digest);
     token_intent_format(&intent, text);
     fields->intent = text;
     if (again)
@@ -165,9 +166,25 @@ static void copy_missing(struct record_draft *draft, const struct record *previo
     }
 }
 
-/* What the account is with what came, or with the tokens of it alone. */
+/* Which of what came is taken. */
+typedef bool takes_property(const struct record *previous, const char *property);
+
+static bool is_given(const struct record *previous, const char *property)
+{
+    (void)previous;
+    (void)property;
+    return true;
+}
+
+static bool is_refresh_token(const struct record *previous, const char *property)
+{
+    (void)previous;
+    return token_is_refresh_token(property);
+}
+
 static void draft_renewed(struct record_draft *draft, const struct record *previous,
-                          const struct token_fields *fields, const struct json *properties, bool alone)
+                          const struct token_fields *fields, const struct json *properties,
+                          takes_property *takes)
 {
     static const struct remark no_change;
     const struct json *value;
@@ -178,7 +195,7 @@ static void draft_renewed(struct record_draft *draft, const struct record *previ
     record_draft_start(draft, RECORD_ACCOUNT, previous->where, previous->name, previous->where, previous);
     while (json_next(properties, &iterator, &name, &value)) {
         const char *text = json_text(value, &size);
-        if (!alone || is_needed(previous, name))
+        if (takes(previous, name))
             account_add_property(draft, name, text, size);
     }
     copy_missing(draft, previous);
@@ -248,7 +265,7 @@ static enum status renew(struct vault *vault, const struct record *previous,
     CLEANUP(record_draft_reset) struct record_draft least = {0};
     struct token_fields fields = renew_fields(before, result, job->sent_ms, now_ms);
 
-    draft_renewed(&whole, previous, &fields, result->properties, false);
+    draft_renewed(&whole, previous, &fields, result->properties, is_given);
     if (whole.failed)
         return failure_set_no_memory(failure);
     if (check_renewed(vault, previous, &whole, failure) == STATUS_OK)
@@ -256,7 +273,7 @@ static enum status renew(struct vault *vault, const struct record *previous,
     /* The provider has made the old tokens void already: the new ones are kept whatever came beside them. */
     fields.provider = before->provider;
     fields.granted = before->granted;
-    draft_renewed(&least, previous, &fields, result->properties, true);
+    draft_renewed(&least, previous, &fields, result->properties, is_needed);
     account_add_finals(vault, &least);
     return put_renewed(vault, previous, &least, failure);
 }
@@ -335,8 +352,9 @@ static const char *const verdict_words[] = {
     [TOKEN_INVALID] = "dead", [TOKEN_CANCELLED] = "cancelled",
 };
 
+/* `takes`: which properties were set; NULL: none. */
 static bool describe_end(struct leaf *leaf, uint64_t generation, enum token_settled settled,
-                         const struct token_result *result)
+                         const struct token_result *result, takes_property *takes)
 {
     static const char *const results[] = {
         [TOKEN_RENEWED] = "renewed", [TOKEN_FAILED] = "failed", [TOKEN_SUPERSEDED] = "superseded"};
@@ -354,24 +372,52 @@ static bool describe_end(struct leaf *leaf, uint64_t generation, enum token_sett
         json_add_text(&writer, "verdict", verdict_words[result->verdict]);
     if (result->code != NULL)
         json_add_text(&writer, "code", result->code);
-    if (settled == TOKEN_RENEWED) {
+    if (takes != NULL) {
         json_open_array(&writer, "properties");
         while (json_next(result->properties, &iterator, &name, &value))
-            json_add_text(&writer, NULL, name);
+            if (takes(NULL, name))
+                json_add_text(&writer, NULL, name);
         json_close_array(&writer);
     }
     json_close_object(&writer);
     return !writer.failed && token_describe(leaf, &object);
 }
 
-static enum status supersede(const struct token_job *job, const struct token_result *result,
-                             struct leaf *leaf, struct failure *failure, enum token_settled *ret_settled)
+static bool brings_refresh_token(const struct token_result *result)
 {
+    const struct json *value;
+    void *iterator = NULL;
+    const char *name;
+
+    while (result->properties != NULL && json_next(result->properties, &iterator, &name, &value))
+        if (token_is_refresh_token(name))
+            return true;
+    return false;
+}
+
+/* Whoever gave the account another access token meanwhile did not know that its refresh token was being
+ * used: where it is the same still, what the provider gave for it takes its place, and nothing else. */
+static enum status supersede(struct vault *vault, const struct record *account,
+                             const struct token_fields *fields, const struct token_job *job,
+                             const struct token_result *result, struct leaf *leaf, struct failure *failure,
+                             enum token_settled *ret_settled)
+{
+    CLEANUP(record_draft_reset) struct record_draft draft = {0};
+    char digest[TOKEN_DIGEST_HEX];
+    bool used = account != NULL && token_digest(account, digest) && strcmp(digest, job->digest) == 0 &&
+                brings_refresh_token(result);
+
     text_to_hex(leaf->account, job->id, sizeof job->id);
     leaf->granted = true;
     *ret_settled = TOKEN_SUPERSEDED;
-    return describe_end(leaf, job->generation, TOKEN_SUPERSEDED, result) ? STATUS_OK
-                                                                         : failure_set_no_memory(failure);
+    if (!describe_end(leaf, used ? fields->generation : job->generation, TOKEN_SUPERSEDED, result,
+                      used ? is_refresh_token : NULL))
+        return failure_set_no_memory(failure);
+    if (!used)
+        return STATUS_OK;
+    draft_renewed(&draft, account, fields, result->properties, is_refresh_token);
+    account_add_finals(vault, &draft);
+    return put_renewed(vault, account, &draft, failure);
 }
 
 enum status token_settle(struct vault *vault, const struct token_job *job, const struct token_result *result,
@@ -386,11 +432,13 @@ enum status token_settle(struct vault *vault, const struct token_job *job, const
     enum status status = find_account(vault, job->id, failure, &account, &found);
     if (status != STATUS_OK)
         return status;
-    if (!found || !token_fields_read(&account, &fields) || fields.generation != job->generation)
-        return supersede(job, result, leaf, failure, ret_settled);
+    found = found && token_fields_read(&account, &fields);
+    if (!found || fields.generation != job->generation)
+        return supersede(vault, found ? &account : NULL, &fields, job, result, leaf, failure, ret_settled);
     bool renewed = result->verdict == TOKEN_GIVEN;
     account_name_in_leaf(&account, leaf);
-    if (!describe_end(leaf, fields.generation + renewed, renewed ? TOKEN_RENEWED : TOKEN_FAILED, result))
+    if (!describe_end(leaf, fields.generation + renewed, renewed ? TOKEN_RENEWED : TOKEN_FAILED, result,
+                      renewed ? is_given : NULL))
         return failure_set_no_memory(failure);
     if (renewed) {
         status = renew(vault, &account, &fields, job, result, now_ms, failure);

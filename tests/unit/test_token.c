@@ -413,6 +413,35 @@ static void an_answer_of_another_generation_overwrites_nothing(void **state)
     assert_non_null(strstr(secret_text(&line), "\"result\":\"superseded\""));
 }
 
+/* Else the account would be left with a refresh token that is used up. */
+static void a_new_refresh_token_is_kept_although_somebody_set_another_access_token(void **state)
+{
+    CLEANUP(token_job_reset) struct token_job job = {.generation = 0};
+    CLEANUP(record_reset) struct record account = {0};
+    CLEANUP(secret_reset) struct secret line = {0};
+
+    (void)state;
+    token_connect(TOKENS("a1", "r1"));
+    token_start(DUE, false, &job);
+    assert_int_equal(world_set_account("slack", "{\"oauth_access_token\":\"b\"}"), STATUS_OK);
+    assert_int_equal(token_end(&job, DUE + 1, DEAD), TOKEN_SUPERSEDED);
+    assert_int_equal(
+        token_end(&job, DUE + 1, "{\"answer\":\"tokens\",\"properties\":{\"oauth_access_token\":\"a2\"}}"),
+        TOKEN_SUPERSEDED);
+    token_expect_property("slack", "oauth_refresh_token", "r1");
+    assert_int_equal(token_end(&job, DUE + 1, TOKENS("a2", "r2")), TOKEN_SUPERSEDED);
+    token_expect_property("slack", "oauth_access_token", "b");
+    token_expect_property("slack", "oauth_refresh_token", "r2");
+    token_read_leaf(&line);
+    assert_non_null(strstr(secret_text(&line), "\"properties\":[\"oauth_refresh_token\"]"));
+    token_find("slack", &account);
+    assert_int_equal(token_fields_of(&account).generation, 2);
+    assert_int_equal(token_fields_of(&account).expires, 0);
+    /* Once: what it has now is not what was sent. */
+    assert_int_equal(token_end(&job, DUE + 1, TOKENS("a3", "r3")), TOKEN_SUPERSEDED);
+    token_expect_property("slack", "oauth_refresh_token", "r2");
+}
+
 static void tokens_set_by_hand_begin_a_generation_of_which_nothing_is_known(void **state)
 {
     CLEANUP(record_reset) struct record account = {0};
@@ -781,6 +810,7 @@ int main(void)
         TEST(five_refusals_over_an_hour_need_a_person_who_may_try_again),
         TEST(refusals_in_a_row_that_a_person_made_are_no_hour),
         TEST(an_answer_of_another_generation_overwrites_nothing),
+        TEST(a_new_refresh_token_is_kept_although_somebody_set_another_access_token),
         TEST(tokens_set_by_hand_begin_a_generation_of_which_nothing_is_known),
         TEST(another_property_or_label_leaves_the_grant_as_it_is),
         TEST(an_old_revision_puts_no_token_back),
