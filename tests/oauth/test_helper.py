@@ -220,6 +220,9 @@ answer = test(document(test={"method": "POST", "url": "/me", "headers": {"author
 request = last("/me")
 tap.same("a test as the entry says it", (request["method"], request["form"], request["headers"].get("X-Own"), answer["works"]),
          ("POST", {"query": "{ viewer { id } }"}, "a", True), request)
+test(document(test={"method": "GET", "url": "/me", "headers": {"authorization": "Token {oauth_access_token}"}}))
+said = [value for name, value in last("/me")["headers"].items() if name.lower() == "authorization"]
+tap.same("... whose headers take the place of the request's", said, ["Token " + token])
 answer = test(document(test=None))
 tap.same("no test is known", (answer["answer"], answer["verdict"], answer["sent"]), ("failed", REFUSED, False), answer)
 answer = test(oauth_access_token="a\r\nX-Injected: b")
