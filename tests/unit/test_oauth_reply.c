@@ -202,6 +202,25 @@ static void replies_are_read_as_they_come(void **state)
         check_row(&rows[i]);
 }
 
+/* The agent refuses an answer with more, and the tokens in it would be lost. */
+static void more_scopes_than_can_be_kept_do_not_cost_the_token(void **state)
+{
+    CLEANUP(provider_freep) struct provider *provider = make_provider("");
+    CLEANUP(http_reply_reset) struct http_reply http = {.status = 200, .content_type = JSON};
+    CLEANUP(reply_reset) struct reply reply = {0};
+    struct fault fault = {0};
+
+    (void)state;
+    assert_true(secret_append_text(&http.body, "{" BOTH ",\"scope\":\""));
+    for (size_t size = 0; size <= REPLY_SCOPES_MAX; size += 4)
+        assert_true(secret_append_text(&http.body, "abc "));
+    assert_true(secret_append_text(&http.body, "\"}"));
+    assert_int_equal(reply_read_tokens(provider, &http, "the peer", REPLY_RENEWAL, &fault, &reply),
+                     VERDICT_OK);
+    assert_string_equal(reply.refresh_token, "r");
+    assert_int_equal(reply.scopes.size, 0);
+}
+
 static void sentences_have_nothing_of_a_reply_but_the_code(void **state)
 {
     CLEANUP(provider_freep) struct provider *provider = make_provider("");
@@ -285,6 +304,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(replies_are_read_as_they_come),
+        cmocka_unit_test(more_scopes_than_can_be_kept_do_not_cost_the_token),
         cmocka_unit_test(sentences_have_nothing_of_a_reply_but_the_code),
         cmocka_unit_test(a_moment_is_measured_by_the_servers_clock),
         cmocka_unit_test(what_can_be_had_anew_is_due_without_a_refresh_token),

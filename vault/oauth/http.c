@@ -205,14 +205,18 @@ static void settle_retry(const struct receiving *receiving)
 
 /* ---- one request ---- */
 
-static void set_transport(CURL *curl, const struct http_request *request, bool plain)
+static void set_transport(CURL *curl, const struct http_request *request, const struct url *url)
 {
     const char *file = getenv("SSL_CERT_FILE");
     const char *folder = getenv("SSL_CERT_DIR");
 
-    curl_easy_setopt(curl, CURLOPT_PROTOCOLS_STR, plain ? "http" : "https");
+    curl_easy_setopt(curl, CURLOPT_PROTOCOLS_STR, url->secure ? "https" : "http");
     curl_easy_setopt(curl, CURLOPT_FOLLOWLOCATION, 0L);
     curl_easy_setopt(curl, CURLOPT_NOSIGNAL, 1L);
+#if LIBCURL_VERSION_NUM >= 0x075700
+    /* Or the end of a request would wait for the look-up of its host, past every limit. */
+    curl_easy_setopt(curl, CURLOPT_QUICK_EXIT, 1L);
+#endif
     curl_easy_setopt(curl, CURLOPT_CONNECTTIMEOUT, CONNECT_SECONDS);
     curl_easy_setopt(curl, CURLOPT_TIMEOUT, request->seconds != 0 ? (long)request->seconds : TOTAL_SECONDS);
     curl_easy_setopt(curl, CURLOPT_NETRC, (long)CURL_NETRC_IGNORED);
@@ -231,7 +235,8 @@ static void set_transport(CURL *curl, const struct http_request *request, bool p
         curl_easy_setopt(curl, CURLOPT_CAINFO, file);
     if (folder != NULL && folder[0] != '\0')
         curl_easy_setopt(curl, CURLOPT_CAPATH, folder);
-    if (request->loopback && plain)
+    /* A proxy would take its own loopback for ours. */
+    if (url_is_loopback(url))
         curl_easy_setopt(curl, CURLOPT_PROXY, "");
 }
 
@@ -309,7 +314,7 @@ enum verdict http_send(const struct http_request *request, struct fault *fault, 
         return fault_set(fault, VERDICT_REFUSED, "the address of %s is not https", request->peer);
     if (curl == NULL || !list_headers(request, &headers))
         return fault_set_no_memory(fault);
-    set_transport(curl, request, !url.secure);
+    set_transport(curl, request, &url);
     set_method(curl, request);
     curl_easy_setopt(curl, CURLOPT_HTTPHEADER, headers);
     set_receiving(curl, &receiving);

@@ -516,6 +516,8 @@ enum verdict reply_read_tokens(const struct provider *provider, const struct htt
     set_times(provider, http, path, purpose != REPLY_FIRST || reply.refresh_token != NULL, &reply);
     if (!read_scopes(path, &reply))
         return fault_set_no_memory(fault);
+    if (reply.scopes.size > REPLY_SCOPES_MAX)
+        secret_clear(&reply.scopes);
     *ret_reply = reply;
     reply = (struct reply){0};
     return VERDICT_OK;

@@ -13,6 +13,7 @@
 #include <stdint.h>
 
 #define REPLY_TOKEN_MAX 65536  /* bytes of a token */
+#define REPLY_SCOPES_MAX 16384 /* bytes of the scopes; more are none that are known */
 #define REPLY_MARGIN_S 300     /* a token is renewed so long before it ends, where the facts do not say ... */
 #define REPLY_LATE_MARGIN_S 90 /* ... or so, where that ends the one in use */
 #define REPLY_USUAL_MS 3600000u /* how long one is taken to live that can be renewed and says nothing */
