@@ -700,6 +700,25 @@ def test_disconnecting_revokes_and_removes():
         is_(world.ask("ListAccounts")["accounts"], [])
 
 
+def test_nothing_is_removed_while_too_many_helpers_run_to_ask_the_provider():
+    with founded() as world:
+        for at in range(33):
+            world.connect_account(f"n{at}")
+            world.ask("Unbind", path=f"steps/n{at}", alias=f"slack_n{at}")
+        world.behave("wait")
+        clients = [world.agent.connect() for _ in range(32)]
+        for at, client in enumerate(clients):
+            client.send(client.request("RefreshAccount", account=f"slack:n{at}"))
+        until(lambda: world.ask("Status")["renewing"] == 32, "they are not under way")
+        is_(error(world.client.call("DisconnectAccount", account="slack:n32")), "Busy")
+        is_(error(world.client.call("TestAccount", account="slack:n32")), "Busy")
+        is_(len(world.ask("ListAccounts")["accounts"]), 33)
+        waiting = world.agent.connect()
+        waiting.send(waiting.request("RefreshAccount", account="slack:n32"))
+        world.release()
+        is_([error(client.receive()) for client in [*clients, waiting]], [None] * 33)
+
+
 def test_disconnecting_waits_for_a_renewal_that_is_under_way():
     with founded() as world:
         world.connect_account("one")

@@ -166,8 +166,9 @@ static enum status asking_slice(void *context, struct reply *reply, struct failu
         status = task_start(asking->session->tasks, &asking->line, false, TASK_LIMIT_MS, &listener, asking,
                             failure, &asking->task);
         asking->ended = status != STATUS_OK;
-        /* Without a helper nothing is revoked; the account is removed all the same. */
-        return asking->removes ? STATUS_OK : status;
+        /* Where there can be no helper nothing is revoked, and the account removed all the same; not where
+         * there are too many just now. */
+        return asking->removes && status != STATUS_BUSY ? STATUS_OK : status;
     }
     *ret_last = true;
     *ret_due = true;
