@@ -1,11 +1,12 @@
 /* Any bytes as the reply of a token endpoint. The first byte chooses status, content type and provider.
  * Whatever comes, there is a verdict with a sentence that has no more than an error's code of it, or there
- * are tokens that can be stored and sent. */
+ * are tokens that can be stored and sent, in an answer that the agent takes. */
 #include "base/cleanup.h"
 #include "base/name.h"
 #include "base/text.h"
 #include "oauth/reply.h"
 #include "oauth/tokens.h"
+#include "token.h"
 
 #include <stdlib.h>
 #include <string.h>
@@ -17,7 +18,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *bytes, size_t size);
     "\"fields\":{"                                                                                           \
     "\"instance_url\":{\"title\":\"I\",\"pattern\":\"https://[a-z.]+\",\"from\":\"token\"},"                 \
     "\"user_token\":{\"title\":\"U\",\"optional\":true},\"user_refresh_token\":{\"title\":\"R\","            \
-    "\"optional\":true},"                                                                                    \
+    "\"from\":\"token\"},"                                                                                   \
     "\"team\":{\"title\":\"T\",\"from\":\"token\",\"as\":\"team.0.id\"}},\"request\":{},\"oauth\":{"         \
     "\"authorize_url\":\"https://x.example/a\",\"token_url\":\"https://x.example/t\"" facts "}}}}"
 
@@ -54,6 +55,7 @@ static void check_tokens(struct provider *provider, const struct reply *reply)
     CLEANUP(secret_reset) struct secret line = {0};
     CLEANUP(json_freep) struct json *answer = NULL;
     const struct json *properties;
+    struct token_result result;
     struct failure failure;
 
     require(reply->access_token[0] != '\0' && strlen(reply->access_token) <= REPLY_TOKEN_MAX);
@@ -63,6 +65,7 @@ static void check_tokens(struct provider *provider, const struct reply *reply)
     require(json_parse(line.bytes, line.size, "the answer", &failure, &answer) == STATUS_OK);
     properties = json_member(answer, "properties");
     require(strcmp(json_member_text(properties, "oauth_access_token"), reply->access_token) == 0);
+    require(token_read_answer(answer, &failure, &result) == STATUS_OK);
 }
 
 int LLVMFuzzerTestOneInput(const uint8_t *bytes, size_t size)

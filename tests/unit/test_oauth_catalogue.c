@@ -231,6 +231,13 @@ static const struct row rows[] = {
     {"slack_v2", "oauth", JSON, "{" SLACK_BOT "," SLACK_USER "}", NULL, NULL,
      "{\"oauth_access_token\":\"xoxp\",\"oauth_refresh_token\":\"ur\",\"bot_token\":\"xoxb\","
      "\"bot_refresh_token\":\"br\",\"oauth_client_id\":\"c\"}", 43200},
+    /* a user's token that does not end, beside the bot's, which does: neither gets what is the other's */
+    {"slack_v2", "oauth", JSON, "{" SLACK_BOT ",\"authed_user\":{\"id\":\"U1\",\"access_token\":\"xoxp\"}}", NULL, NULL,
+     "{\"oauth_access_token\":\"xoxp\",\"bot_token\":\"xoxb\",\"bot_refresh_token\":\"br\",\"oauth_client_id\":\"c\"}", 0},
+    /* a member that is called as the second token's property is does not write it twice */
+    {"slack_v2", "oauth", JSON, "{" SLACK_BOT "," SLACK_USER ",\"bot_refresh_token\":\"other\"}", NULL, NULL,
+     "{\"oauth_access_token\":\"xoxp\",\"oauth_refresh_token\":\"ur\",\"bot_token\":\"xoxb\","
+     "\"bot_refresh_token\":\"br\",\"oauth_client_id\":\"c\"}", 43200},
     {"github", "oauth", FORM, "access_token=gho&scope=gist%2Crepo&token_type=bearer", NULL, "{\"id\":583231,\"login\":\"octocat\"}",
      "{\"oauth_access_token\":\"gho\",\"oauth_client_id\":\"c\",\"oauth_uid\":\"583231\"}", 0},
     {"github", "github_app", JSON, "{\"access_token\":\"ghu\",\"expires_in\":28800,\"refresh_token\":\"ghr\","

@@ -343,6 +343,8 @@ enum verdict reply_read_done(const struct provider *provider, const struct http_
 
 /* ---- tokens ---- */
 
+static const char usual_path[] = "access_token";
+
 static bool is_token(const char *text)
 {
     size_t size = text != NULL ? strlen(text) : 0;
@@ -357,12 +359,12 @@ static bool is_token(const char *text)
 }
 
 /* What stands beside the token that is at `path`: `authed_user.refresh_token` for `authed_user.access_token`;
- * else what stands at the top. */
+ * else what stands at the top, unless that is another token's: a refresh token is good for its own alone. */
 static const struct json *find_beside(const struct json *document, const char *path, const char *name)
 {
     const struct json *found = json_member(path_find_around(document, path), name);
 
-    return found != NULL ? found : json_member(document, name);
+    return found != NULL || json_member(document, usual_path) != NULL ? found : json_member(document, name);
 }
 
 static bool take_token(struct reply *reply, const char *path)
@@ -379,7 +381,6 @@ static bool take_token(struct reply *reply, const char *path)
 static const char *find_access_token(const struct provider *provider, enum reply_purpose purpose,
                                      struct reply *reply)
 {
-    static const char usual[] = "access_token";
     const struct json *paths = json_member(provider->oauth, "token_paths");
 
     for (size_t i = 0; i < json_count(paths); i++) {
@@ -388,7 +389,7 @@ static const char *find_access_token(const struct provider *provider, enum reply
         if (take_token(reply, path))
             return path;
     }
-    return (paths == NULL || purpose == REPLY_RENEWAL) && take_token(reply, usual) ? usual : NULL;
+    return (paths == NULL || purpose == REPLY_RENEWAL) && take_token(reply, usual_path) ? usual_path : NULL;
 }
 
 /* A moment as a number of seconds or milliseconds, or as a date; 0 if it is none. */

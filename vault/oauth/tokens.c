@@ -49,10 +49,15 @@ static bool fits(const struct app_field *field, const struct secret *value)
            app_check_value(field, secret_text(value), &ignored) == STATUS_OK;
 }
 
-/* Those that every method has are written elsewhere, unless the entry says where they are. */
-static bool is_elsewhere(const struct app_field *field)
+/* Those that every method has are written elsewhere, unless the entry says where they are; so are those of
+ * the second token. */
+static bool is_elsewhere(const struct provider *provider, const struct app_field *field)
 {
-    return field->as == NULL && strncmp(field->name, "oauth_", 6) == 0;
+    const struct json *second = json_member(provider->oauth, "second_token");
+
+    return json_member_is(second, "property", field->name) ||
+           json_member_is(second, "refresh_property", field->name) ||
+           (field->as == NULL && strncmp(field->name, "oauth_", 6) == 0);
 }
 
 static void write_field(const struct tokens *tokens, const struct app_field *field,
@@ -60,7 +65,7 @@ static void write_field(const struct tokens *tokens, const struct app_field *fie
 {
     CLEANUP(secret_reset) struct secret value = {0};
 
-    if (field->from == NULL || is_elsewhere(field))
+    if (field->from == NULL || is_elsewhere(tokens->errand->provider, field))
         return;
     for (size_t i = 0; i < sizeof(sources) / sizeof(sources[0]); i++) {
         if (strcmp(sources[i].from, field->from) != 0)
@@ -101,7 +106,7 @@ static bool says_uid(const struct provider *provider)
 {
     const struct app_field *field = app_find_field(provider->method, "oauth_uid");
 
-    return field != NULL && !is_elsewhere(field);
+    return field != NULL && !is_elsewhere(provider, field);
 }
 
 bool tokens_write_properties(const struct tokens *tokens, struct json_writer *writer, const char *key)
