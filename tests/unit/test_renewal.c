@@ -416,9 +416,10 @@ static void leave_request(uint64_t left_ms)
 static void a_lease_that_runs_out_while_no_helper_can_be_started_keeps_nobody_busy(void **state)
 {
     (void)state;
-    leave_request(200);
+    leave_request(100);
     project(0);
     assert_int_equal(begin(), -1);
+    project(0);
     expect_parked(0);
     assert_true(renewals_due(&session) > clock_monotonic_ms());
     tasks.count = TASKS_MAX;
@@ -430,6 +431,40 @@ static void a_lease_that_runs_out_while_no_helper_can_be_started_keeps_nobody_bu
     project(0);
     turn_finish(&turn);
     expect_reply(0, "\"at-2\"");
+}
+
+static void who_has_a_token_that_works_does_not_wait_for_an_agent_that_has_ended(void **state)
+{
+    (void)state;
+    leave_request(60000);
+    project(0);
+    assert_int_equal(begin(), -1);
+    assert_true(is_over(0));
+    project(0);
+    project(1);
+    turn_finish(&turn);
+    expect_reply(0, "\"at-1\"");
+    expect_reply(1, "\"at-1\"");
+    session.alone = true;
+    project(0);
+    turn_finish(&turn);
+    expect_reply(0, "\"at-1\"");
+}
+
+static void who_asks_by_hand_waits_for_the_request_of_an_agent_that_has_ended(void **state)
+{
+    (void)state;
+    leave_request(100);
+    for (int served = 0; served < 2; served++) {
+        serve(0, "RefreshAccount", ",\"account\":\"slack\"");
+        assert_int_equal(begin(), -1);
+    }
+    expect_parked(0);
+    usleep(250000);
+    answer(begin(), NEW_TOKENS);
+    serve(0, "RefreshAccount", ",\"account\":\"slack\"");
+    turn_finish(&turn);
+    expect_reply(0, "\"health\":\"healthy\"");
 }
 
 static void who_asked_first_is_renewed_first(void **state)
@@ -587,6 +622,8 @@ int main(void)
         ENDED(a_caller_with_a_key_keeps_a_locked_vault_open_until_it_has_its_reply),
         ENDED(a_renewal_keeps_a_locked_vault_open_when_its_caller_is_gone),
         ENDED(a_lease_that_runs_out_while_no_helper_can_be_started_keeps_nobody_busy),
+        DUE(who_has_a_token_that_works_does_not_wait_for_an_agent_that_has_ended),
+        ENDED(who_asks_by_hand_waits_for_the_request_of_an_agent_that_has_ended),
         ENDED(who_asked_first_is_renewed_first),
         ENDED(nothing_is_sent_before_its_intent_is_durable),
         ENDED(an_answer_that_cannot_be_stored_is_kept),

@@ -15,6 +15,7 @@
 #define STORE_MS 10000u /* for the commit of an answer, before the end of an agent stops waiting for it */
 #define ROUNDS_MAX 2u   /* of one call: what is due again at once would have it wait for ever */
 #define LEASE_MS 30000u /* that callers wait for the end of a dead agent's request */
+#define CLOCKS_MS 50u   /* by which the wall clock may lag behind meanwhile */
 
 enum renewal_state {
     RENEWAL_ASKED,
@@ -140,6 +141,13 @@ enum status renewal_join(struct session *session, const uint8_t id[STORE_ID_SIZE
     return renewal == NULL ? STATUS_OK : attach(renewal, parking, failure);
 }
 
+static bool is_leased(const struct session *session, const uint8_t id[STORE_ID_SIZE])
+{
+    const struct renewal *renewal = renewal_find(session, id);
+
+    return renewal != NULL && renewal->state == RENEWAL_LEASED;
+}
+
 /* What a call that waited is told of what it waited for. The account's own record says why its token could
  * not be renewed. */
 static enum status take_outcome(const struct parking *before, struct failure *failure)
@@ -163,7 +171,7 @@ enum status renewal_wait(struct session *session, const uint8_t id[STORE_ID_SIZE
         before == NULL || session->alone || clock_monotonic_ms() < before->since_ms + PARKING_PATIENCE_MS;
     enum status status;
 
-    if (usable && (!patient || over || session->draining))
+    if (usable && (!patient || over || session->draining || is_leased(session, id)))
         return STATUS_OK;
     if (over) {
         status = take_outcome(before, failure);
@@ -267,14 +275,19 @@ static void settle(struct renewal *renewal)
     wake(renewal, &failure);
 }
 
-/* Whoever waits does so for LEASE_MS at most. */
+/* Whoever has a token that still works need not wait for it: all are served anew, and the others wait on,
+ * for LEASE_MS at most. */
 static enum status wait_for_lease(struct renewal *renewal, uint64_t left_ms, struct failure *failure)
 {
     if (renewal->state == RENEWAL_LEASED)
         return failure_set(failure, STATUS_TOKEN_UNAVAILABLE,
                            "a request for a new token may still be under way, of an agent that has ended");
     renewal->state = RENEWAL_LEASED;
+    left_ms += CLOCKS_MS;
     renewal->at_ms = clock_monotonic_ms() + (left_ms < LEASE_MS ? left_ms : LEASE_MS);
+    for (size_t at = 0; at < renewal->count; at++)
+        renewal->waiting[at]->until_ms = 1;
+    renewal->session->woken = renewal->session->woken || renewal->count > 0;
     return STATUS_OK;
 }
 

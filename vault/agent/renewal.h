@@ -21,9 +21,9 @@ struct renewal; /* one account's */
 
 /* What a call does that meets an account whose token should be renewed, or has ended; `usable`: it may be
  * handed out as it is, and then nobody waits longer than PARKING_PATIENCE_MS, unless the agent is there for
- * one command, which waits for its end anyway. `before` is the call's parking of its last serving, or NULL.
- * STATUS_OK: take it as it is; STATUS_WAITS: the call is parked at `*parking`, once it has met its other
- * accounts, too. */
+ * one command, which waits for its end anyway; nor for the request of an agent that has ended. `before` is
+ * the call's parking of its last serving, or NULL. STATUS_OK: take it as it is; STATUS_WAITS: the call is
+ * parked at `*parking`, once it has met its other accounts, too. */
 enum status renewal_wait(struct session *session, const uint8_t id[STORE_ID_SIZE], bool usable,
                          const struct parking *before, struct failure *failure, struct parking **parking);
 

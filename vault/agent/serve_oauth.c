@@ -360,9 +360,9 @@ enum status serve_refresh_account(struct session *session, struct request *reque
         *failure = request->before->failure;
         return failure->status;
     }
-    if (request->before != NULL)
+    if (request->before != NULL && request->before->pending == 0)
         return account_show(session->vault, request->leaf.account, failure, &request->reply.writer);
-    status = parking_begin(session, NULL, failure, request->parking);
+    status = parking_begin(session, request->before, failure, request->parking);
     if (status == STATUS_OK)
         status = renewal_ask(session, account.id, true, *request->parking, failure);
     return status == STATUS_OK ? failure_set(failure, STATUS_WAITS, "the token is being renewed") : status;
