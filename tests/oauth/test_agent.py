@@ -296,6 +296,19 @@ def test_lock_waits_for_a_renewal_and_loses_nothing():
         is_(world.refreshes(), 1)
 
 
+def test_two_who_lock_during_a_renewal_are_both_told_when_it_is_locked():
+    with founded() as world:
+        call = under_way(world)
+        lockers = [world.agent.connect() for _ in range(2)]
+        for locker in lockers:
+            locker.send(locker.request("Lock"))
+        until(lambda: error(world.client.call("Project", step="/")) == "Locked", "new calls are served")
+        world.release()
+        is_(call.wait(), "at-one-2")
+        is_(sorted(locker.receive()["parameters"]["was_open"] for locker in lockers), [False, True])
+        world.agent.wait()
+
+
 def test_a_signal_waits_for_a_renewal_and_the_second_does_not():
     with founded() as world:
         world.connect_expired("one")

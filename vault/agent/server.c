@@ -168,10 +168,12 @@ static void serve_connection(struct server *server, struct connection *connectio
 {
     struct connection_frame frame;
 
-    if (server->ending || connection->serving || connection->closing || connection->job != NULL ||
-        !connection_is_drained(connection) ||
-        (connection->exchange.parking != NULL &&
-         !parking_is_over(connection->exchange.parking, clock_monotonic_ms())))
+    const struct parking *parking = connection->exchange.parking;
+
+    /* Of those that waited for the end only the first ends anything. */
+    if ((server->ending && parking == NULL) || connection->serving || connection->closing ||
+        connection->job != NULL || !connection_is_drained(connection) ||
+        (parking != NULL && !parking_is_over(parking, clock_monotonic_ms())))
         return;
     switch (connection_receive(connection, server->buffer, &frame)) {
     case CONNECTION_FRAME:
