@@ -42,6 +42,16 @@ static bool read_text(const struct json *object, const char *member, size_t most
     return *ret_text != NULL && size <= most;
 }
 
+/* What came beside the tokens is a provider's, of any length, and no reason to lose them. */
+static bool read_short_text(const struct json *object, const char *member, size_t most, const char **ret_text)
+{
+    if (!read_text(object, member, SIZE_MAX, ret_text))
+        return false;
+    if (*ret_text != NULL && strlen(*ret_text) > most)
+        *ret_text = NULL;
+    return true;
+}
+
 /* One line of text; an empty one is as good as none. */
 static bool read_line(const struct json *object, const char *member, const char **ret_text)
 {
@@ -85,9 +95,9 @@ static enum status read_tokens(const struct json *answer, struct failure *failur
         return wrong("its times", failure);
     if (result->lifetime_ms == 0)
         result->has_lifetime = false;
-    if (!read_text(answer, "scopes", SCOPES_MAX, &result->scopes))
+    if (!read_short_text(answer, "scopes", SCOPES_MAX, &result->scopes))
         return wrong("its scopes", failure);
-    if (!read_text(answer, "provider", PROVIDER_MAX, &result->provider))
+    if (!read_short_text(answer, "provider", PROVIDER_MAX, &result->provider))
         return wrong("its provider", failure);
     if (!read_line(identity, "id", &result->identity) || !read_line(identity, "name", &result->identity_name))
         return wrong("its identity", failure);

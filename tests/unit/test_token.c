@@ -413,6 +413,26 @@ static void an_answer_of_another_generation_overwrites_nothing(void **state)
     assert_non_null(strstr(secret_text(&line), "\"result\":\"superseded\""));
 }
 
+static void what_came_beside_the_tokens_does_not_lose_them(void **state)
+{
+    static const char *const members[] = {"scopes", "provider"};
+
+    (void)state;
+    for (size_t i = 0; i < 2; i++) {
+        CLEANUP(secret_reset) struct secret text = {0};
+        CLEANUP(json_freep) struct json *json = NULL;
+        struct token_result result;
+
+        assert_true(secret_append_format(
+            &text,
+            "{\"answer\":\"tokens\",\"properties\":{\"oauth_access_token\":\"a\"},\"%s\":\"%0100000d\"}",
+            members[i], 1));
+        assert_int_equal(token_answer(secret_text(&text), &json, &result), STATUS_OK);
+        assert_null(result.scopes);
+        assert_null(result.provider);
+    }
+}
+
 /* Else the account would be left with a refresh token that is used up. */
 static void a_new_refresh_token_is_kept_although_somebody_set_another_access_token(void **state)
 {
@@ -810,6 +830,7 @@ int main(void)
         TEST(five_refusals_over_an_hour_need_a_person_who_may_try_again),
         TEST(refusals_in_a_row_that_a_person_made_are_no_hour),
         TEST(an_answer_of_another_generation_overwrites_nothing),
+        TEST(what_came_beside_the_tokens_does_not_lose_them),
         TEST(a_new_refresh_token_is_kept_although_somebody_set_another_access_token),
         TEST(tokens_set_by_hand_begin_a_generation_of_which_nothing_is_known),
         TEST(another_property_or_label_leaves_the_grant_as_it_is),
