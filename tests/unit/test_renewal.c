@@ -7,6 +7,7 @@
 #include "base/clock.h"
 #include "token_fixture.h"
 
+#include <malloc.h>
 #include <signal.h>
 #include <sys/resource.h>
 #include <sys/socket.h>
@@ -282,6 +283,28 @@ static void who_hangs_up_is_forgotten_and_the_renewal_goes_on(void **state)
     project(1);
     turn_finish(&turn);
     expect_reply(1, "\"at-2\"");
+}
+
+static void who_hangs_up_and_asks_again_takes_no_memory(void **state)
+{
+    size_t before;
+    int helper;
+
+    (void)state;
+    project(0);
+    helper = begin();
+    before = mallinfo2().uordblks;
+    for (int asked = 0; asked < 2000; asked++) {
+        project(1);
+        turn_finish(&turn);
+        expect_parked(1);
+        parking_freep(&exchanges[1].parking);
+    }
+    assert_true(mallinfo2().uordblks < before + 65536);
+    answer(helper, NEW_TOKENS);
+    project(0);
+    turn_finish(&turn);
+    expect_reply(0, "\"at-2\"");
 }
 
 static void a_failure_is_told_and_not_tried_again_at_once(void **state)
@@ -614,6 +637,7 @@ int main(void)
         ENDED(a_call_that_waits_shares_its_turn_with_those_that_do_not),
         ENDED(all_who_wait_share_one_request),
         ENDED(who_hangs_up_is_forgotten_and_the_renewal_goes_on),
+        ENDED(who_hangs_up_and_asks_again_takes_no_memory),
         ENDED(a_failure_is_told_and_not_tried_again_at_once),
         ENDED(a_token_that_is_due_again_at_once_does_not_have_anybody_wait_for_ever),
         DUE(a_token_that_still_works_is_waited_for_in_moderation),

@@ -92,17 +92,40 @@ static void sweep(struct session *session)
     }
 }
 
+/* Of those that wait, who hung up or was served anew meanwhile. */
+static void forget_gone(struct renewal *renewal)
+{
+    size_t kept = 0;
+
+    for (size_t at = 0; at < renewal->count; at++) {
+        if (renewal->waiting[at]->held)
+            renewal->waiting[kept++] = renewal->waiting[at];
+        else
+            parking_done(renewal->waiting[at], NULL);
+    }
+    renewal->count = kept;
+}
+
+static bool make_room(struct renewal *renewal)
+{
+    size_t capacity = renewal->capacity == 0 ? 8 : 2 * renewal->capacity;
+    struct parking **waiting;
+
+    forget_gone(renewal);
+    if (renewal->count < renewal->capacity / 2)
+        return true;
+    waiting = reallocarray(renewal->waiting, capacity, sizeof(*waiting));
+    if (waiting == NULL)
+        return false;
+    renewal->waiting = waiting;
+    renewal->capacity = capacity;
+    return true;
+}
+
 static enum status attach(struct renewal *renewal, struct parking *parking, struct failure *failure)
 {
-    if (renewal->count == renewal->capacity) {
-        size_t capacity = renewal->capacity == 0 ? 8 : 2 * renewal->capacity;
-        struct parking **waiting = reallocarray(renewal->waiting, capacity, sizeof(*waiting));
-
-        if (waiting == NULL)
-            return failure_set_no_memory(failure);
-        renewal->waiting = waiting;
-        renewal->capacity = capacity;
-    }
+    if (renewal->count == renewal->capacity && !make_room(renewal))
+        return failure_set_no_memory(failure);
     renewal->waiting[renewal->count++] = parking;
     parking_await(parking);
     return STATUS_OK;
