@@ -203,6 +203,7 @@ class Rig:
         self.vault = self.folder("data") + "/vault.db"
         self.apps = self.folder("config/stepvault/apps")
         self.leaks = []
+        self.silent = []
         self.servers = []
         kept = {name: value for name, value in os.environ.items()
                 if not name.startswith(("STEPVAULT_", "XDG_", "CREDENTIALS_", "SSH_", "LC_")) and
@@ -225,6 +226,8 @@ class Rig:
         for name, text in (("stdout", done.out), ("stderr", done.err)):
             if CANARY in text and not (prints and name == "stdout"):
                 self.leaks.append(f"{' '.join(done.words)}: {name}: {text[-700:]}")
+        if re.search(r"the helper (gave|ended)|helper's answer|stepvault-oauth did not", done.err):
+            self.silent.append(str(done))
         return done
 
     def run(self, *words, text=None, prints=False, seconds=100, **changes):
@@ -363,6 +366,7 @@ class Rig:
 
     def finish(self, tap):
         tap.ok("no secret of an account was in anything that a program said", not self.leaks, *self.leaks[:5])
+        tap.ok("no helper ended without an answer", not self.silent, *self.silent[:5])
         done = self.run("audit", "verify")
         tap.ok("the log and every row verify", done.status == 0, done)
         tap.finish()

@@ -2,6 +2,7 @@
 """What a connected account goes through: fresh tokens on demand, refresh and test by hand, a grant that is over,
 connecting anew in place, several accounts, disconnecting, locking while a request is under way. TAP.
 
+sanitize: yes
 limit: 150
 """
 

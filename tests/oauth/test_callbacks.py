@@ -2,6 +2,7 @@
 """What any page in the browser and any program on the machine can send to the listener, before the real answer comes:
 none of it ends the attempt or is taken for the answer. TAP.
 
+sanitize: yes
 limit: 150
 """
 

@@ -2,6 +2,7 @@
 """What providers want differently, said by an entry of the catalogue alone: second tokens, other names, other separators,
 bodies in JSON, facts that come with a reply or a redirect, variables in addresses, ends in other units. TAP.
 
+sanitize: yes
 limit: 120
 """
 

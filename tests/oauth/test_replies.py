@@ -2,6 +2,7 @@
 """Every reply that token endpoints were seen to give, and many that they were not, through the real agent: what a refresh
 makes of it, what the account is afterwards, what a step gets, and whether anybody asks again. TAP.
 
+sanitize: yes
 limit: 300
 """
 
