@@ -1,7 +1,7 @@
 #!/usr/bin/python3
 """An authorization server that can be told to misbehave, for the replies that a certified one never gives.
 
-    fault_server.py [--canary TEXT] [--certificate PEM]     on a free port of 127.0.0.1; prints `port N`
+    fault_server.py [--certificate PEM]     on a free port of 127.0.0.1; prints `port N`
 
 Untold, it is a small honest one: /authorize consents at once, /token knows the grants authorization_code (with PKCE),
 refresh_token (rotated; a used one kills the family), device_code and client_credentials; /device, /revoke, /me, and
@@ -154,6 +154,7 @@ REPLIES = {
 }
 
 SETTINGS = {
+    "canary": "c4n4ry",        # what all tokens, codes and descriptions end in
     "lifetime": 3600,          # of access tokens; null: replies have no expires_in
     "rotate": True,            # each refresh gives a new refresh token
     "leeway": 0,               # seconds for which a used one is still taken
@@ -183,8 +184,7 @@ class Refused(Exception):
 class Provider:
     """What the server knows. Its lock is held for the state, never for a delay."""
 
-    def __init__(self, canary):
-        self.canary = canary
+    def __init__(self):
         self.lock = threading.RLock()
         self.numbers = itertools.count(1)
         self.settings = dict(SETTINGS)
@@ -198,7 +198,8 @@ class Provider:
         self.scripts = {}          # path: [(reply, times left)]
 
     def make(self, kind):
-        return f"{kind}-{next(self.numbers)}-{hashlib.sha256(str(time.time_ns()).encode()).hexdigest()[:16]}-{self.canary}"
+        unique = hashlib.sha256(str(time.time_ns()).encode()).hexdigest()[:16]
+        return "-".join([kind, str(next(self.numbers)), unique, self.settings["canary"]])
 
     def new_family(self, user):
         family = next(self.numbers)
@@ -250,7 +251,7 @@ class Provider:
             text = text.replace("{access}", self.new_access(family))
         if "{refresh}" in text:
             text = text.replace("{refresh}", self.new_refresh(family))
-        return text.replace("{canary}", self.canary)
+        return text.replace("{canary}", self.settings["canary"])
 
     def next_reply(self, path):
         replies = self.scripts.get(path)
@@ -393,7 +394,7 @@ class Provider:
                 return self.discovery(origin)
         except Refused as refused:
             reply = error(refused.code, refused.status)
-            return {**reply, "body": reply["body"].replace("{canary}", self.canary)}
+            return {**reply, "body": reply["body"].replace("{canary}", self.settings["canary"])}
         return {"status": 404, "type": "text/plain", "body": "not here"}
 
     # ---- what a test does ----
@@ -504,11 +505,10 @@ class Server(ThreadingHTTPServer):
 
 def main():
     parser = argparse.ArgumentParser(description="An authorization server that can be told to misbehave.")
-    parser.add_argument("--canary", default="c4n4ry")
     parser.add_argument("--certificate", help="a PEM file with key and certificate: https")
     options = parser.parse_args()
     server = Server(("127.0.0.1", 0), Handler)
-    server.provider = Provider(options.canary)
+    server.provider = Provider()
     server.origin = f"{'https' if options.certificate else 'http'}://127.0.0.1:{server.server_port}"
     if options.certificate:
         context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)

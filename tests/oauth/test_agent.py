@@ -189,8 +189,9 @@ def test_nothing_is_left_of_helpers_that_have_ended():
         until(lambda: count() == before, f"{count()} descriptors, before {before}")
         children = open(f"/proc/{world.agent.process.pid}/task/{world.agent.process.pid}/children", encoding="utf-8").read().split()
         for child in children:
-            check(open(f"/proc/{child}/task/{child}/children", encoding="utf-8").read() == "", "a child of a child is left")
-        check(not any(is_helper(job["pid"], world.bin) for job in world.jobs() if "job" in job), "a helper is left")
+            until(lambda child=child: open(f"/proc/{child}/task/{child}/children", encoding="utf-8").read() == "",
+                  "a child of a child is left")
+        until(lambda: not any(is_helper(job["pid"], world.bin) for job in world.jobs() if "job" in job), "a helper is left")
         is_(world.refreshes(), 40)
 
 

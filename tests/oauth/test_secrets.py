@@ -16,6 +16,10 @@ from rig import BIN, CANARY, HERE, PASSPHRASE, SECRET, Rig, Tap, eventually, per
 tap = Tap()
 rig = Rig()
 fault = rig.fault()
+# Other tests may run at the same time, whose steps have tokens of theirs.
+own = f"{os.getpid()}{CANARY}"
+client_secret = f"{SECRET}{own}"
+fault.set(canary=own)
 found = {}
 seen = set()
 watching = threading.Event()
@@ -30,7 +34,7 @@ def watch():
                     text = file.read()
                     if part == "cmdline":
                         seen.add(os.path.basename(text.split(b"\0")[0].decode("utf-8", "replace")))
-                    if CANARY.encode() in text:
+                    if own.encode() in text:
                         found[f"{part} of {text.split(bytes(1))[0][:60]!r}"] = text[:300]
         time.sleep(0.02)
 
@@ -52,9 +56,9 @@ def helpers():
 watcher = threading.Thread(target=watch, daemon=True)
 watcher.start()
 
-fault.set(delay=0.3, client={"id": "confidential", "secret": SECRET, "auth": "basic"})
+fault.set(delay=0.3, client={"id": "confidential", "secret": client_secret, "auth": "basic"})
 rig.app("fault", fault.origin, client_auth="basic")
-done = rig.client("fault", "confidential", SECRET)
+done = rig.client("fault", "confidential", client_secret)
 tap.same("a confidential client is registered", done.status, 0, done)
 connecting = rig.start("connect", "fault", "--no-browser")
 person(connecting.address(fault.origin))
