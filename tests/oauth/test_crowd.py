@@ -3,7 +3,7 @@
 20 rounds against oidc-provider, which ends a grant whose refresh token comes twice; then with an endpoint that takes 15 s
 (one round; LONG: 20). TAP.
 
-limit: 900
+limit: 1200
 """
 
 import subprocess
