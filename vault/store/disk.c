@@ -348,6 +348,9 @@ enum status disk_draft_publish(struct disk_draft *draft, const char *path, struc
             return failure_set(failure, STATUS_EXISTS, "%s is left of an earlier vault", companion);
     }
     status = sync_draft(draft->path, failure);
+    /* That the draft's own companions are gone must not come after its new name. */
+    if (status == STATUS_OK)
+        status = sync_folder(draft, path, failure);
     if (status != STATUS_OK)
         return status;
     if (rename_new(draft->path, path) != 0) {
