@@ -83,6 +83,13 @@ static bool has_device(const struct json *oauth)
     return json_member(oauth, "device_url") != NULL || facts_has_grant(oauth, "device_code");
 }
 
+/* What is looked up at the provider may have it: whoever asks for it is told there. */
+static bool may_have_device(const struct json *oauth)
+{
+    return has_device(oauth) || json_member(oauth, "issuer") != NULL ||
+           json_member(oauth, "metadata_url") != NULL;
+}
+
 static bool fetches(const struct app_method *method, bool device)
 {
     CLEANUP(app_freep) struct app *other = NULL;
@@ -90,7 +97,7 @@ static bool fetches(const struct app_method *method, bool device)
     struct failure failure;
 
     return method->kind == APP_OAUTH2 && catalog_oauth(method, &failure, &other, &oauth) == STATUS_OK &&
-           oauth != NULL && (!device || has_device(oauth));
+           oauth != NULL && (!device || may_have_device(oauth));
 }
 
 /* Of the methods that fetch tokens the first, and with --device the first that has it. An account that was
@@ -348,7 +355,7 @@ static enum status choose_flow(struct attempt *attempt, struct failure *failure)
     if (chosen > 1)
         return failure_set(failure, STATUS_USAGE,
                            "--device, --paste, --client-credentials and --import exclude each other");
-    if (attempt->flow == device_flow && attempt->oauth != NULL && !has_device(attempt->oauth))
+    if (attempt->flow == device_flow && attempt->oauth != NULL && !may_have_device(attempt->oauth))
         return failure_set(failure, STATUS_REFUSED, "%s has no device flow", attempt->intake.slug);
     attempt->flow_is_ours = chosen == 0;
     if (attempt->flow_is_ours)

@@ -146,6 +146,13 @@ except AssertionError as error:
     tap.ok("--issuer: an app that the catalogue does not have is connected", False, error)
     connecting.process.kill()
     connecting.wait()
+rig.op_app("found", op.origin, issuer=op.origin, authorize_url=None, token_url=None, device_url=None)
+rig.client("found", "native")
+connecting = rig.start("connect", "found", "--device")
+code = connecting.await_text(r"\b([A-Z]{4}-[A-Z]{4})\b")
+if code:
+    person(op.origin + "/device", "--code", code[1], "--user", "grace")
+connected("--device: where codes are typed is looked up at the issuer", connecting.wait(), "found", "flow/found")
 
 done = rig.run("client", "list", "--json")
 tap.ok("clients are listed", done.status == 0 and "native" in done.out, done)

@@ -165,7 +165,7 @@ static void strays_get_404_and_end_nothing(void **state)
         "/cb?error=access_denied",
         "/cb?error=access_denied&state=guess",
         "/cb?code=evil&state=guess",
-        "/cb/?code=evil&state=" STATE,
+        ("/cb/?code=evil&state=" STATE),
     };
     CLEANUP(callback_reset) struct callback callback = {0};
     CLEANUP(cleanup_close) int browser = -1;

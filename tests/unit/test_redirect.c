@@ -134,6 +134,7 @@ static void the_first_free_port_of_a_list_is_taken(void **state)
     char facts[64], uri[64], host[64];
 
     (void)state;
+    assert_true(other >= 0);
     snprintf(facts, sizeof(facts), ",\"redirect_ports\":[%u,%u]", taken, port);
     snprintf(uri, sizeof(uri), "http://127.0.0.1:%u/callback", port);
     snprintf(host, sizeof(host), "127.0.0.1:%u", port);
@@ -148,6 +149,7 @@ static void ports_that_others_have_are_told(void **state)
     char facts[64], members[64], sentence[128];
 
     (void)state;
+    assert_true(one >= 0 && two >= 0);
     snprintf(facts, sizeof(facts), ",\"redirect_ports\":[%u,%u]", first, second);
     expect_failure(facts, "", STATUS_IN_USE,
                    "each of the 2 ports that It can send people back to is used by another program");

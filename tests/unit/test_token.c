@@ -767,8 +767,7 @@ static void answers_of_another_form_are_refused(void **state)
         "{\"answer\":\"tokens\",\"properties\":{\"oauth_access_token\":\"a\"},\"lifetime_ms\":9e99}",
         "{\"answer\":\"tokens\",\"properties\":{\"oauth_access_token\":\"a\"},\"due_ms\":\"1\"}",
         "{\"answer\":\"tokens\",\"properties\":{\"oauth_access_token\":\"a\"},\"scopes\":[\"a\"]}",
-        "{\"answer\":\"tokens\",\"properties\":{\"oauth_access_token\":\"a\"},\"identity\":{\"id\":\"a\\nb\"}"
-        "}",
+        "{\"answer\":\"tokens\",\"properties\":{\"oauth_access_token\":\"a\"},\"identity\":{\"id\":\"\\n\"}}",
         "{\"answer\":\"tokens\",\"properties\":{\"oauth_access_token\":\"a\"},\"provider\":{}}",
         "{\"answer\":\"failed\"}",
         "{\"answer\":\"failed\",\"verdict\":\"dead\"}",
