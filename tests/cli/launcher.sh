@@ -339,7 +339,7 @@ is "with a key file one command has an agent of its own, which is gone before it
 is "... it is asked with the key at once" "$(asked '.parameters | has("slot_key")')" true
 is "... knows its vault" "$(jq -r '.argv | join(" ")' "$scratch/agent/agent-argv.json")" "--vault $scratch/vault.db --connection 3"
 lacks "... has no descriptor of the caller" "$(jq -r '.fds | join(" ")' "$scratch/agent/agent-argv.json")" 9
-is "... and little of its environment" "$(asked '.environment | map(select(IN("PWD", "LC_CTYPE", "LANG", "TZ") | not)) | join(" ")')" "HOME PATH XDG_RUNTIME_DIR XDG_STATE_HOME"
+is "... and little of its environment, besides how the network is reached" "$(asked '.environment | map(select(IN("PWD", "LC_CTYPE", "LANG", "TZ") or test("^SSL_CERT_|_proxy$|_PROXY$") | not)) | join(" ")')" "HOME PATH XDG_RUNTIME_DIR XDG_STATE_HOME"
 echo 'exit 1' > "$scratch/bin/stepvault-agent"
 fails "an agent that cannot be started" 125 "stepvault-agent" stepvault run a --key-file key -- true
 printf '#!/bin/sh\nexit 1\n' > "$scratch/bin/stepvault-agent"
