@@ -155,8 +155,9 @@ new_vault elsewhere
 stepvault backup elsewhere.db > /dev/null
 id=$(stepvault slot list --json | jq -r .vault_id)
 stepvault lock
-# Nothing is left of it but what this machine knows of it.
+# Nothing is left of it but what this machine knows of it; the other agent writes its own pin within a second.
 rm "$STEPVAULT_VAULT"
+sleep 1.5
 pinned=$(cat "$pins"/*.pin | sha256sum)
 fails "where another vault was last seen it wants --yes" 2 "another vault ($id) was last seen at $STEPVAULT_VAULT" \
     setsid -w stepvault restore first.db --passphrase-fd 3 3< "$scratch/pass"

@@ -261,7 +261,7 @@ def run_point(point):
     if done.status == -99:
         return True, [f"POINT='{point_name(point)}': no end within the limit"]
     wrong = vaults.judge(command, place.folder, done.status == 0, CANARY in done.out)
-    if not re.search(r"write\(2, .*INJECTED", trace) and not done.err.startswith("bash: "):
+    if not re.search(r"write\(2, .*INJECTED", trace) and not done.err.startswith(("bash: ", "printenv: ")):  # the shell, the step
         wrong += vaults.judge_words(command, done, True)
     return "INJECTED" in trace, [f"POINT='{point_name(point)}': {fault}" for fault in wrong]
 
