@@ -50,6 +50,9 @@ CONFINE = $(wildcard vault/confine/*.c)
 OAUTH = $(wildcard vault/oauth/*.c)
 LAUNCH = $(wildcard cli/launch/*.c)
 MANAGE = $(wildcard cli/*.c cli/import/*.c)
+CODE = $(wildcard cli/code/*.c)
+# What runs a code step's file in its language (cli/launchers/README.md).
+LAUNCHERS = $(wildcard cli/launchers/*.mjs cli/launchers/*.py cli/launchers/*.sh)
 INTERFACE = $(wildcard vault/agent/io.stepvault.Agent.varlink)
 
 # What both programs have: the sentence that a failure is told with, and the reader of .env files.
@@ -58,8 +61,9 @@ LAUNCHER_SOURCES = $(LAUNCH) $(SHARED) $(CLIENT) $(BASE)
 MANAGE_SOURCES = $(MANAGE) $(CLIENT) $(BASE) $(JSON) $(CATALOG) $(wildcard $(addprefix vault/crypto/,kdf.c slot.c seal.c))
 AGENT_SOURCES = $(AGENT) $(CONFINE) $(NOUNS) $(STORE) $(filter-out vault/crypto/kdf.c,$(CRYPTO)) $(JSON) $(BASE)
 OAUTH_SOURCES = $(OAUTH) $(CONFINE) $(filter-out %/catalog.c,$(CATALOG)) $(wildcard vault/crypto/pkce.c) $(JSON) $(BASE)
+CODE_SOURCES = $(CODE) $(wildcard cli/report.c cli/replacement.c $(addprefix cli/launch/,program.c sealed.c)) $(CLIENT) $(JSON) $(BASE)
 LIBRARY_SOURCES = $(CLIENT) $(BASE)
-ALL_SOURCES = $(sort $(LAUNCHER_SOURCES) $(MANAGE_SOURCES) $(AGENT_SOURCES) $(OAUTH_SOURCES))
+ALL_SOURCES = $(sort $(LAUNCHER_SOURCES) $(MANAGE_SOURCES) $(AGENT_SOURCES) $(OAUTH_SOURCES) $(CODE_SOURCES))
 TESTED_SOURCES = $(filter-out %/main.c,$(ALL_SOURCES))
 
 UNIT_TESTS = $(patsubst tests/unit/%.c,%,$(wildcard tests/unit/test_*.c))
@@ -116,7 +120,8 @@ SANITIZER_OBJECT = $(if $(findstring undefined,$(SANITIZE)),$(BUILD)/host/tests/
 
 PROGRAMS = $(if $(wildcard cli/launch/main.c),$(BUILD)/bin/stepvault $(BUILD)/bin/stepvault-glibc) \
 	$(if $(wildcard cli/main.c),$(BUILD)/bin/stepvault-manage) $(if $(wildcard vault/agent/main.c),$(BUILD)/bin/stepvault-agent) \
-	$(if $(wildcard vault/oauth/main.c),$(BUILD)/bin/stepvault-oauth)
+	$(if $(wildcard vault/oauth/main.c),$(BUILD)/bin/stepvault-oauth) \
+	$(if $(wildcard cli/code/main.c),$(BUILD)/bin/stepvault-code) $(patsubst cli/%,$(BUILD)/bin/%,$(LAUNCHERS))
 LIBRARIES = $(if $(CLIENT),$(BUILD)/lib/libstepvault.so $(BUILD)/lib/libstepvault.a)
 
 .PHONY: all objects
@@ -179,6 +184,12 @@ $(BUILD)/bin/stepvault-agent: $(call host,$(AGENT_SOURCES)) $(INTERFACE_OBJECT) 
 $(BUILD)/bin/stepvault-oauth: $(call host,$(OAUTH_SOURCES)) $(SANITIZER_OBJECT)
 	@mkdir -p $(@D)
 	$(call QUIET,LD)$(CC) -pie $(HOST_LDFLAGS) -o $@ $^ $(CURL) $(SODIUM) $(JANSSON)
+
+$(BUILD)/bin/stepvault-code: $(call host,$(CODE_SOURCES)) $(SANITIZER_OBJECT)
+	@mkdir -p $(@D)
+	$(call QUIET,LD)$(CC) -pie $(HOST_LDFLAGS) -o $@ $^ $(JANSSON)
+$(BUILD)/bin/launchers/%: cli/launchers/%
+	@install -D -m 755 $< $@
 
 $(BUILD)/lib/libstepvault.so.0: $(call host,$(LIBRARY_SOURCES))
 	@mkdir -p $(@D)
@@ -271,7 +282,8 @@ FISH_COMPLETION = $(SHAREDIR)/fish/vendor_completions.d/stepvault.fish
 install: all
 	install -d $(call to,$(BINDIR)) $(call to,$(LIBEXECDIR)) $(call to,$(LIBDIR)/pkgconfig) $(call to,$(INCLUDEDIR))
 	install -m 755 $(BUILD)/bin/stepvault $(call to,$(BINDIR)/stepvault)
-	install -m 755 $(BUILD)/bin/stepvault-manage $(BUILD)/bin/stepvault-agent $(BUILD)/bin/stepvault-oauth $(call to,$(LIBEXECDIR)/)
+	install -m 755 $(addprefix $(BUILD)/bin/,stepvault-manage stepvault-agent stepvault-oauth stepvault-code) $(call to,$(LIBEXECDIR)/)
+	install -D -m 755 -t $(call to,$(LIBEXECDIR)/launchers) $(patsubst cli/%,$(BUILD)/bin/%,$(LAUNCHERS))
 	install -m 644 $(BUILD)/lib/libstepvault.so.0 $(BUILD)/lib/libstepvault.a $(call to,$(LIBDIR)/)
 	ln -sf libstepvault.so.0 $(call to,$(LIBDIR)/libstepvault.so)
 	install -m 644 vault/client/stepvault.h $(call to,$(INCLUDEDIR)/stepvault.h)
