@@ -104,12 +104,13 @@ static const struct field account_fields[] = {
     {NAMED("oauth/refusals"),                    CONTENT_NUMBER, SUFFIX_NONE, OPTIONAL},
     {NAMED("oauth/refused"), CONTENT_NUMBER, SUFFIX_NONE, OPTIONAL},
     {NAMED("oauth/doubt"),                 CONTENT_NUMBER, SUFFIX_NONE, OPTIONAL},
-    {NAMED("oauth/unanswered"),                            CONTENT_NUMBER, SUFFIX_NONE, OPTIONAL},
-    {NAMED("property/"),CONTENT_TEXT, SUFFIX_PROPERTY, REQUIRED},
-    {NAMED("restored"),                    CONTENT_NUMBER, SUFFIX_NONE, OPTIONAL},
-    {NAMED(REMARK_FIELD_NOTE),         CONTENT_LINE, SUFFIX_NONE, OPTIONAL},
-    {NAMED(REMARK_FIELD_EXPIRES),                 CONTENT_NUMBER, SUFFIX_NONE, OPTIONAL},
-    {0                           },
+    {NAMED("oauth/rejected"),                            CONTENT_NUMBER, SUFFIX_NONE, OPTIONAL},
+    {NAMED("oauth/unanswered"),CONTENT_NUMBER, SUFFIX_NONE, OPTIONAL},
+    {NAMED("property/"),                    CONTENT_TEXT, SUFFIX_PROPERTY, REQUIRED},
+    {NAMED("restored"),         CONTENT_NUMBER, SUFFIX_NONE, OPTIONAL},
+    {NAMED(REMARK_FIELD_NOTE),                 CONTENT_LINE, SUFFIX_NONE, OPTIONAL},
+    {NAMED(REMARK_FIELD_EXPIRES),                            CONTENT_NUMBER, SUFFIX_NONE, OPTIONAL},
+    {0},
 };
 /* Of one revision, behind its number. */
 static const struct field past_variable_fields[] = {

@@ -39,6 +39,7 @@ static const struct {
     {"refused",    offsetof(struct token_fields, refused),    false},
     {"doubt",      offsetof(struct token_fields, doubt),      false},
     {"unanswered", offsetof(struct token_fields, unanswered), false},
+    {"rejected",   offsetof(struct token_fields, rejected),   false},
 };
 static const struct {
     const char *name;
@@ -258,6 +259,16 @@ enum token_flight token_find_flight(const struct record *account, const struct t
     return fields->doubt == fields->generation ? TOKEN_MISSING_TWO : TOKEN_MISSING;
 }
 
+bool token_is_final(const struct token_fields *fields)
+{
+    return fields->state != NULL && fields->rejected != fields->generation;
+}
+
+uint64_t token_generation(const struct record *account)
+{
+    return record_number(account, TOKEN_FIELD_PREFIX "generation");
+}
+
 /* What is too far ahead is of a clock that was set back since. */
 static bool lies_ahead(uint64_t time_ms, uint64_t now_ms)
 {
@@ -295,7 +306,7 @@ bool token_is_due(const struct record *account, uint64_t now_ms)
     struct token_fields fields;
     uint64_t lease_ms;
 
-    if (is_fresh(account, now_ms) || !token_fields_read(account, &fields) || fields.state != NULL)
+    if (is_fresh(account, now_ms) || !token_fields_read(account, &fields) || token_is_final(&fields))
         return false;
     if (lies_ahead(fields.retry, now_ms) || token_must_wait(&fields, now_ms))
         return false;
@@ -352,7 +363,7 @@ enum status token_check_deliverable(const struct record *account, uint64_t now_m
     if (expires == 0 || expires > now_ms || !token_fields_read(account, &fields))
         return STATUS_OK;
     const char *reason = find_reason(account, &fields, now_ms);
-    bool over = token_health(account, now_ms) == TOKEN_DEAD ||
+    bool over = token_is_final(&fields) || !token_can_renew(account, &fields) ||
                 token_find_flight(account, &fields, now_ms, &lease_ms) == TOKEN_MISSING_TWO;
     if (over)
         return failure_set(failure, STATUS_NEEDS_RECONNECT,

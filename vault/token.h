@@ -41,6 +41,9 @@ bool token_has_grant(const struct record *account);
  * stolen. */
 bool token_is_of_grant(const struct record *account, const char *property);
 
+/* Which tokens it has: another number for each that took the place of others. 0 without a grant. */
+uint64_t token_generation(const struct record *account);
+
 /* True if it has a refresh token, of which its issuer may have given a newer one since a copy of the vault
  * was made. */
 bool token_may_be_old(const struct record *account);
@@ -87,6 +90,7 @@ struct token_job {
     uint8_t id[STORE_ID_SIZE];
     uint64_t generation; /* for token_settle */
     uint64_t sent_ms;    /* for token_settle: the times of an answer count from here */
+    bool rejected;       /* for token_settle: an API had refused the access token that was still good */
     char digest[65];     /* for token_settle: of the refresh tokens that it is sent with, in hexadecimal */
     struct secret line;  /* of token_write_job */
 };
@@ -169,6 +173,29 @@ enum token_settled {
 enum status token_settle(struct vault *vault, const struct token_job *job, const struct token_result *result,
                          uint64_t now_ms, struct leaf *leaf, struct failure *failure,
                          enum token_settled *ret_settled);
+
+/* ---- What an API says of an access token ---- */
+
+enum token_rejection {
+    TOKEN_REPLACED,  /* the account has other tokens by now: try those */
+    TOKEN_RENEWABLE, /* have them renewed, once, and try what comes */
+    TOKEN_REJECTED   /* nothing is left to be tried */
+};
+/* What is to be done about an API that answered 401 to the access token of `generation`, which had not ended:
+ * one renewal, unless that generation came of such a one, or cannot be renewed. The renewal's job is marked
+ * `rejected` for it. STATUS_NOT_FOUND: there is no such account any more. */
+enum status token_judge_rejection(struct vault *vault, const uint8_t id[STORE_ID_SIZE], uint64_t generation,
+                                  struct failure *failure, enum token_rejection *ret_rejection);
+
+/* Within a turn: notes what the app's test request said of the tokens of `generation`. Not `taken`, which is
+ * for TOKEN_REJECTED only: the account needs to be connected anew, because of `reason`, one line; but it is
+ * renewed on by time, and handed out. Taken: that is over; what a provider said of its grant is not. Fills
+ * the leaf (`tested`: account, app, label, generation), to be appended only where something was `noted`: not
+ * for other tokens by now, for what stands there already, and of a client that acts for itself, which has no
+ * grant that a person could give anew. */
+enum status token_note_trial(struct vault *vault, const uint8_t id[STORE_ID_SIZE], uint64_t generation,
+                             bool taken, const char *reason, struct leaf *leaf, struct failure *failure,
+                             bool *ret_noted);
 
 /* ---- For account.c and its like ---- */
 

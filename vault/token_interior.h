@@ -38,6 +38,8 @@ struct token_fields {
     uint64_t refused;
     uint64_t doubt;      /* the generation that is tried again because an intent of it was found */
     uint64_t unanswered; /* the generation of which a request was sent that got no usable answer */
+    uint64_t
+        rejected; /* the generation that came of an API's refusing the one before, or was refused itself */
 };
 /* In one walk. False for an account without a grant. */
 bool token_fields_read(const struct record *account, struct token_fields *ret_fields);
@@ -69,6 +71,18 @@ enum token_flight token_find_flight(const struct record *account, const struct t
 
 /* True if it has what a renewal needs. */
 bool token_can_renew(const struct record *account, const struct token_fields *fields);
+
+/* True where only a person can help: what an API said of an access token (token_note_trial) does not end its
+ * renewals, because no API is asked in the name of all. */
+bool token_is_final(const struct token_fields *fields);
+
+/* Writes the account with its grant as `fields` has it, and nothing else changed. */
+enum status token_write_grant(struct vault *vault, const struct record *previous,
+                              const struct token_fields *fields, struct failure *failure);
+
+/* Reads an account that may be gone, or have no grant any more: then it is not `found`. */
+enum status token_find_account(struct vault *vault, const uint8_t id[STORE_ID_SIZE], struct failure *failure,
+                               struct record *ret_account, struct token_fields *ret_fields, bool *ret_found);
 
 /* True before the time until which the provider asked us to wait. */
 bool token_must_wait(const struct token_fields *fields, uint64_t now_ms);

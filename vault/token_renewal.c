@@ -29,8 +29,8 @@ static void draft_grant(struct vault *vault, const struct record *previous, cons
     account_add_finals(vault, ret_draft);
 }
 
-static enum status write_grant(struct vault *vault, const struct record *previous,
-                               const struct token_fields *fields, struct failure *failure)
+enum status token_write_grant(struct vault *vault, const struct record *previous,
+                              const struct token_fields *fields, struct failure *failure)
 {
     CLEANUP(record_draft_reset) struct record_draft draft = {0};
 
@@ -40,14 +40,15 @@ static enum status write_grant(struct vault *vault, const struct record *previou
 
 /* ---- Before ---- */
 
-static enum status find_account(struct vault *vault, const uint8_t id[STORE_ID_SIZE], struct failure *failure,
-                                struct record *ret_account, bool *ret_found)
+enum status token_find_account(struct vault *vault, const uint8_t id[STORE_ID_SIZE], struct failure *failure,
+                               struct record *ret_account, struct token_fields *ret_fields, bool *ret_found)
 {
     bool found;
 
     enum status status = record_find_by_id(vault, id, failure, ret_account, &found);
     if (status == STATUS_OK)
-        *ret_found = found && ret_account->kind == RECORD_ACCOUNT && token_has_grant(ret_account);
+        *ret_found =
+            found && ret_account->kind == RECORD_ACCOUNT && token_fields_read(ret_account, ret_fields);
     return status;
 }
 
@@ -55,7 +56,7 @@ static enum status find_account(struct vault *vault, const uint8_t id[STORE_ID_S
 static enum status check_forced(const struct record *account, const struct token_fields *fields,
                                 uint64_t now_ms, struct failure *failure)
 {
-    if (fields->state != NULL && fields->refusals == 0)
+    if (token_is_final(fields) && fields->refusals == 0)
         return failure_set(failure, STATUS_NEEDS_RECONNECT, "the grant of %s:%s has ended: %s",
                            account->where, account->name, fields->error != NULL ? fields->error : "");
     if (!token_can_renew(account, fields))
@@ -105,7 +106,7 @@ static enum status begin(struct vault *vault, const struct record *account, stru
     fields->intent = text;
     if (again)
         fields->doubt = fields->generation;
-    status = write_grant(vault, account, fields, failure);
+    status = token_write_grant(vault, account, fields, failure);
     if (status != STATUS_OK)
         return status;
     *ret_job = job;
@@ -122,10 +123,10 @@ enum status token_begin(struct vault *vault, const uint8_t id[STORE_ID_SIZE], ui
     uint64_t lease_ms;
     bool found;
 
-    enum status status = find_account(vault, id, failure, &account, &found);
+    enum status status = token_find_account(vault, id, failure, &account, &fields, &found);
     if (status != STATUS_OK)
         return status;
-    if (!found || !token_fields_read(&account, &fields))
+    if (!found)
         return failure_set(failure, STATUS_NOT_FOUND, "the account is not there any more");
     if (!force && !token_is_due(&account, now_ms)) {
         *ret_begun = TOKEN_NOT_DUE;
@@ -227,8 +228,10 @@ static enum status put_renewed(struct vault *vault, const struct record *previou
 }
 
 static struct token_fields renew_fields(const struct token_fields *before, const struct token_result *result,
-                                        uint64_t sent_ms, uint64_t now_ms)
+                                        const struct token_job *job, uint64_t now_ms)
 {
+    const uint64_t sent_ms = job->sent_ms;
+
     struct token_fields fields = {
         .provider = result->provider != NULL ? result->provider : before->provider,
         .client = before->client,
@@ -242,6 +245,14 @@ static struct token_fields renew_fields(const struct token_fields *before, const
         .lifetime = result->lifetime_ms,
         .refreshed = now_ms,
     };
+
+    /* That a new token came does not say that an API takes it. */
+    if (before->state != NULL && !token_is_final(before)) {
+        fields.state = before->state;
+        fields.error = before->error;
+    }
+    if (job->rejected || fields.state != NULL)
+        fields.rejected = fields.generation;
 
     /* A reply that does not say when its token ends means the same again; when it is due is a guess then. */
     uint64_t due_ms = result->has_due ? result->due_ms : UINT64_MAX;
@@ -263,7 +274,7 @@ static enum status renew(struct vault *vault, const struct record *previous,
 {
     CLEANUP(record_draft_reset) struct record_draft whole = {0};
     CLEANUP(record_draft_reset) struct record_draft least = {0};
-    struct token_fields fields = renew_fields(before, result, job->sent_ms, now_ms);
+    struct token_fields fields = renew_fields(before, result, job, now_ms);
 
     draft_renewed(&whole, previous, &fields, result->properties, is_given);
     if (whole.failed)
@@ -308,7 +319,7 @@ static void note_refusal(struct token_fields *fields, const struct token_result 
         fields->refused = now_ms;
     fields->refusals++;
     if (fields->refusals >= TOKEN_REFUSALS_MAX && now_ms - fields->refused >= TOKEN_REFUSALS_OVER_MS)
-        fields->state = TOKEN_STATE_DEAD;
+        fields->state = TOKEN_STATE_DEAD, fields->rejected = 0;
     put_off(fields, result, REFUSED_AGAIN_MS, now_ms);
 }
 
@@ -319,11 +330,12 @@ static void note_failure(const struct record *account, struct token_fields *fiel
     const char *code = result->code != NULL ? result->code : "invalid_grant";
 
     fields->intent = NULL;
-    fields->error = result->reason;
+    if (fields->state == NULL || token_is_final(fields) || result->verdict == TOKEN_INVALID)
+        fields->error = result->reason;
     switch (result->verdict) {
     case TOKEN_INVALID:
         fields->state = TOKEN_STATE_DEAD;
-        fields->retry = fields->wait = fields->refusals = fields->refused = 0;
+        fields->retry = fields->wait = fields->refusals = fields->refused = fields->rejected = 0;
         if (record_has(account, ACCOUNT_FIELD_RESTORED))
             fields->error = RESTORED_OLD;
         else if (fields->doubt == fields->generation || fields->unanswered == fields->generation)
@@ -429,10 +441,9 @@ enum status token_settle(struct vault *vault, const struct token_job *job, const
     struct token_fields fields;
     bool found;
 
-    enum status status = find_account(vault, job->id, failure, &account, &found);
+    enum status status = token_find_account(vault, job->id, failure, &account, &fields, &found);
     if (status != STATUS_OK)
         return status;
-    found = found && token_fields_read(&account, &fields);
     if (!found || fields.generation != job->generation)
         return supersede(vault, found ? &account : NULL, &fields, job, result, leaf, failure, ret_settled);
     bool renewed = result->verdict == TOKEN_GIVEN;
@@ -444,7 +455,7 @@ enum status token_settle(struct vault *vault, const struct token_job *job, const
         status = renew(vault, &account, &fields, job, result, now_ms, failure);
     } else {
         note_failure(&account, &fields, result, now_ms, error);
-        status = write_grant(vault, &account, &fields, failure);
+        status = token_write_grant(vault, &account, &fields, failure);
     }
     if (status != STATUS_OK)
         return status;

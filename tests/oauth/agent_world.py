@@ -99,12 +99,12 @@ class World:
         check("error" not in reply, f"{method}: {reply}")
         return reply["parameters"]
 
-    def connect_account(self, name, step=None, lifetime=FRESH, due=None, client=None, **more):
+    def connect_account(self, name, step=None, lifetime=FRESH, due=None, client=None, refresh_token="rt-c4n4ry", **more):
         """An account of Slack, bound at a step of its own. `lifetime` and `due` in milliseconds."""
         client = client or self.client
         self.set(lifetime=lifetime, due=lifetime * 3 // 4 if due is None else due)
         replies = client.many("Connect", app="slack", provider=PROVIDER, flow="import",
-                              properties={"oauth_refresh_token": "rt-c4n4ry", "oauth_uid": name}, **more)
+                              properties={"oauth_uid": name, **({"oauth_refresh_token": refresh_token} if refresh_token else {})}, **more)
         check("error" not in replies[-1], replies)
         kept = client.call("KeepAccount", label=name, **more)
         check("error" not in kept, kept)

@@ -62,8 +62,10 @@ def rotate(account, token):
 def give(account, number):
     lifetime = int(read("lifetime", "3600000"))
     due = int(read("due", str(lifetime * 3 // 4)))
-    say(answer="tokens", properties={"oauth_access_token": f"at-{account}-{number}-{SECRET}", "oauth_refresh_token": f"rt-{account}-{number}-{SECRET}",
-                                     "oauth_uid": account}, lifetime_ms=lifetime, due_ms=due, scopes="read write",
+    tokens = {"oauth_access_token": f"at-{account}-{number}-{SECRET}", "oauth_refresh_token": f"rt-{account}-{number}-{SECRET}", "oauth_uid": account}
+    if read("barren"):
+        del tokens["oauth_refresh_token"]
+    say(answer="tokens", properties=tokens, lifetime_ms=lifetime, due_ms=due, scopes=read("scopes", "read write"),
         identity={"id": account, "name": f"{account} of Test"})
 
 
@@ -103,6 +105,18 @@ def refresh(job, behaviour):
     return give(account, number)
 
 
+def test(job, behaviour):
+    """The app's API takes the access tokens from the number on that the file `taken` has."""
+    token = job["properties"]["oauth_access_token"]
+    number = int(token.split("-")[2]) if token.startswith("at-") else 0
+    identity = {"id": job["properties"].get("oauth_uid", "")}
+    if behaviour == "test waits":
+        wait_for("go")
+    if behaviour == "refused" or number < int(read("taken", "0")):
+        return say(answer="tested", works=False, status=401, identity=identity, reason="the API answers with status 401")
+    return say(answer="tested", works=True, status=200, identity=identity)
+
+
 def connect(job, behaviour):
     account = job["properties"].get("oauth_uid", "first")
     if job["flow"] in ("browser", "paste"):
@@ -136,8 +150,7 @@ def main():
         elif job["job"] == "connect":
             connect(job, behaviour)
         elif job["job"] == "test":
-            say(answer="tested", works=behaviour != "refused", status=401 if behaviour == "refused" else 200,
-                identity={"id": job["properties"].get("oauth_uid", "")}, **({"reason": "the provider refuses the token"} if behaviour == "refused" else {}))
+            test(job, behaviour)
         elif behaviour == "transient":
             say(answer="failed", verdict="transient", reason="the provider cannot be reached", sent=False)
         else:

@@ -697,7 +697,8 @@ def test_an_account_is_tested_with_a_fresh_token():
         check("oauth_access_token" in job["properties"] and "oauth_refresh_token" not in job["properties"] and not job["secret"], job)
         world.behave("refused")
         is_(world.ask("TestAccount", account="slack:one"),
-            {"works": False, "status": 401, "identity": {"id": "one"}, "reason": "the provider refuses the token"})
+            {"works": False, "status": 401, "identity": {"id": "one"},
+             "reason": "the API answers with status 401, and the token could not be renewed: the provider refuses: invalid_client"})
         world.behave("die")
         is_(world.ask("TestAccount", account="slack:one"), {"works": False, "reason": "the helper gave no answer"})
         is_(len(leaves(world, "test")), 3)

@@ -4,17 +4,20 @@
 #include "account.h"
 #include "agent/call.h"
 #include "agent/job.h"
+#include "agent/rejection.h"
 #include "agent/session.h"
 #include "agent/task.h"
 #include "base/cleanup.h"
 #include "base/text.h"
 #include "log.h"
+#include "token.h"
 
 #include <stdlib.h>
 #include <string.h>
 
 #define REVOKED_MAX 8u
 #define NO_ANSWER "the helper gave no answer"
+#define UNAUTHORIZED 401
 
 struct asking {
     struct session *session;
@@ -25,6 +28,11 @@ struct asking {
     struct json *answer;
     bool removes;
     char account[33];
+    uint8_t id[STORE_ID_SIZE];
+    uint64_t generation; /* of the token that is tested */
+    struct rejection *rejection;
+    bool again;         /* the test has been asked for a second time */
+    struct failure why; /* a token that is not taken could not be renewed; or STATUS_OK */
     struct leaf_caller caller;
 };
 
@@ -75,18 +83,140 @@ static void write_identity(const struct json *identity, struct json_writer *writ
     json_close_object(writer);
 }
 
-static enum status write_test(const struct asking *asking, struct json_writer *writer)
+/* ---- the test ---- */
+
+static bool works(const struct asking *asking)
+{
+    return json_member_is(asking->answer, "answer", "tested") &&
+           json_member_boolean(asking->answer, "works", false);
+}
+
+static bool is_rejected(const struct asking *asking)
+{
+    return json_member_is(asking->answer, "answer", "tested") && !works(asking) &&
+           json_member_number(asking->answer, "status", 0) == UNAUTHORIZED;
+}
+
+/* The job for the token that the account has by now, with a leaf of its own: it leaves, too. */
+static enum status prepare_again(struct asking *asking, struct failure *failure)
+{
+    CLEANUP(leaf_reset) struct leaf leaf = {.action = "test", .granted = true, .caller = &asking->caller};
+    CLEANUP(record_reset) struct record account = {0};
+    struct session *session = asking->session;
+    bool found = false;
+    enum status status = session_begin(session, failure);
+
+    if (status != STATUS_OK)
+        return status;
+    status = record_find_by_id(session->vault, asking->id, failure, &account, &found);
+    if (status == STATUS_OK && !found)
+        status = failure_set(failure, STATUS_NOT_FOUND, "the account is not there any more");
+    if (status == STATUS_OK) {
+        account_name_in_leaf(&account, &leaf);
+        asking->generation = token_generation(&account);
+        status = token_write_job(session->vault, &account, TOKEN_TEST, &leaf, failure, &asking->line);
+    }
+    if (status == STATUS_OK)
+        status = log_append(session->vault, &leaf, failure);
+    if (status == STATUS_OK)
+        return session_commit(session, failure);
+    session_rollback(session);
+    return status;
+}
+
+static enum status ask_again(struct asking *asking, struct failure *failure)
+{
+    enum status status = prepare_again(asking, failure);
+
+    if (status != STATUS_OK)
+        return status;
+    json_freep(&asking->answer);
+    asking->again = true;
+    asking->ended = false;
+    return task_start(asking->session->tasks, &asking->line, false, TASK_LIMIT_MS, &listener, asking, failure,
+                      &asking->task);
+}
+
+/* True: what comes of it is to be waited for. */
+static bool has_recourse(struct asking *asking)
+{
+    return !asking->again && is_rejected(asking) &&
+           rejection_start(asking->session, asking->id, asking->generation, &asking->why,
+                           &asking->rejection) == STATUS_OK;
+}
+
+/* What is said, and noted, of a token that is not taken. */
+static void explain(const struct asking *asking, struct failure *ret_reason)
+{
+    const char *reason = reason_of(asking, "tested");
+
+    if (asking->why.status != STATUS_OK)
+        failure_set(ret_reason, STATUS_FAILED, "%s, and %s", reason, asking->why.sentence);
+    else
+        failure_set(ret_reason, STATUS_FAILED, "%s%s", reason,
+                    asking->again ? ", with a token that was renewed just now, too" : "");
+}
+
+static enum status note(struct asking *asking, const char *reason, struct failure *failure)
+{
+    CLEANUP(leaf_reset) struct leaf leaf = {.action = "tested", .caller = &asking->caller};
+    struct session *session = asking->session;
+    bool noted;
+    enum status status = session_begin(session, failure);
+
+    if (status != STATUS_OK)
+        return status;
+    status = token_note_trial(session->vault, asking->id, asking->generation, works(asking), reason, &leaf,
+                              failure, &noted);
+    if (status == STATUS_OK && noted)
+        status = log_append(session->vault, &leaf, failure);
+    if (status == STATUS_OK)
+        return session_commit(session, failure);
+    session_rollback(session);
+    return status;
+}
+
+static enum status write_test(struct asking *asking, bool final, struct json_writer *writer,
+                              struct failure *failure)
 {
     int64_t code = json_member_number(asking->answer, "status", 0);
+    const char *reason = reason_of(asking, "tested");
+    struct failure explained;
+    enum status status = STATUS_OK;
 
-    json_add_boolean(writer, "works",
-                     json_member_is(asking->answer, "answer", "tested") &&
-                         json_member_boolean(asking->answer, "works", false));
+    if (is_rejected(asking)) {
+        explain(asking, &explained);
+        reason = explained.sentence;
+    }
+    if (works(asking) || (final && is_rejected(asking)))
+        status = note(asking, reason, failure);
+    if (status != STATUS_OK)
+        return status;
+
+    json_add_boolean(writer, "works", works(asking));
     if (code > 0)
         json_add_number(writer, "status", (uint64_t)code);
     write_identity(json_member(asking->answer, "identity"), writer);
-    write_reason(reason_of(asking, "tested"), writer);
+    write_reason(reason, writer);
     return STATUS_OK;
+}
+
+static enum status finish_test(struct asking *asking, struct reply *reply, struct failure *failure,
+                               bool *ret_last)
+{
+    enum rejection_outcome outcome = REJECTION_FINAL;
+
+    if (asking->rejection == NULL && has_recourse(asking))
+        return STATUS_OK;
+    if (asking->rejection != NULL)
+        outcome = rejection_find_outcome(asking->rejection, &asking->why);
+    else if (asking->why.status != STATUS_OK)
+        outcome = REJECTION_UNKNOWN;
+    rejection_freep(&asking->rejection);
+    if (outcome == REJECTION_RETRY)
+        return ask_again(asking, failure);
+    *ret_last = true;
+    return write_test(asking, outcome == REJECTION_FINAL, &reply->writer, failure);
 }
 
 /* ---- the end of an account ---- */
@@ -170,16 +300,22 @@ static enum status asking_slice(void *context, struct reply *reply, struct failu
          * there are too many just now. */
         return asking->removes && status != STATUS_BUSY ? STATUS_OK : status;
     }
-    *ret_last = true;
-    *ret_due = true;
-    return asking->removes ? write_end(asking, &reply->writer, failure) : write_test(asking, &reply->writer);
+    if (asking->removes) {
+        *ret_last = true;
+        status = write_end(asking, &reply->writer, failure);
+    } else {
+        status = finish_test(asking, reply, failure, ret_last);
+    }
+    *ret_due = *ret_last;
+    return status;
 }
 
 static bool asking_waits(const void *context)
 {
     const struct asking *asking = context;
 
-    return asking->started && !asking->ended;
+    return (asking->started && !asking->ended) ||
+           (asking->rejection != NULL && rejection_is_pending(asking->rejection));
 }
 
 static void asking_release(void *context)
@@ -187,6 +323,7 @@ static void asking_release(void *context)
     struct asking *asking = context;
 
     task_cancel(&asking->task);
+    rejection_freep(&asking->rejection);
     json_freep(&asking->answer);
     secret_reset(&asking->line);
     free(asking);
@@ -194,43 +331,37 @@ static void asking_release(void *context)
 
 static const struct job_work work = {.slice = asking_slice, .release = asking_release, .waits = asking_waits};
 
-static enum status start(struct session *session, struct secret *line, struct failure *failure,
-                         struct asking **ret_asking, struct job **ret_job)
+static enum status start(struct session *session, struct secret *line, const struct record *account,
+                         const struct leaf_caller *caller, bool removes, struct failure *failure,
+                         struct job **ret_job)
 {
     struct asking *asking = calloc(1, sizeof(*asking));
     enum status status;
 
     if (asking == NULL)
         return failure_set_no_memory(failure);
-    asking->session = session;
-    asking->line = *line;
+    *asking = (struct asking){.session = session,
+                              .line = *line,
+                              .removes = removes,
+                              .generation = token_generation(account),
+                              .caller = *caller};
     *line = (struct secret){0};
+    memcpy(asking->id, account->id, STORE_ID_SIZE);
+    account_id(account, asking->account);
     status = job_start(session, !session->unlocked, &work, asking, failure, ret_job);
     if (status != STATUS_OK)
         asking_release(asking);
-    else
-        *ret_asking = asking;
     return status;
 }
 
-enum status asking_start_test(struct session *session, struct secret *line, struct failure *failure,
-                              struct job **ret_job)
+enum status asking_start_test(struct session *session, struct secret *line, const struct record *account,
+                              const struct leaf_caller *caller, struct failure *failure, struct job **ret_job)
 {
-    struct asking *asking;
-
-    return start(session, line, failure, &asking, ret_job);
+    return start(session, line, account, caller, false, failure, ret_job);
 }
 
 enum status asking_start_end(struct session *session, struct secret *line, const struct record *account,
                              const struct leaf_caller *caller, struct failure *failure, struct job **ret_job)
 {
-    struct asking *asking;
-    enum status status = start(session, line, failure, &asking, ret_job);
-
-    if (status != STATUS_OK)
-        return status;
-    asking->removes = true;
-    asking->caller = *caller;
-    account_id(account, asking->account);
-    return STATUS_OK;
+    return start(session, line, account, caller, true, failure, ret_job);
 }

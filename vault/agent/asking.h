@@ -10,8 +10,11 @@
 struct job;
 struct session;
 
-/* Whether the account's token works (TestAccount). `line` is the helper's job, and is taken. */
-enum status asking_start_test(struct session *session, struct secret *line, struct failure *failure,
+/* Whether the account's token works (TestAccount). `line` is the helper's job, and is taken. A token that the
+ * app does not take (401) is renewed once (rejection.h) and tried again, each request with a leaf in the name
+ * of `caller`; what comes of it is noted in the account (token_note_trial). */
+enum status asking_start_test(struct session *session, struct secret *line, const struct record *account,
+                              const struct leaf_caller *caller, struct failure *failure,
                               struct job **ret_job);
 
 /* Has its tokens revoked, as far as the provider lets us, and removes the account whatever came of it

@@ -31,7 +31,8 @@ struct renewal {
     enum renewal_state state;
     uint8_t id[STORE_ID_SIZE];
     bool force;
-    bool borrows; /* was asked for while the vault was open for borrowers only */
+    uint64_t rejected; /* the generation that an API refused; 0: none did */
+    bool borrows;      /* was asked for while the vault was open for borrowers only */
     struct token_job job;
     struct task *task;
     struct json *answer; /* what `result` points into */
@@ -133,26 +134,48 @@ static enum status attach(struct renewal *renewal, struct parking *parking, stru
 
 /* ---- asking ---- */
 
+static struct renewal *renewal_find_or_make(struct session *session, const uint8_t id[STORE_ID_SIZE],
+                                            struct failure *failure)
+{
+    struct renewal *renewal = renewal_find(session, id);
+    struct renewal **last = &session->renewals;
+
+    if (renewal != NULL)
+        return renewal;
+    renewal = calloc(1, sizeof(*renewal));
+    if (renewal == NULL) {
+        failure_set_no_memory(failure);
+        return NULL;
+    }
+    renewal->session = session;
+    renewal->borrows = !session->unlocked;
+    memcpy(renewal->id, id, STORE_ID_SIZE);
+    session->borrowers += renewal->borrows;
+    while (*last != NULL)
+        last = &(*last)->next;
+    *last = renewal;
+    return renewal;
+}
+
 enum status renewal_ask(struct session *session, const uint8_t id[STORE_ID_SIZE], bool force,
                         struct parking *parking, struct failure *failure)
 {
-    struct renewal *renewal = renewal_find(session, id);
+    struct renewal *renewal = renewal_find_or_make(session, id, failure);
 
-    if (renewal == NULL) {
-        struct renewal **last = &session->renewals;
-
-        renewal = calloc(1, sizeof(*renewal));
-        if (renewal == NULL)
-            return failure_set_no_memory(failure);
-        renewal->session = session;
-        renewal->borrows = !session->unlocked;
-        memcpy(renewal->id, id, STORE_ID_SIZE);
-        session->borrowers += renewal->borrows;
-        while (*last != NULL)
-            last = &(*last)->next;
-        *last = renewal;
-    }
+    if (renewal == NULL)
+        return failure->status;
     renewal->force = renewal->force || force;
+    return attach(renewal, parking, failure);
+}
+
+enum status renewal_ask_instead(struct session *session, const uint8_t id[STORE_ID_SIZE], uint64_t generation,
+                                struct parking *parking, struct failure *failure)
+{
+    struct renewal *renewal = renewal_find_or_make(session, id, failure);
+
+    if (renewal == NULL)
+        return failure->status;
+    renewal->rejected = generation;
     return attach(renewal, parking, failure);
 }
 
@@ -314,6 +337,21 @@ static enum status wait_for_lease(struct renewal *renewal, uint64_t left_ms, str
     return STATUS_OK;
 }
 
+/* Of what an API refused: whether it is still what the account has. */
+static enum status check_rejected(const struct renewal *renewal, struct failure *failure, bool *ret_rejected)
+{
+    enum token_rejection rejection;
+    enum status status;
+
+    *ret_rejected = false;
+    if (renewal->rejected == 0)
+        return STATUS_OK;
+    status =
+        token_judge_rejection(renewal->session->vault, renewal->id, renewal->rejected, failure, &rejection);
+    *ret_rejected = status == STATUS_OK && rejection == TOKEN_RENEWABLE;
+    return status;
+}
+
 /* Its part of the turn. */
 static enum status begin_one(struct renewal *renewal, struct failure *failure)
 {
@@ -322,11 +360,15 @@ static enum status begin_one(struct renewal *renewal, struct failure *failure)
     const uint64_t now_ms = clock_wall_ms();
     enum token_begun begun;
     uint64_t until_ms;
-    enum status status = token_begin(session->vault, renewal->id, now_ms, renewal->force, &leaf, failure,
-                                     &begun, &until_ms, &renewal->job);
+    bool rejected;
+    enum status status = check_rejected(renewal, failure, &rejected);
 
+    if (status == STATUS_OK)
+        status = token_begin(session->vault, renewal->id, now_ms, renewal->force || rejected, &leaf, failure,
+                             &begun, &until_ms, &renewal->job);
     if (status != STATUS_OK)
         return status;
+    renewal->job.rejected = rejected;
     if (begun == TOKEN_LEASED)
         return wait_for_lease(renewal, until_ms > now_ms ? until_ms - now_ms : 0, failure);
     if (begun == TOKEN_NOT_DUE) {

@@ -31,6 +31,11 @@ enum status renewal_wait(struct session *session, const uint8_t id[STORE_ID_SIZE
 enum status renewal_ask(struct session *session, const uint8_t id[STORE_ID_SIZE], bool force,
                         struct parking *parking, struct failure *failure);
 
+/* The same for tokens of `generation` that an API has refused: none begins where the account has others by
+ * then. */
+enum status renewal_ask_instead(struct session *session, const uint8_t id[STORE_ID_SIZE], uint64_t generation,
+                                struct parking *parking, struct failure *failure);
+
 /* Waits for the renewal of the account that is under way, if there is one. */
 enum status renewal_join(struct session *session, const uint8_t id[STORE_ID_SIZE], struct parking *parking,
                          struct failure *failure);

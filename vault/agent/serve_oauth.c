@@ -385,7 +385,10 @@ enum status serve_test_account(struct session *session, struct request *request)
         status = token_check_deliverable(&account, now_ms, failure);
     if (status == STATUS_OK)
         status = token_write_job(session->vault, &account, TOKEN_TEST, &request->leaf, failure, &line);
-    return status == STATUS_OK ? asking_start_test(session, &line, failure, &request->job) : status;
+    if (status != STATUS_OK)
+        return status;
+    return asking_start_test(session, &line, &account, leaf_find_caller(&request->leaf), failure,
+                             &request->job);
 }
 
 /* A renewal that is under way would bring tokens that nobody revokes. */
