@@ -1,0 +1,112 @@
+#!/usr/bin/env node
+// Runs a file of JavaScript as a code step: node node.mjs FILE [ARG...]. README.md says what it gets and leaves.
+import fs from 'node:fs';
+import path from 'node:path';
+import { Ended, Refusal, Step } from './node_step.mjs';
+
+const OURS = new URL('.', import.meta.url);
+const HEADER = /^(?:async\b\s*)?(?:function\b\s*\*?\s*[\w$]*\s*)?(?:\(([^)]*)\)|([\w$]+)\s*=>)/;
+let step;
+let running = true;
+
+function say(text) {
+  fs.writeSync(2, `${text}\n`);
+}
+
+function refuse(refusal) {
+  say(`stepvault: ${refusal.message}`);
+  step = undefined; // nothing is left
+  process.exit(125);
+}
+
+// The stack without our frames, and nothing else: what else an error carries may be the request with its token.
+function describe(error) {
+  if (!(error instanceof Error) && typeof error?.stack !== 'string') return `Thrown: ${String(error?.message ?? error)}`;
+  const first = new RegExp(`([( ]${step.file.replace(/[^\w]/g, '\\$&')}:1:)(\\d+)`);
+  return String(error.stack)
+    .split('\n')
+    .filter((line) => !(/^\s+at /.test(line) && (line.includes(OURS.href) || line.includes(OURS.pathname))))
+    .map((line) => line.replace(first, (_, place, column) => `${place}${Math.max(1, column - step.columnsBefore)}`))
+    .join('\n');
+}
+
+// Where a module cannot be parsed is told by Node alone, and only where nobody caught it.
+function failUnparsed(error) {
+  process.removeAllListeners('uncaughtException');
+  process.nextTick(() => {
+    throw error;
+  });
+}
+
+// The code threw.
+function fail(error) {
+  if (error instanceof Refusal) refuse(error);
+  running = false;
+  if (error instanceof Ended) process.exit(0);
+  step.outcome.set('$error', { name: String(error?.name ?? 'Error'), message: String(error?.message ?? error) });
+  if (error instanceof SyntaxError && !/\bfile:|^\//m.test(error.stack)) return failUnparsed(error);
+  say(describe(error));
+  const seen = new Set([error]);
+  for (let cause = error?.cause; cause !== undefined && !seen.has(cause); cause = cause?.cause) {
+    say(`Caused by: ${describe(cause)}`);
+    seen.add(cause);
+  }
+  process.exit(1);
+}
+
+// Code of the first generation has one of several headers; the names tell which values are meant.
+function argumentsOf(run) {
+  const values = { event: step.event, steps: step.steps, auths: step.auths, params: step.props };
+  const header = HEADER.exec(Function.prototype.toString.call(run));
+  const names = (header?.[1] ?? header?.[2] ?? '').split(',').map((name) => name.trim());
+  return names.every((name) => Object.hasOwn(values, name)) ? names.map((name) => values[name]) : Object.values(values);
+}
+
+async function prepare(exported) {
+  if (typeof exported === 'function') return () => exported.apply(step.bag, argumentsOf(exported));
+  if (typeof exported?.run === 'function') return (await import('./node_component.mjs')).prepareComponent(step, exported);
+  if (exported?.type === 'app') throw new Refusal(`${step.file} is an app file, which other components use, and nothing to run`);
+  throw new Refusal(`${step.file} exports nothing to run by default: a function, or an object with run`);
+}
+
+async function main() {
+  const { load } = await import('./node_load.mjs');
+  try {
+    const run = await prepare(await load(step));
+    const value = await run();
+    running = false;
+    if (value !== undefined) step.outcome.set('$return_value', value);
+    process.exit();
+  } catch (error) {
+    fail(error);
+  }
+}
+
+process.on('exit', (status) => {
+  if (step === undefined) return;
+  try {
+    step.leave();
+    process.exitCode = status;
+  } catch (error) {
+    process.exitCode = 125;
+    say(`stepvault: ${error.message}`);
+  }
+});
+process.on('uncaughtException', (error) => {
+  if (process.listenerCount('uncaughtException') === 1) fail(error);
+});
+process.on('beforeExit', () => {
+  if (!running) return;
+  const error = new Error(`${step.file} waits for something that nothing can bring about any more`);
+  error.stack = `${error}`;
+  fail(error);
+});
+
+try {
+  if (process.argv.length < 3) throw new Refusal('node.mjs needs the FILE of code');
+  process.argv.splice(1, 2, path.resolve(process.argv[2]));
+  step = new Step(process.argv[1]);
+} catch (error) {
+  refuse(error);
+}
+main();
