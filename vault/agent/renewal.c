@@ -12,7 +12,9 @@
 #include <stdlib.h>
 #include <string.h>
 
-#define STORE_MS 10000u /* for the commit of an answer, before the end of an agent stops waiting for it */
+/* For the commit of an answer, before the end of an agent stops waiting for it: whoever locks waits 65 s at
+ * most for the reply. */
+#define STORE_MS 4000u
 #define ROUNDS_MAX 2u   /* of one call: what is due again at once would have it wait for ever */
 #define LEASE_MS 30000u /* that callers wait for the end of a dead agent's request */
 #define CLOCKS_MS 50u   /* by which the wall clock may lag behind meanwhile */
