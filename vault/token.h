@@ -136,6 +136,7 @@ struct token_result {
     uint64_t lifetime_ms;
     bool has_due;
     uint64_t due_ms;
+    uint64_t age_ms; /* since the request was sent, when it answered; 0: not said */
     const char *scopes;
     const char *identity;
     const char *identity_name;

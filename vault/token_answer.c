@@ -85,13 +85,15 @@ static enum status read_tokens(const struct json *answer, struct failure *failur
                                struct token_result *result)
 {
     const struct json *identity = json_member(answer, "identity");
+    bool has_age = false;
 
     result->verdict = TOKEN_GIVEN;
     result->properties = json_member(answer, "properties");
     if (result->properties == NULL || !properties_are_sound(result->properties))
         return wrong("its properties", failure);
     if (!read_time(answer, "lifetime_ms", &result->has_lifetime, &result->lifetime_ms) ||
-        !read_time(answer, "due_ms", &result->has_due, &result->due_ms))
+        !read_time(answer, "due_ms", &result->has_due, &result->due_ms) ||
+        !read_time(answer, "age_ms", &has_age, &result->age_ms))
         return wrong("its times", failure);
     if (result->lifetime_ms == 0)
         result->has_lifetime = false;

@@ -65,7 +65,7 @@ def give(account, number):
     tokens = {"oauth_access_token": f"at-{account}-{number}-{SECRET}", "oauth_refresh_token": f"rt-{account}-{number}-{SECRET}", "oauth_uid": account}
     if read("barren"):
         del tokens["oauth_refresh_token"]
-    say(answer="tokens", properties=tokens, lifetime_ms=lifetime, due_ms=due, scopes=read("scopes", "read write"),
+    say(answer="tokens", properties=tokens, lifetime_ms=lifetime, due_ms=due, age_ms=int(read("age", "0")), scopes=read("scopes", "read write"),
         identity={"id": account, "name": f"{account} of Test"})
 
 

@@ -10,9 +10,13 @@ import os
 import signal
 import socket
 import time
+from datetime import datetime
 
 from agent_world import (FRESH, KEY, PROVIDER, Call, Closed, check, connected, error, founded, is_, is_helper, machine_slot, run_tests,
                          shorten, slot_key, until)
+
+
+LONG = os.environ.get("LONG") == "1"
 
 
 def leaves(world, action, outcome="granted"):
@@ -360,6 +364,26 @@ def test_idle_time_does_not_run_while_calls_wait():
         is_(world.agent.wait(), 0)
 
 
+if LONG:
+    def test_idle_lock_and_lock_wait_for_an_answer_that_cannot_be_stored_less_than_a_client_waits():
+        with founded() as idle, founded() as locked:
+            for world in (idle, locked):
+                world.connect_expired("one")
+                world.behave("wait")
+                world.ask("Unlock", idle=2)
+                begun = time.monotonic()
+                call = Call(world, "one")
+                until(lambda: world.refreshes() == 1, "no helper was started")
+                world.limit_files(True)
+                world.release()
+                is_(call.wait(), "LogUnwritable")
+            locker = locked.agent.connect()
+            locker.stream.settimeout(65)
+            is_(error(locker.call("Lock")), None)
+            check(time.monotonic() - begun > 60, "it did not wait")
+            until(lambda: idle.agent.process.poll() is not None, "it is never locked", 20)
+
+
 def test_the_lifetime_of_an_unlocking_waits_for_a_renewal():
     with founded() as world:
         world.connect_expired("one")
@@ -611,6 +635,16 @@ def test_connecting_tells_of_notices_and_keeps_nothing_before_it_is_asked_to():
         is_(len(leaves(world, "authorize")), 1)
         is_(len(leaves(world, "connect")), 1)
         check(not any("c4n4ry" in json.dumps(leaf) or "s3cret" in json.dumps(leaf) for leaf in world.client.leaves()), "a secret is in the log")
+
+
+def test_the_time_of_a_new_token_counts_from_its_request():
+    with founded() as world:
+        world.set(age=FRESH // 2)
+        begun = time.time()
+        world.connect_account("one", due=0)
+        ends = world.account("one")["token_expires"]
+        left = datetime.fromisoformat(ends.replace("Z", "+00:00")).timestamp() - begun
+        check(FRESH / 2000 - 1 < left < FRESH / 2000 + 30, ends)
 
 
 def test_keeping_that_could_not_be_written_may_be_tried_again():

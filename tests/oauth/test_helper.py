@@ -193,6 +193,9 @@ answer = connect("import", document(whoami={"method": "GET", "url": "/who", "id"
                                     fields={"login": {"title": "L", "from": "userinfo"}}), properties={"oauth_refresh_token": server.grant()})
 tap.same("... by whoami where there is one, plainly", (answer["identity"]["id"], answer["properties"]["login"], answer["identity"]["name"].isprintable()),
          ("7", "bob\u202e\n", True), answer)
+server.script({"delay": 1, "body": "{}"}, path="/me")
+answer = connect("import", properties={"oauth_refresh_token": server.grant()})
+tap.ok("... and how long before that the tokens were asked for", 1000 <= answer["age_ms"] < 30000, answer)
 server.script("500", path="/me")
 answer = connect("import", properties={"oauth_refresh_token": server.grant()})
 tap.ok("... and if that fails, the tokens are there all the same", answer["answer"] == "tokens" and "identity" not in answer, answer)

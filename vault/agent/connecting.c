@@ -179,6 +179,8 @@ static enum status finish(struct connecting *connecting, struct json_writer *wri
         status = refuse(&connected->result, failure);
     if (status != STATUS_OK)
         return status;
+    if (connected->result.age_ms < connected->obtained_ms)
+        connected->obtained_ms -= connected->result.age_ms;
     write_connected(connected, writer);
     connected_freep(connecting->place);
     connected->session = connecting->session;

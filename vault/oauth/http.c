@@ -282,6 +282,7 @@ static enum verdict perform(CURL *curl, const struct http_request *request, stru
     CURLcode code;
 
     reply->sent_wall_ms = clock_wall_ms();
+    reply->sent_boot_ms = clock_boot_ms();
     code = curl_easy_perform(curl);
     curl_easy_getinfo(curl, CURLINFO_PRETRANSFER_TIME_T, &transfer_us);
     fault->sent = fault->sent || transfer_us > 0 || code == CURLE_OK;

@@ -38,6 +38,7 @@ struct http_reply {
     char content_type[HTTP_TYPE_MAX + 1]; /* in lower case; empty: none, or too long a one */
     struct secret body;
     uint64_t sent_wall_ms; /* when the request was begun, by our clock */
+    uint64_t sent_boot_ms; /* the same, by clock_boot_ms */
     uint64_t date_ms;      /* the server's clock; 0: not said */
     uint64_t retry_ms;     /* of Retry-After, at most FAULT_RETRY_MAX_MS; 0: not said */
 };

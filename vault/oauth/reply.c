@@ -514,6 +514,7 @@ enum verdict reply_read_tokens(const struct provider *provider, const struct htt
                          peer);
     refresh_token = json_text(find_beside(reply.document, path, "refresh_token"), NULL);
     reply.refresh_token = is_token(refresh_token) ? refresh_token : NULL;
+    reply.sent_boot_ms = http->sent_boot_ms;
     set_times(provider, http, path, purpose != REPLY_FIRST || reply.refresh_token != NULL, &reply);
     if (!read_scopes(path, &reply))
         return fault_set_no_memory(fault);

@@ -26,6 +26,7 @@ struct reply {
     uint64_t lifetime_ms;   /* of the access token, from when the request was sent; 0: it does not end, or not
                                known */
     uint64_t due_ms;        /* when to renew it, likewise; 0: never by time */
+    uint64_t sent_boot_ms;  /* when that was, by clock_boot_ms */
     struct secret scopes;   /* those granted, with blanks between them; empty: not known */
     struct secret redirect; /* the parameters of the redirect that gave the code, as they came; empty: none */
 };

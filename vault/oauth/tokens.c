@@ -2,6 +2,7 @@
 #include "oauth/tokens.h"
 
 #include "base/cleanup.h"
+#include "base/clock.h"
 #include "catalog/path.h"
 #include "oauth/query.h"
 
@@ -146,6 +147,7 @@ static void write_times(const struct tokens *tokens, struct json_writer *writer)
         json_add_number(writer, "lifetime_ms", tokens->reply->lifetime_ms);
     if (due > 0)
         json_add_number(writer, "due_ms", due);
+    json_add_number(writer, "age_ms", clock_boot_ms() - tokens->reply->sent_boot_ms);
 }
 
 bool tokens_write_answer(const struct tokens *tokens, struct secret *line)
