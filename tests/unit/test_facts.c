@@ -171,6 +171,22 @@ static void what_a_browser_opens_shows_nothing_hidden(void **state)
                               "\"revoke_page\":\"https://{shop}.example\""));
 }
 
+static void no_parameter_of_an_address_is_said_twice(void **state)
+{
+    (void)state;
+    assert_wrong(FACTS("\"authorize_params\":{\"state\":\"x\"}"),
+                 "oauth.authorize_params.state is said by stepvault itself");
+    assert_wrong(FACTS("\"authorize_params\":{\"scope\":\"x\"}"),
+                 "oauth.authorize_params.scope is said by stepvault itself");
+    assert_wrong(
+        FACTS("\"rename\":{\"client_id\":\"client_key\"},\"authorize_params\":{\"client_key\":\"x\"}"),
+        "oauth.authorize_params.client_key is said by stepvault itself");
+    assert_wrong(FACTS("\"user_scope_parameter\":\"user\",\"authorize_params\":{\"user\":\"x\"}"),
+                 "oauth.authorize_params.user is said by stepvault itself");
+    assert_right(FACTS("\"scope_parameter\":\"scopes\",\"authorize_params\":{\"scope\":\"x\"}"));
+    assert_right(FACTS("\"authorize_params\":{\"prompt\":\"consent\"},\"token_params\":{\"scope\":\"x\"}"));
+}
+
 static void what_only_calling_code_knows_is_in_no_fact(void **state)
 {
     (void)state;
@@ -480,6 +496,7 @@ int main(void)
         cmocka_unit_test(endpoints_are_there_or_can_be_found),
         cmocka_unit_test(http_is_for_this_machine_alone),
         cmocka_unit_test(what_a_browser_opens_shows_nothing_hidden),
+        cmocka_unit_test(no_parameter_of_an_address_is_said_twice),
         cmocka_unit_test(what_only_calling_code_knows_is_in_no_fact),
         cmocka_unit_test(a_second_token_has_properties_of_its_own),
         cmocka_unit_test(what_makes_no_sense_together_is_refused),

@@ -31,6 +31,19 @@ bool facts_has_grant(const struct json *oauth, const char *grant)
     return grants != NULL ? json_has_text(grants, grant) : strcmp(grant, "authorization_code") == 0;
 }
 
+const char *facts_authorize_parameter(const struct json *oauth, const char *name)
+{
+    const char *called = NULL;
+
+    if (strcmp(name, "scope") == 0)
+        called = json_member_text(oauth, "scope_parameter");
+    if (called == NULL)
+        called = json_member_text(json_member(oauth, "authorize_rename"), name);
+    if (called == NULL)
+        called = json_member_text(json_member(oauth, "rename"), name);
+    return called != NULL ? called : name;
+}
+
 enum facts_redirect facts_redirect(const struct json *oauth)
 {
     if (json_member_is(oauth, "redirect", "https"))
@@ -103,6 +116,21 @@ static enum status check_addresses(const struct app_method *method, const struct
     return STATUS_OK;
 }
 
+/* A request with a parameter twice is to be refused (RFC 6749 3.1). */
+static bool is_said_anyway(const struct json *oauth, const char *name)
+{
+    static const char *const standard[] = {
+        "response_type",         "client_id", "redirect_uri", "state", "code_challenge",
+        "code_challenge_method", "scope",
+    };
+
+    for (size_t i = 0; i < LENGTH_OF(standard); i++) {
+        if (strcmp(facts_authorize_parameter(oauth, standard[i]), name) == 0)
+            return true;
+    }
+    return json_member_is(oauth, "user_scope_parameter", name);
+}
+
 static enum status check_parameters(const struct app_method *method, const struct place *place)
 {
     static const char *const maps[] = {"authorize_params", "token_params", "refresh_params", "device_params"};
@@ -115,6 +143,8 @@ static enum status check_parameters(const struct app_method *method, const struc
         while (json_next(json_member(method->oauth, maps[i]), &iterator, &name, &text)) {
             const char *reason = placeholder_property_fault(method, json_text(text, NULL), i == 0);
 
+            if (reason == NULL && i == 0 && is_said_anyway(method->oauth, name))
+                reason = "is said by stepvault itself";
             if (reason != NULL)
                 return fault(place, maps[i], name, reason);
         }

@@ -19,6 +19,9 @@ enum status facts_check(const struct app_method *method, const char *what, struc
 /* True if the provider takes this grant, a word of `grants`; without them it takes authorization_code. */
 bool facts_has_grant(const struct json *oauth, const char *grant);
 
+/* What the parameter of the standard `name` is called in the address that a person opens. */
+const char *facts_authorize_parameter(const struct json *oauth, const char *name);
+
 /* What a client's redirect URI is: one of this machine, where the helper listens; an https:// address; or a
  * name that the provider gave to an address. With the last two a person brings the answer by pasting. */
 enum facts_redirect { FACTS_REDIRECT_LOOPBACK, FACTS_REDIRECT_HTTPS, FACTS_REDIRECT_NAME };

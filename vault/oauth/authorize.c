@@ -3,6 +3,7 @@
 
 #include "base/cleanup.h"
 #include "base/clock.h"
+#include "catalog/facts.h"
 #include "crypto/pkce.h"
 #include "oauth/callback.h"
 #include "oauth/loopback.h"
@@ -36,15 +37,6 @@ static void attempt_reset(struct attempt *attempt)
 
 /* ---- the address to open ---- */
 
-static const char *renamed(const struct provider *provider, const char *name)
-{
-    const char *here = json_member_text(json_member(provider->oauth, "authorize_rename"), name);
-
-    if (here == NULL)
-        here = json_member_text(json_member(provider->oauth, "rename"), name);
-    return here != NULL ? here : name;
-}
-
 static bool add_scopes(const struct errand *errand, struct secret *url)
 {
     const struct provider *provider = errand->provider;
@@ -56,8 +48,7 @@ static bool add_scopes(const struct errand *errand, struct secret *url)
         !scope_join_asked(provider, errand->user_scopes, &user_scopes))
         return false;
     if (scopes.size > 0 &&
-        !url_append_parameter(url, provider_fact(provider, "scope_parameter", renamed(provider, "scope")),
-                              secret_text(&scopes)))
+        !url_append_parameter(url, facts_authorize_parameter(provider->oauth, "scope"), secret_text(&scopes)))
         return false;
     return user_parameter == NULL || user_scopes.size == 0 ||
            url_append_parameter(url, user_parameter, secret_text(&user_scopes));
@@ -103,8 +94,9 @@ static bool add_standard(const struct attempt *attempt, struct secret *url)
         pkce_challenge(challenge, attempt->verifier);
     for (size_t i = 0; i < sizeof(parameters) / sizeof(parameters[0]); i++) {
         if (parameters[i].value[0] != '\0' &&
-            !url_append_parameter(url, renamed(attempt->errand->provider, parameters[i].name),
-                                  parameters[i].value))
+            !url_append_parameter(
+                url, facts_authorize_parameter(attempt->errand->provider->oauth, parameters[i].name),
+                parameters[i].value))
             return false;
     }
     return true;
