@@ -1,95 +1,116 @@
-/* Values as they are, looked for one by one. */
+/* Values in, patterns of all their forms, and one finder of them. */
 #include "code/mask.h"
 
+#include "base/cleanup.h"
 #include "base/file.h"
+#include "code/stream.h"
 
-#include <stdlib.h>
 #include <string.h>
 
-#define MASK_INPUT_MAX ((size_t)4 * 1024 * 1024)
+#define INPUT_MAX ((size_t)8 * 1024 * 1024) /* several times what a projection may hold */
+#define PIECE ((size_t)64 * 1024)
 
 struct mask {
-    struct secret text; /* NAME=value\0... */
+    struct finder *finder;
+    struct secret short_names; /* NUL-terminated */
 };
 
-static const char *entry_next(const struct mask *mask, const char *entry)
+static enum status entry_add(struct mask *mask, struct pattern_list *list, const char *entry,
+                             struct failure *failure)
 {
-    const char *end = (const char *)mask->text.bytes + mask->text.size;
-    const char *next = entry == NULL ? (const char *)mask->text.bytes : entry + strlen(entry) + 1;
+    const char *separator = strchr(entry, '=');
+    size_t size;
 
-    return next != NULL && next < end ? next : NULL;
+    if (separator == NULL)
+        return failure_set(failure, STATUS_PROTOCOL, "the values to mask are not NAME=value entries");
+    size = strlen(separator + 1);
+    if (size >= MASK_VALUE_MIN)
+        return pattern_add_forms(list, separator + 1, size) ? STATUS_OK : failure_set_no_memory(failure);
+    return secret_append(&mask->short_names, entry, (size_t)(separator - entry)) &&
+                   secret_append_byte(&mask->short_names, '\0')
+               ? STATUS_OK
+               : failure_set_no_memory(failure);
+}
+
+static enum status entries_add(struct mask *mask, struct pattern_list *list, const struct secret *text,
+                               struct failure *failure)
+{
+    const char *entry = (const char *)text->bytes;
+    const char *const end = entry + text->size;
+    enum status status = STATUS_OK;
+
+    if (text->size > 0 && end[-1] != '\0')
+        return failure_set(failure, STATUS_PROTOCOL, "the values to mask end within an entry");
+    for (; status == STATUS_OK && entry < end; entry += strlen(entry) + 1)
+        status = entry_add(mask, list, entry, failure);
+    return status;
 }
 
 enum status mask_load(int descriptor, struct failure *failure, struct mask **ret_mask)
 {
-    struct mask *mask = secret_allocate(sizeof(*mask));
+    CLEANUP(mask_freep) struct mask *mask = secret_allocate(sizeof(*mask));
+    CLEANUP(pattern_reset) struct pattern_list list = {0};
+    CLEANUP(secret_reset) struct secret text = {0};
     enum status status;
 
     if (mask == NULL)
         return failure_set_no_memory(failure);
-    status = file_read_all(descriptor, MASK_INPUT_MAX, "the values to mask", failure, &mask->text);
-    if (status == STATUS_OK && mask->text.size > 0 && mask->text.bytes[mask->text.size - 1] != '\0')
-        status = failure_set(failure, STATUS_PROTOCOL, "the values to mask are not NAME=value entries");
-    for (const char *entry = NULL; status == STATUS_OK && (entry = entry_next(mask, entry)) != NULL;) {
-        if (strchr(entry, '=') == NULL)
-            status = failure_set(failure, STATUS_PROTOCOL, "the values to mask are not NAME=value entries");
-    }
+    status = file_read_all(descriptor, INPUT_MAX, "the values to mask", failure, &text);
     if (status == STATUS_OK)
-        *ret_mask = mask;
-    else
-        mask_freep(&mask);
+        status = entries_add(mask, &list, &text, failure);
+    if (status != STATUS_OK)
+        return status;
+    pattern_sort(&list);
+    status = finder_make(&list, failure, &mask->finder);
+    if (status == STATUS_OK)
+        *ret_mask = TAKE(mask);
     return status;
 }
 
 void mask_freep(struct mask **mask)
 {
-    if (*mask != NULL)
-        secret_reset(&(*mask)->text);
+    if (*mask != NULL) {
+        finder_freep(&(*mask)->finder);
+        secret_reset(&(*mask)->short_names);
+    }
     secret_free(*mask);
     *mask = NULL;
 }
 
-const char *mask_short_name(const struct mask *mask, size_t index)
+const struct finder *mask_finder(const struct mask *mask)
 {
-    (void)mask;
-    (void)index;
-    return NULL;
+    return mask->finder;
 }
 
-static size_t match_length(const struct mask *mask, const uint8_t *bytes, size_t size)
+const char *mask_short_name(const struct mask *mask, size_t index)
 {
-    size_t longest = 0;
+    const char *name = (const char *)mask->short_names.bytes;
+    const char *const end = name + mask->short_names.size;
 
-    for (const char *entry = NULL; (entry = entry_next(mask, entry)) != NULL;) {
-        const char *value = strchr(entry, '=') + 1;
-        size_t length = strlen(value);
-
-        if (length >= MASK_VALUE_MIN && length > longest && length <= size &&
-            memcmp(bytes, value, length) == 0)
-            longest = length;
-    }
-    return longest;
+    for (; name < end && index > 0; index--)
+        name += strlen(name) + 1;
+    return name < end ? name : NULL;
 }
 
 bool mask_append(const struct mask *mask, const void *bytes, size_t size, struct secret *destination)
 {
-    const uint8_t *text = bytes;
+    CLEANUP(stream_freep) struct stream *stream = stream_make(mask->finder, size < PIECE ? size : PIECE);
+    const size_t before = destination->size;
+    const uint8_t *ready;
+    size_t ready_size;
+    bool right = stream != NULL;
 
-    if (!secret_reserve(destination, size))
-        return false;
-    for (size_t at = 0, step; at < size; at += step) {
-        step = match_length(mask, text + at, size - at);
-        if (step > 0)
-            secret_append_text(destination, MASK_TEXT);
-        else
-            secret_append_byte(destination, text[at]);
-        step = step > 0 ? step : 1;
+    for (size_t at = 0, piece; right && at < size; at += piece) {
+        piece = size - at < PIECE ? size - at : PIECE;
+        memcpy(stream_room(stream), (const uint8_t *)bytes + at, piece);
+        ready_size = stream_feed(stream, piece, &ready);
+        right = secret_append(destination, ready, ready_size);
     }
-    return true;
-}
-
-enum status mask_json(const struct mask *mask, const void *text, size_t size, struct failure *failure,
-                      struct secret *destination)
-{
-    return mask_append(mask, text, size, destination) ? STATUS_OK : failure_set_no_memory(failure);
+    if (right) {
+        ready_size = stream_release(stream, &ready);
+        right = secret_append(destination, ready, ready_size);
+    }
+    if (!right)
+        destination->size = before;
+    return right;
 }

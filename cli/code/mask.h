@@ -7,15 +7,10 @@
 #ifndef STEPVAULT_CODE_MASK_H
 #define STEPVAULT_CODE_MASK_H
 
-#include "base/secret.h"
-#include "base/status.h"
-
-#include <stdbool.h>
-#include <stddef.h>
-#include <stdint.h>
+#include "code/finder.h"
 
 #define MASK_TEXT "***"
-#define MASK_VALUE_MIN 4u /* shorter values are not masked */
+#define MASK_VALUE_MIN PATTERN_MIN /* bytes; shorter values are not masked */
 
 struct mask;
 
@@ -28,6 +23,9 @@ void mask_freep(struct mask **mask);
 /* Names of the values that are not masked because they are too short, from index 0 on; NULL behind the last.
  * Valid as long as the mask. */
 const char *mask_short_name(const struct mask *mask, size_t index);
+
+/* For a stream (code/stream.h); valid as long as the mask. */
+const struct finder *mask_finder(const struct mask *mask);
 
 /* Appends `bytes`, scrubbed. False when memory is out; the content is then unchanged. */
 bool mask_append(const struct mask *mask, const void *bytes, size_t size, struct secret *destination);

@@ -238,6 +238,38 @@ void secret_free(void *memory)
         block_release(block, block->shift);
 }
 
+/* The pages that the block lies on. */
+static uint8_t *block_pages(const void *memory, size_t *ret_size)
+{
+    const uintptr_t page = (uintptr_t)sysconf(_SC_PAGESIZE);
+    struct block *block = (struct block *)((uintptr_t)memory - HEADER);
+    const uintptr_t first = (uintptr_t)block / page * page;
+    uintptr_t last;
+
+    ASAN_UNPOISON_MEMORY_REGION(block, HEADER);
+    last = (uintptr_t)memory + block->size;
+    ASAN_POISON_MEMORY_REGION(block, HEADER);
+    *ret_size = (last - first + page - 1) / page * page;
+    return (uint8_t *)first;
+}
+
+bool secret_keep_in_child(const void *memory)
+{
+    size_t size;
+    uint8_t *pages = block_pages(memory, &size);
+
+    return madvise(pages, size, MADV_KEEPONFORK) == 0;
+}
+
+void secret_kept(const void *memory)
+{
+    size_t size;
+    uint8_t *pages = block_pages(memory, &size);
+
+    if (mlock(pages, size) != 0)
+        heap.unlocked += size;
+}
+
 size_t secret_heap_mapped(void)
 {
     return heap.mapped;

@@ -27,6 +27,14 @@ void *secret_allocate(size_t size);
 /* Wipes and frees what secret_allocate gave; NULL does nothing. */
 void secret_free(void *memory);
 
+/* For a process whose child goes on with a secret of its own: from now on a forked child finds this memory
+ * (of secret_allocate, and what shares its pages) as it is instead of zero. False where the kernel does not
+ * do it. */
+bool secret_keep_in_child(const void *memory);
+
+/* In that child: locks the memory again, which a fork does not hand on. */
+void secret_kept(const void *memory);
+
 /* Bytes of the heap that are mapped, and of those the bytes that could not be locked. */
 size_t secret_heap_mapped(void);
 size_t secret_heap_unlocked(void);
