@@ -51,17 +51,36 @@ static const struct json *find_account(const struct attempt *attempt, const char
     return NULL;
 }
 
-enum status identity_check_label(const struct attempt *attempt, struct failure *failure)
+static enum status check_label(const struct attempt *attempt, const char *label, struct failure *failure)
 {
-    const char *label = option_text(&attempt->invocation->options, "label");
-
-    if (label == NULL || attempt->account != NULL)
-        return STATUS_OK;
     if (find_account(attempt, "label", label) != NULL)
         return failure_set(failure, STATUS_EXISTS,
                            "there is an account %s:%.64s already; --reconnect %s:%.64s connects it anew",
                            attempt->intake.slug, label, attempt->intake.slug, label);
     return name_check_label(label, failure);
+}
+
+enum status identity_check_label(const struct attempt *attempt, struct failure *failure)
+{
+    const char *label = option_text(&attempt->invocation->options, "label");
+
+    return label == NULL || attempt->account != NULL ? STATUS_OK : check_label(attempt, label, failure);
+}
+
+/* Asks until it is answered with nothing or a label that can be had: the tokens are there already, and would
+ * be lost with a slip. */
+static enum status ask_label(const struct attempt *attempt, const char *question, struct failure *failure,
+                             struct secret *ret_line)
+{
+    for (;;) {
+        enum status status = prompt_line(question, false, NAME_LABEL_MAX, "the label", failure, ret_line);
+
+        if (status == STATUS_OK && ret_line->size > 0)
+            status = check_label(attempt, secret_text(ret_line), failure);
+        if (status != STATUS_INVALID && status != STATUS_EXISTS && status != STATUS_TOO_LARGE)
+            return status;
+        output_note("%s", failure->sentence);
+    }
 }
 
 static enum status take_account(const struct json *account, struct failure *failure,
@@ -101,8 +120,8 @@ static enum status check_same(const struct attempt *attempt, const char *id, con
 }
 
 /* The same identity under another label is more often a slip than wanted. */
-static enum status ask_again(const struct json *twin, const char *identity, struct failure *failure,
-                             struct identity_place *place)
+static enum status ask_again(const struct attempt *attempt, const struct json *twin, const char *identity,
+                             struct failure *failure, struct identity_place *place)
 {
     CLEANUP(secret_reset) struct secret line = {0};
     char name[ATTEMPT_CLIENT_SIZE];
@@ -120,13 +139,13 @@ static enum status ask_again(const struct json *twin, const char *identity, stru
              "%.*s is connected as %s already. Enter connects that one anew, a label adds another: ",
              SHOWN_MAX, identity, name);
     text_make_plain(question);
-    status = prompt_line(question, false, NAME_LABEL_MAX, "the label", failure, &line);
+    status = ask_label(attempt, question, failure, &line);
     if (status != STATUS_OK)
         return status;
     if (line.size == 0)
         return take_account(twin, failure, place);
     memcpy(place->label, secret_text(&line), line.size + 1);
-    return name_check_label(place->label, failure);
+    return STATUS_OK;
 }
 
 /* Of a second account: what it is called at the provider, or the first number that is free. */
@@ -151,11 +170,10 @@ static enum status choose_label(const struct attempt *attempt, const char *ident
         return STATUS_OK;
     snprintf(question, sizeof(question), "Label of this account of %s [%s]: ", attempt->intake.slug,
              place->label);
-    status = prompt_line(question, false, NAME_LABEL_MAX, "the label", failure, &line);
-    if (status != STATUS_OK || line.size == 0)
-        return status;
-    memcpy(place->label, secret_text(&line), line.size + 1);
-    return name_check_label(place->label, failure);
+    status = ask_label(attempt, question, failure, &line);
+    if (status == STATUS_OK && line.size > 0)
+        memcpy(place->label, secret_text(&line), line.size + 1);
+    return status;
 }
 
 enum status identity_choose_place(const struct attempt *attempt, const struct json *given,
@@ -165,6 +183,8 @@ enum status identity_choose_place(const struct attempt *attempt, const struct js
     const char *identity = identity_of(given);
     const char *id = json_member_text(json_member(given, "identity"), "id");
     const struct json *twin = find_account(attempt, "identity_id", id);
+    /* A token that was imported is used up, and gone if what came for it is not kept. */
+    bool must_be_kept = option_flag(&attempt->invocation->options, "import") && !prompt_has_attention();
     struct identity_place place = {0};
     enum status status = STATUS_OK;
 
@@ -172,8 +192,8 @@ enum status identity_choose_place(const struct attempt *attempt, const struct js
         status = check_same(attempt, id, identity, failure, &place);
     else if (label != NULL)
         snprintf(place.label, sizeof(place.label), "%s", label);
-    else if (twin != NULL)
-        status = ask_again(twin, identity, failure, &place);
+    else if (twin != NULL && !must_be_kept)
+        status = ask_again(attempt, twin, identity, failure, &place);
     else
         status = choose_label(attempt, identity, failure, &place);
     if (status == STATUS_OK)

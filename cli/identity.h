@@ -22,8 +22,8 @@ struct identity_place {
 enum status identity_check_label(const struct attempt *attempt, struct failure *failure);
 
 /* `given` is the last reply of Connect. Where the same identity is connected already, or an account gets
- * another's, the person decides; without a terminal STATUS_EXISTS or STATUS_REFUSED says which option does.
- */
+ * another's, the person decides; without a terminal STATUS_EXISTS or STATUS_REFUSED says which option does,
+ * but for an import of the same identity, which is kept under a label of its own. */
 enum status identity_choose_place(const struct attempt *attempt, const struct json *given,
                                   struct failure *failure, struct identity_place *ret_place);
 

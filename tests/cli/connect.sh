@@ -322,6 +322,12 @@ shown=$(terminal "Enter connects that one anew" "" -- stepvault connect dropbox)
 is "... or takes its place, if the person says so" "$(asked KeepAccount '[.account, .label]')" '["aa11",null]'
 shown=$(terminal "Enter connects that one anew" again -- stepvault connect dropbox)
 is "... or gets another label" "$(asked KeepAccount '[.account, .label]' | tail -n 1)" '[null,"again"]'
+shown=$(terminal "Enter connects that one anew" "no label" "Enter connects that one anew" old "Enter connects that one anew" third -- stepvault connect dropbox)
+is "... and a slip in it costs no tokens" "$(asked KeepAccount '[.account, .label]' | tail -n 1)" '[null,"third"]'
+has "... but is told" "$shown" "is not a valid label"
+has "... so is one that is taken" "$shown" "there is an account dropbox:old already"
+stepvault connect dropbox --import <<< "$CANARY" > "$scratch/out" 2> "$scratch/err"
+is "a token that was imported is used up, and kept without asking" "$(asked KeepAccount '[.account, .label]' | tail -n 1)" '[null,"ann@example.com"]'
 play "$twin | .ListAccounts.accounts[0].identity_id = \"U3\""
 stepvault connect dropbox < /dev/null > "$scratch/out" 2> "$scratch/err"
 is "one of the same name is another" "$(asked KeepAccount '[.account, .label]')" '[null,"ann@example.com"]'
