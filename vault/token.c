@@ -363,13 +363,15 @@ enum status token_check_deliverable(const struct record *account, uint64_t now_m
     if (expires == 0 || expires > now_ms || !token_fields_read(account, &fields))
         return STATUS_OK;
     const char *reason = find_reason(account, &fields, now_ms);
-    bool over = token_is_final(&fields) || !token_can_renew(account, &fields) ||
-                token_find_flight(account, &fields, now_ms, &lease_ms) == TOKEN_MISSING_TWO;
+    enum token_flight flight = token_find_flight(account, &fields, now_ms, &lease_ms);
+    bool over = token_is_final(&fields) || !token_can_renew(account, &fields) || flight == TOKEN_MISSING_TWO;
     if (over)
         return failure_set(failure, STATUS_NEEDS_RECONNECT,
                            "the token of %s:%s has ended and cannot be renewed: %s", account->where,
                            account->name, reason);
-    if (fields.error != NULL)
+    if (flight == TOKEN_IN_FLIGHT)
+        reason = "a request for a new one may still be under way";
+    else if (fields.error != NULL)
         reason = fields.error;
     return failure_set(failure, STATUS_TOKEN_UNAVAILABLE,
                        "the token of %s:%s has ended and could not be renewed yet%s%s", account->where,

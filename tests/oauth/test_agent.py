@@ -383,6 +383,19 @@ if LONG:
             check(time.monotonic() - begun > 60, "it did not wait")
             until(lambda: idle.agent.process.poll() is not None, "it is never locked", 20)
 
+    def test_who_needs_a_token_waits_thirty_seconds_for_the_request_of_an_agent_that_was_killed():
+        with founded() as world:
+            world.connect_expired("one")
+            world.behave("wait")
+            Call(world, "one")
+            until(lambda: world.refreshes() == 1, "no helper was started")
+            world.kill()
+            world.restart()
+            call = Call(world, "one")
+            is_(call.wait(), "TokenUnavailable")
+            check(29 < call.seconds < 40, call.seconds)
+            is_(world.refreshes(), 1)
+
 
 def test_the_lifetime_of_an_unlocking_waits_for_a_renewal():
     with founded() as world:

@@ -233,6 +233,21 @@ static void nobody_begins_while_a_request_may_be_under_way(void **state)
     assert_int_equal(begin_again(DUE + 3, false), TOKEN_NOT_DUE);
 }
 
+static void who_cannot_wait_is_told_that_a_request_may_be_under_way(void **state)
+{
+    CLEANUP(token_job_reset) struct token_job job = {.generation = 0};
+    uint64_t end = NOW + 30 * MINUTE;
+
+    (void)state;
+    token_connect(TOKENS("a1", "r1"));
+    token_start(end - 1000, false, &job);
+    assert_int_equal(deliver(end), STATUS_TOKEN_UNAVAILABLE);
+    assert_string_equal(
+        world.failure.sentence,
+        "the token of slack:default has ended and could not be renewed yet: a request for a new "
+        "one may still be under way");
+}
+
 static void an_intent_without_result_is_tried_again_once(void **state)
 {
     CLEANUP(token_job_reset) struct token_job first = {.generation = 0};
@@ -819,6 +834,7 @@ int main(void)
         TEST(a_guess_of_when_it_is_due_is_no_word_on_when_it_ends),
         TEST(the_intent_is_durable_before_the_job_and_outlives_a_new_key_of_the_vault),
         TEST(nobody_begins_while_a_request_may_be_under_way),
+        TEST(who_cannot_wait_is_told_that_a_request_may_be_under_way),
         TEST(an_intent_without_result_is_tried_again_once),
         TEST(a_dead_token_after_a_lost_reply_says_so),
         TEST(a_dead_token_after_a_request_without_an_answer_says_so_too),

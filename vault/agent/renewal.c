@@ -223,7 +223,7 @@ enum status renewal_wait(struct session *session, const uint8_t id[STORE_ID_SIZE
         return STATUS_OK;
     if (over) {
         status = take_outcome(before, failure);
-        if (status != STATUS_OK || before->rounds + 1 >= ROUNDS_MAX)
+        if (status != STATUS_OK || before->failure.status != STATUS_OK || before->rounds + 1 >= ROUNDS_MAX)
             return status;
     }
     if (session->draining && renewal_find(session, id) == NULL)
