@@ -35,6 +35,7 @@ static const struct {
     {"accounts",   cmd_token_commands  },
     {"apps",       cmd_app_commands    },
     {"apps",       cmd_client_commands },
+    {"apps",       cmd_code_commands   },
     {"variables",  cmd_env_commands    },
     {"variables",  cmd_import_commands },
     {"bindings",   cmd_bind_commands   },

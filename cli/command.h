@@ -172,6 +172,7 @@ extern const struct command cmd_token_commands[];
 extern const struct command cmd_connect_commands[];
 extern const struct command cmd_client_commands[];
 extern const struct command cmd_app_commands[];
+extern const struct command cmd_code_commands[];
 extern const struct command cmd_env_commands[];
 extern const struct command cmd_import_commands[];
 extern const struct command cmd_bind_commands[];
