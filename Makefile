@@ -52,7 +52,7 @@ LAUNCH = $(wildcard cli/launch/*.c)
 MANAGE = $(wildcard cli/*.c cli/import/*.c)
 CODE = $(wildcard cli/code/*.c)
 # What runs a code step's file in its language (cli/launchers/README.md).
-LAUNCHERS = $(wildcard cli/launchers/*.mjs cli/launchers/*.py cli/launchers/*.sh)
+LAUNCHERS = $(wildcard cli/launchers/*.cjs cli/launchers/*.mjs cli/launchers/*.py cli/launchers/*.sh)
 INTERFACE = $(wildcard vault/agent/io.stepvault.Agent.varlink)
 
 # What both programs have: the sentence that a failure is told with, and the reader of .env files.

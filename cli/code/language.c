@@ -5,7 +5,7 @@
 #include <string.h>
 
 static const struct language languages[] = {
-    {".js .mjs .cjs ", "node",    "launchers/node.mjs",  false},
+    {".js .mjs .cjs ", "node",    "launchers/node.cjs",  false},
     {".py ",           "python3", "launchers/python.py", false},
     {".sh .bash ",     "bash",    "launchers/bash.sh",   true },
 };

@@ -1,6 +1,7 @@
 #!/usr/bin/env python3
 """Runs a file of Python as a code step: python.py FILE [ARG...]. README.md says what it gets and leaves."""
 
+import _ast as ast
 import json
 import os
 import sys
@@ -219,13 +220,23 @@ class Pipedream:
         self._step.outcome["$respond"] = response
 
 
+def walk(node):
+    """ast.walk() without the module, whose import costs as much as everything else here."""
+    waiting = [node]
+    while waiting:
+        node = waiting.pop()
+        yield node
+        for field in node._fields:
+            value = getattr(node, field, None)
+            waiting += [child for child in (value if isinstance(value, list) else [value]) if isinstance(child, ast.AST)]
+
+
 def inspect_source(step, tree):
     """Refuses, before anything runs, what cannot run: no handler, or an account that is missing."""
-    import ast
-
+    nodes = list(walk(tree))
     names = set()
     parameters = {"pd"}
-    for node in ast.walk(tree):
+    for node in nodes:
         if isinstance(node, (ast.FunctionDef, ast.AsyncFunctionDef)):
             names.add(node.name)
             if node.name == "handler" and node.args.args:
@@ -242,7 +253,7 @@ def inspect_source(step, tree):
                 and node.value.id in parameters)
 
     read, optional = [], set()
-    for node in ast.walk(tree):
+    for node in nodes:
         if isinstance(node, ast.Subscript) and is_inputs(node.value) and isinstance(node.slice, ast.Constant):
             read.append(node.slice.value)
         elif isinstance(node, ast.Call) and isinstance(node.func, ast.Attribute) and is_inputs(node.func.value):
@@ -263,7 +274,7 @@ def load(step):
             source = file.read()
     except OSError as error:
         raise Refusal(f"cannot read the code {step.file}: {error.strerror}") from None
-    tree = compile(source, step.file, "exec", 0x400, dont_inherit=True)  # ast.PyCF_ONLY_AST
+    tree = compile(source, step.file, "exec", ast.PyCF_ONLY_AST, dont_inherit=True)
     inspect_source(step, tree)
     module = types.ModuleType(MODULE)
     module.__file__ = step.file

@@ -1,12 +1,13 @@
 // From a file to what is to be run: a function, or a component's object.
-import fs from 'node:fs';
-import Module from 'node:module';
-import path from 'node:path';
-import vm from 'node:vm';
-import { pathToFileURL } from 'node:url';
-import { Refusal } from './node_step.mjs';
-import { accountsRead, blank, isModule, usesCheckpoint } from './node_source.mjs';
-import { bodyOfModule, exportsAnything, exportsArrowWithThis, exportsDefault } from './node_source.mjs';
+'use strict';
+const fs = require('node:fs');
+const Module = require('node:module');
+const path = require('node:path');
+const vm = require('node:vm');
+const { pathToFileURL } = require('node:url');
+const { Refusal } = require('./node_step.cjs');
+const { accountsRead, blank, isModule, usesCheckpoint } = require('./node_source.cjs');
+const { bodyOfModule, exportsAnything, exportsArrowWithThis, exportsDefault } = require('./node_source.cjs');
 
 const ENDINGS = ['.js', '.mjs', '.cjs'];
 const BEFORE = 'module.exports=(event,steps,auths,params)=>async function(){';
@@ -52,7 +53,7 @@ async function importModule(step, code, isForeign) {
     if (Module.register === undefined) {
       throw new Refusal(`${step.file} is an ES module, which needs the ending .mjs with this Node (${process.version})`);
     }
-    Module.register('./node_hooks.mjs', import.meta.url);
+    Module.register('./node_hooks.mjs', pathToFileURL(__filename));
   }
   // What an ES module has not, but code that was a function's body once may use.
   if (/(?<![.\w$])require\s*\(/.test(code)) globalThis.require = Module.createRequire(step.file);
@@ -104,7 +105,7 @@ async function runBody(step, source, code, strict = '') {
 }
 
 // What the file says is to be run. The body of a function has run by then, and what comes back gives what it returned.
-export async function load(step) {
+async function load(step) {
   const source = readSource(step.file).replace(/^\uFEFF/, '');
   const code = blank(source);
   const { read, optional } = accountsRead(source, code);
@@ -117,3 +118,5 @@ export async function load(step) {
   const body = isForeign || exportsArrowWithThis(code) ? bodyOfModule(source, code) : undefined;
   return body === undefined ? importModule(step, code, isForeign) : runBody(step, body, blank(body), STRICT);
 }
+
+module.exports = { load };

@@ -1,5 +1,5 @@
 // A component: `defineComponent({ props, run })`, or the same object without it.
-import { randomUUID } from 'node:crypto';
+'use strict';
 
 // Props that take more than a value; what is not here is a value. The second is what it needs, where it is not supported.
 const SERVICES = [
@@ -50,6 +50,7 @@ function makeProp(step, name, definition) {
 }
 
 function makeContext(step) {
+  const { randomUUID } = require('node:crypto'); // it takes 5 ms to load, and few ask
   return {
     id: randomUUID(),
     ts: new Date().toISOString(),
@@ -82,7 +83,7 @@ function makeHost(step) {
 }
 
 // The component's `this`, and its run as a function of nothing. Throws a Refusal before anything of it runs.
-export function prepareComponent(step, component) {
+function prepareComponent(step, component) {
   if (component.type === 'source') step.refuse('an event source (type: "source")');
   for (const name of ['hooks', 'dedupe']) if (component[name] !== undefined) step.refuse(`an event source (${name})`);
   const self = {};
@@ -94,3 +95,5 @@ export function prepareComponent(step, component) {
   self.$emit = () => step.refuse('an event source (this.$emit)');
   return () => component.run.call(self, { $: makeHost(step), steps: step.steps, event: step.event });
 }
+
+module.exports = { prepareComponent };

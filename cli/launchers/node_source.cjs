@@ -1,4 +1,5 @@
 // What a file of JavaScript says before it runs: whether it is an ES module, and which accounts it reads.
+'use strict';
 
 // The longest first; a slash is looked at by what stands before it.
 const TOKEN = /\/\/[^\n]*|\/\*[^]*?\*\/|"(?:\\[^]|[^"\\\n])*"|'(?:\\[^]|[^'\\\n])*'|[\w$]+|\s+|[^]/gy;
@@ -16,7 +17,7 @@ function match(pattern, source, at) {
 
 // The source with blanks for comments and for what strings, templates and regular expressions say: as long as it was, line
 // for line, so that what is found in it is code, and stands where it stood.
-export function blank(source) {
+function blank(source) {
   const braces = []; // for each template whose expression we are in: how many of its braces are open
   let result = hide(source.match(/^#![^\n]*/)?.[0] ?? '');
   let before = ''; // the token before that is neither blank nor comment
@@ -57,7 +58,7 @@ export function blank(source) {
 }
 
 // Whether the code, blanked, has what only an ES module may have.
-export function isModule(code) {
+function isModule(code) {
   return (
     /(?:^|[;}\n])\s*import\s*(?:["'{*]|[\w$]+\s*(?:,|\sfrom\b))/.test(code) ||
     /(?:^|[;}\n])\s*export\s*(?:default\b|[{*]|(?:const|let|var|function|class|async)\b)/.test(code) ||
@@ -66,11 +67,11 @@ export function isModule(code) {
 }
 
 // Whether an ES module, blanked, exports something, and whether that is a step.
-export const exportsAnything = (code) => /(?:^|[;}\n])\s*export\b/.test(code);
-export const exportsDefault = (code) => /(?:^|[;}\n])\s*export\s*(?:default\b|\{[^}]*\bdefault\b)/.test(code);
+const exportsAnything = (code) => /(?:^|[;}\n])\s*export\b/.test(code);
+const exportsDefault = (code) => /(?:^|[;}\n])\s*export\s*(?:default\b|\{[^}]*\bdefault\b)/.test(code);
 
 // An arrow function has no `this` in a module. Around the code that this one was written for was a function that had one.
-export const exportsArrowWithThis = (code) =>
+const exportsArrowWithThis = (code) =>
   /\bexport\s+default\s+(?:async\b\s*)?(?:\([^()]*\)|[\w$]+)\s*=>/.test(code) && /\bthis\s*[.[]/.test(code);
 
 const STATEMENT =
@@ -78,7 +79,7 @@ const STATEMENT =
 
 // The module as the body of a function, line for line; undefined where it has more than imports and one default export that
 // is an expression, or imports what Node must be told is a module, too.
-export function bodyOfModule(source, code) {
+function bodyOfModule(source, code) {
   if (/\bexport\s+default\s+(?:async\s+)?(?:function\b\s*\*?\s*|class\s+)(?!extends\b)[\w$]/.test(code)) return undefined;
   const changes = [];
   for (const found of code.matchAll(STATEMENT)) {
@@ -112,7 +113,7 @@ const ACCOUNT = /(?<![.\w$])auths\s*(\?\.)?\s*(?:\.?\s*([A-Za-z_$][\w$]*)|\[\s*[
 
 // The aliases that the code reads properties of, and those of them that it asks for first (`auths.slack?.x`, `if
 // (auths.slack)`): these may be missing.
-export function accountsRead(source, code) {
+function accountsRead(source, code) {
   const read = new Set();
   const optional = new Set();
   if (/\b(?:const|let|var)\s+auths\b/.test(code)) return { read, optional };
@@ -132,4 +133,6 @@ export function accountsRead(source, code) {
   return { read: new Set([...read].filter((name) => !optional.has(name))), optional };
 }
 
-export const usesCheckpoint = (code) => /(?<![\w$])\$checkpoint\b/.test(code);
+const usesCheckpoint = (code) => /(?<![\w$])\$checkpoint\b/.test(code);
+
+module.exports = { blank, isModule, exportsAnything, exportsDefault, exportsArrowWithThis, bodyOfModule, accountsRead, usesCheckpoint };

@@ -1,5 +1,6 @@
 // One run of a step: what it is given, what it leaves, and how it says no.
-import fs from 'node:fs';
+'use strict';
+const fs = require('node:fs');
 
 const RESULT_BYTES = 64 * 1024 * 1024;
 const RESERVED = new Set(['$return_value', '$end', '$error', '$respond']);
@@ -7,12 +8,12 @@ const RESERVED = new Set(['$return_value', '$end', '$error', '$respond']);
 const NO_ACCOUNT = new Set(['then', 'length', 'constructor']);
 
 // The launcher's own failure, as opposed to the code's: one sentence, exit status 125.
-export class Refusal extends Error {
+class Refusal extends Error {
   name = 'Refusal';
 }
 
 // What $end() and $.flow.exit() throw, so that nothing after them runs.
-export class Ended extends Error {
+class Ended extends Error {
   name = 'Ended';
 }
 
@@ -44,7 +45,7 @@ function unwritable(error) {
   return `throws ${error?.name ?? 'something'} when it is asked to`;
 }
 
-export class Step {
+class Step {
   name = process.env.STEPVAULT_STEP || 'STEP';
   exports = new Map();
   outcome = new Map(); // $return_value, $end, $error, $respond, where there is one
@@ -165,3 +166,5 @@ export class Step {
     }
   }
 }
+
+module.exports = { Refusal, Ended, Step };
