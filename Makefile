@@ -7,7 +7,7 @@
 #   make fuzz                               build/fuzz        (clang, libFuzzer and address)
 # Within one, host/ holds what the ordinary compiler made and musl/ what musl-gcc made for the static launcher.
 
-VERSION = 0.4.0
+VERSION = 0.5.0
 PREFIX ?= /usr/local
 DESTDIR ?=
 BUILD ?= build
@@ -59,7 +59,7 @@ INTERFACE = $(wildcard vault/agent/io.stepvault.Agent.varlink)
 SHARED = $(wildcard cli/report.c cli/dotenv.c cli/dotenv_reader.c)
 LAUNCHER_SOURCES = $(LAUNCH) $(SHARED) $(CLIENT) $(BASE)
 MANAGE_SOURCES = $(MANAGE) $(CLIENT) $(BASE) $(JSON) $(CATALOG) $(wildcard $(addprefix vault/crypto/,kdf.c slot.c seal.c))
-AGENT_SOURCES = $(AGENT) $(CONFINE) $(NOUNS) $(STORE) $(filter-out vault/crypto/kdf.c,$(CRYPTO)) $(JSON) $(BASE)
+AGENT_SOURCES = $(AGENT) $(CONFINE) $(NOUNS) $(STORE) $(filter-out vault/crypto/kdf.c,$(CRYPTO)) vault/catalog/destination.c $(JSON) $(BASE)
 OAUTH_SOURCES = $(OAUTH) $(CONFINE) $(filter-out %/catalog.c,$(CATALOG)) $(wildcard vault/crypto/pkce.c) $(JSON) $(BASE)
 CODE_SOURCES = $(CODE) $(wildcard cli/report.c cli/replacement.c $(addprefix cli/launch/,program.c sealed.c)) $(CLIENT) $(JSON) $(BASE)
 LIBRARY_SOURCES = $(CLIENT) $(BASE)

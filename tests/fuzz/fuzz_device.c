@@ -2,7 +2,7 @@
  * be typed; what is waited for is bounded. */
 #include "oauth/device.h"
 
-#include "oauth/url.h"
+#include "base/url.h"
 
 #include <stdint.h>
 #include <stdlib.h>

@@ -2,7 +2,7 @@
  * that was asked, and leads only to addresses of https. */
 #include "oauth/discovery.h"
 
-#include "oauth/url.h"
+#include "base/url.h"
 
 #include <stdint.h>
 #include <stdlib.h>

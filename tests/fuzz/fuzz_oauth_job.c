@@ -2,8 +2,8 @@
  * properties, and lead nowhere but over https, or to this machine where the provider says so. */
 #include "base/cleanup.h"
 #include "base/name.h"
+#include "base/url.h"
 #include "oauth/errand.h"
-#include "oauth/url.h"
 
 #include <stdlib.h>
 #include <string.h>

@@ -1,5 +1,5 @@
 /* Addresses: what is one, where it leads, and how one is built. */
-#include "oauth/url.h"
+#include "base/url.h"
 
 #include "base/cleanup.h"
 

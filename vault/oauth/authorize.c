@@ -3,6 +3,7 @@
 
 #include "base/cleanup.h"
 #include "base/clock.h"
+#include "base/url.h"
 #include "catalog/facts.h"
 #include "crypto/pkce.h"
 #include "oauth/callback.h"
@@ -12,7 +13,6 @@
 #include "oauth/redirect.h"
 #include "oauth/scope.h"
 #include "oauth/token_request.h"
-#include "oauth/url.h"
 
 #include <stdio.h>
 #include <string.h>

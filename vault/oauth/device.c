@@ -4,10 +4,10 @@
 #include "base/cleanup.h"
 #include "base/clock.h"
 #include "base/text.h"
+#include "base/url.h"
 #include "oauth/notice.h"
 #include "oauth/scope.h"
 #include "oauth/token_request.h"
-#include "oauth/url.h"
 
 #include <poll.h>
 #include <stdio.h>

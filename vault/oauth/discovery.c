@@ -2,9 +2,9 @@
 #include "oauth/discovery.h"
 
 #include "base/cleanup.h"
+#include "base/url.h"
 #include "oauth/http.h"
 #include "oauth/reply.h"
-#include "oauth/url.h"
 
 #include <stdio.h>
 #include <string.h>

@@ -2,8 +2,8 @@
 #include "oauth/redirect.h"
 
 #include "base/cleanup.h"
+#include "base/url.h"
 #include "catalog/facts.h"
-#include "oauth/url.h"
 
 #include <stdio.h>
 #include <string.h>

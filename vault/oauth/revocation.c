@@ -2,9 +2,9 @@
 #include "oauth/revocation.h"
 
 #include "base/cleanup.h"
+#include "base/url.h"
 #include "oauth/reply.h"
 #include "oauth/token_request.h"
-#include "oauth/url.h"
 
 #include <stdio.h>
 #include <string.h>

@@ -1,5 +1,5 @@
 /* Reading and building of addresses. */
-#include "oauth/url.h"
+#include "base/url.h"
 
 #include "base/text.h"
 
@@ -116,6 +116,49 @@ bool url_is_loopback(const struct url *url)
 {
     return strcmp(url->host, "127.0.0.1") == 0 || strcmp(url->host, "[::1]") == 0 ||
            strcmp(url->host, "localhost") == 0;
+}
+
+/* The dots of a part of a path; more than two are a name like any other. */
+static size_t count_dots(const char *part, size_t size)
+{
+    size_t dots = 0;
+
+    for (size_t at = 0; at < size; dots++) {
+        if (part[at] == '.')
+            at++;
+        else if (size - at >= 3 && part[at] == '%' && part[at + 1] == '2' && (part[at + 2] | 0x20) == 'e')
+            at += 3;
+        else
+            return 0;
+    }
+    return dots;
+}
+
+bool url_steps_up(const struct url *url)
+{
+    const char *end = url->path + url->path_size;
+
+    for (const char *at = url->path; at < end;) {
+        const char *next = memchr(at + 1, '/', (size_t)(end - at - 1));
+        size_t size = (size_t)((next != NULL ? next : end) - at - 1);
+        size_t dots = count_dots(at + 1, size);
+
+        if (dots == 1 || dots == 2)
+            return true;
+        at += size + 1;
+    }
+    return false;
+}
+
+static uint16_t port_of(const struct url *url)
+{
+    return url->port != 0 ? url->port : url->secure ? 443 : 80;
+}
+
+bool url_is_same_origin(const struct url *one, const struct url *other)
+{
+    return one->secure == other->secure && port_of(one) == port_of(other) &&
+           strcmp(one->host, other->host) == 0;
 }
 
 enum status url_check(const char *text, const char *what, struct failure *failure)

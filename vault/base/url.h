@@ -1,8 +1,8 @@
 /* Addresses: taken apart and checked, and built with an encoder of our own. An address that comes from a
  * provider is opened in a browser or gets a secret, so what may stand in one is a short list, and none of it
  * means anything to a shell or a terminal. */
-#ifndef STEPVAULT_OAUTH_URL_H
-#define STEPVAULT_OAUTH_URL_H
+#ifndef STEPVAULT_BASE_URL_H
+#define STEPVAULT_BASE_URL_H
 
 #include "base/secret.h"
 #include "base/status.h"
@@ -33,6 +33,12 @@ enum status url_parse(const char *text, const char *what, struct failure *failur
 
 /* The host is 127.0.0.1, [::1] or localhost. */
 bool url_is_loopback(const struct url *url);
+
+/* The path has a part that is `.` or `..`, be its dots encoded or not. */
+bool url_steps_up(const struct url *url);
+
+/* The same scheme, host and port, be the usual port said or not. */
+bool url_is_same_origin(const struct url *one, const struct url *other);
 
 /* url_parse for what we talk to or send a person to: https, or http on loopback. */
 enum status url_check(const char *text, const char *what, struct failure *failure);
