@@ -365,6 +365,85 @@ static void the_spawner_says_for_a_program_that_is_not_there_that_it_did_nothing
 
 #define TEST(name) cmocka_unit_test_setup_teardown(name, start, stop)
 
+static struct task *holding;
+
+static void hear_and_hold(void *context, const struct json *notice)
+{
+    hear(context, notice);
+    task_hold(holding);
+}
+
+static const struct task_listener slow = {.hear = hear_and_hold, .end = end, .notices_max = 1000};
+
+static void a_held_helper_is_heard_no_further_until_it_is_resumed(void **state)
+{
+    int helper;
+
+    (void)state;
+    holding = begin("{}", false, 60000, &slow, &helper);
+    serve();
+    say(helper, "{\"notice\":\"a\"}\n{\"notice\":\"b\"}\n{\"notice\":\"c\"}\n{\"answer\":\"d\"}\n");
+    close(helper);
+    serve();
+    assert_int_equal(heard.notices, 1);
+    for (unsigned notices = 2; notices <= 3; notices++) {
+        task_resume(holding);
+        assert_int_equal(tasks_deadline(&tasks), 1); /* what came before waits */
+        serve();
+        assert_int_equal(heard.notices, notices);
+        assert_int_equal(heard.ends, 0);
+    }
+    task_resume(holding);
+    serve();
+    assert_int_equal(heard.ends, 1);
+    assert_int_equal(heard.outcome, TASK_ANSWERED);
+    assert_int_equal(tasks.count, 0);
+}
+
+static void what_a_held_helper_has_not_sent_stays_with_it(void **state)
+{
+    static char line[65536];
+    size_t sent = 0;
+    int helper;
+
+    (void)state;
+    holding = begin("{}", false, 60000, &slow, &helper);
+    serve();
+    memset(line, ' ', sizeof(line));
+    memcpy(line, "{\"notice\":\"a\"}", 14);
+    line[sizeof(line) - 1] = '\n';
+    for (ssize_t size = 1; size > 0;) {
+        serve();
+        size = send(helper, line, sizeof(line), MSG_NOSIGNAL | MSG_DONTWAIT);
+        sent += size > 0 ? (size_t)size : 0;
+        assert_true(sent < 4 * TASK_LINE_MAX);
+    }
+    assert_int_equal(heard.notices, 1);
+    task_cancel(&holding);
+    close(helper);
+    for (int round = 0; round < 100 && tasks.count > 0; round++)
+        serve();
+    assert_int_equal(heard.ends, 0);
+    assert_int_equal(tasks.count, 0);
+}
+
+static void a_helper_that_is_held_passes_its_deadline_all_the_same(void **state)
+{
+    int helper;
+
+    (void)state;
+    holding = begin("{}", false, 30, &slow, &helper);
+    serve();
+    say(helper, "{\"notice\":\"a\"}\n");
+    serve();
+    assert_int_equal(heard.notices, 1);
+    usleep(60000);
+    serve();
+    assert_int_equal(heard.ends, 1);
+    assert_int_equal(heard.outcome, TASK_LOST);
+    close(helper);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -378,6 +457,9 @@ int main(void)
         TEST(what_nobody_listens_to_is_bounded),
         TEST(people_leave_room_for_others),
         TEST(the_spawner_says_for_a_program_that_is_not_there_that_it_did_nothing),
+        TEST(a_held_helper_is_heard_no_further_until_it_is_resumed),
+        TEST(what_a_held_helper_has_not_sent_stays_with_it),
+        TEST(a_helper_that_is_held_passes_its_deadline_all_the_same),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -21,7 +21,9 @@ struct task {
     struct task *previous;
     int descriptor; /* -1: ended, to be freed */
     bool person;
-    bool unsent;          /* the job is not all written yet */
+    bool unsent; /* the job is not all written yet */
+    bool held;
+    bool resumed;         /* lines that came before may wait in `input` */
     struct secret output; /* that is still to be written */
     size_t written;
     struct secret input;
@@ -104,6 +106,24 @@ static void watch(const struct task *task, int operation)
     epoll_ctl(task->tasks->poll, operation, task->descriptor, &event);
 }
 
+void task_hold(struct task *task)
+{
+    if (task->held)
+        return;
+    task->held = true;
+    /* Not merely unwatched: that it hung up would be said again and again. */
+    epoll_ctl(task->tasks->poll, EPOLL_CTL_DEL, task->descriptor, NULL);
+}
+
+void task_resume(struct task *task)
+{
+    if (!task->held)
+        return;
+    task->held = false;
+    task->resumed = true;
+    watch(task, EPOLL_CTL_ADD);
+}
+
 void task_cancel(struct task **task)
 {
     struct task *cancelled = TAKE(*task);
@@ -111,6 +131,7 @@ void task_cancel(struct task **task)
 
     if (cancelled == NULL)
         return;
+    task_resume(cancelled);
     cancelled->listener = NULL;
     secret_reset(&cancelled->output);
     secret_reset(&cancelled->input);
@@ -202,6 +223,8 @@ static void send_lines(struct task *task)
 static bool take_line(struct task *task, const uint8_t *bytes, size_t size)
 {
     CLEANUP(json_freep) struct json *line = NULL;
+    const size_t notices_max =
+        task->listener->notices_max != 0 ? task->listener->notices_max : TASK_NOTICES_MAX;
     struct failure ignored;
 
     if (json_parse(bytes, size, "a helper's line", &ignored, &line) != STATUS_OK) {
@@ -213,7 +236,7 @@ static bool take_line(struct task *task, const uint8_t *bytes, size_t size)
         return false;
     }
     if (json_member_text(line, "notice") == NULL || task->listener->hear == NULL ||
-        ++task->notices > TASK_NOTICES_MAX) {
+        ++task->notices > notices_max) {
         task_finish(task, TASK_LOST, NULL);
         return false;
     }
@@ -227,7 +250,7 @@ static bool take_lines(struct task *task)
     struct secret *input = &task->input;
     size_t start = 0;
 
-    for (;;) {
+    while (!task->held && input->size > 0) {
         const uint8_t *from = input->bytes + task->searched;
         const uint8_t *end = memchr(from, '\n', input->size - task->searched);
 
@@ -238,11 +261,13 @@ static bool take_lines(struct task *task)
         start = (size_t)(end - input->bytes) + 1;
         task->searched = start;
     }
-    memmove(input->bytes, input->bytes + start, input->size - start);
-    secret_wipe(input->bytes + input->size - start, start);
-    input->size -= start;
-    task->searched = input->size;
-    if (input->size < TASK_LINE_MAX)
+    if (start > 0) {
+        memmove(input->bytes, input->bytes + start, input->size - start);
+        secret_wipe(input->bytes + input->size - start, start);
+        input->size -= start;
+    }
+    task->searched = task->held ? 0 : input->size;
+    if (task->held || input->size < TASK_LINE_MAX)
         return true;
     task_finish(task, TASK_LOST, NULL);
     return false;
@@ -286,6 +311,21 @@ static void task_event(struct task *task, uint32_t events)
         receive_lines(task);
 }
 
+/* Hears what had come before it was held. The list is looked at from its beginning after each, as below. */
+static void hear_resumed(struct tasks *tasks)
+{
+    struct task *task = tasks->first;
+
+    while (task != NULL) {
+        bool hears = task->resumed && task->listener != NULL;
+
+        task->resumed = false;
+        if (hears)
+            (void)take_lines(task);
+        task = hears ? tasks->first : task->next;
+    }
+}
+
 /* What a listener does may end others: the list is looked at from its beginning after each. */
 static void end_overdue(struct tasks *tasks)
 {
@@ -310,6 +350,7 @@ void tasks_serve(struct tasks *tasks)
     if (tasks->first == NULL)
         return;
     tasks->serving = true;
+    hear_resumed(tasks);
     count = epoll_wait(tasks->poll, events, EVENTS_MAX, 0);
     for (int at = 0; at < count; at++)
         task_event(events[at].data.ptr, events[at].events);
@@ -323,6 +364,8 @@ uint64_t tasks_deadline(const struct tasks *tasks)
     uint64_t earliest = 0;
 
     for (const struct task *task = tasks->first; task != NULL; task = task->next) {
+        if (task->resumed && task->input.size > 0)
+            return 1;
         if (earliest == 0 || task->deadline_ms < earliest)
             earliest = task->deadline_ms;
     }

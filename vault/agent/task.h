@@ -44,6 +44,7 @@ struct task_listener {
     /* Once, at the end, unless the task is cancelled; it is no more then. `answer` is the listener's to free;
      * NULL unless TASK_ANSWERED. */
     void (*end)(void *context, enum task_outcome outcome, struct json *answer);
+    size_t notices_max; /* 0: TASK_NOTICES_MAX */
 };
 
 /* Before the sandbox. */
@@ -67,6 +68,11 @@ enum status task_start(struct tasks *tasks, struct secret *line, bool person, ui
 
 /* One more line for it. */
 enum status task_write(struct task *task, const struct secret *line, struct failure *failure);
+
+/* Between these two nothing more is read of it, nor heard: a helper that says more than can be passed on has
+ * to wait until it can. Its deadline goes on. */
+void task_hold(struct task *task);
+void task_resume(struct task *task);
 
 /* Nobody listens any more, and the helper's standard input ends: one that waits for a person ends, any other
  * goes on. Until it has ended, or its time is over, it is one of those that run. */
