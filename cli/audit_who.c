@@ -262,6 +262,7 @@ static bool count_connected(struct who *who)
         {"refresh",    "helper"},
         {"test",       "helper"},
         {"disconnect", "helper"},
+        {"request",    "helper"},
         {"connect",    "set"   },
         {"refreshed",  "set"   },
     };

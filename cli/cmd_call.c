@@ -10,7 +10,7 @@
 #include <unistd.h>
 
 /* Methods that answer in several replies. */
-static const char *const many_replies[] = {"ReadLog", "VerifyLog", "Backup", "Restore"};
+static const char *const many_replies[] = {"ReadLog", "VerifyLog", "Backup", "Restore", "Request"};
 
 /* Members whose content is secret. */
 static const char *const secret_members[] = {"slot_key", "slots",        "new_slot",

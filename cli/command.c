@@ -36,6 +36,7 @@ static const struct {
     {"apps",       cmd_app_commands    },
     {"apps",       cmd_client_commands },
     {"apps",       cmd_code_commands   },
+    {"apps",       cmd_request_commands},
     {"variables",  cmd_env_commands    },
     {"variables",  cmd_import_commands },
     {"bindings",   cmd_bind_commands   },

@@ -170,6 +170,7 @@ extern const struct command cmd_rekey_commands[];
 extern const struct command cmd_account_commands[];
 extern const struct command cmd_token_commands[];
 extern const struct command cmd_connect_commands[];
+extern const struct command cmd_request_commands[];
 extern const struct command cmd_client_commands[];
 extern const struct command cmd_app_commands[];
 extern const struct command cmd_code_commands[];

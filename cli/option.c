@@ -74,7 +74,9 @@ static enum status unknown_option(const struct option_rule *rules, const struct 
 const char *option_spell_out(const char *word)
 {
     static const char *const letters[][2] = {
+        {"-d", "--data"    },
         {"-h", "--help"    },
+        {"-H", "--header"  },
         {"-i", "--in-file" },
         {"-o", "--out-file"}
     };

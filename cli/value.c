@@ -32,6 +32,8 @@ static const struct {
     {"SCOPE",                   VALUE_TEXT    },
     {"URL",                     VALUE_TEXT    },
     {"TEXT",                    VALUE_TEXT    },
+    {"HEADER",                  VALUE_TEXT    },
+    {"DATA",                    VALUE_TEXT    },
     {"LEAF",                    VALUE_TEXT    },
     {"N",                       VALUE_TEXT    },
     {"MS",                      VALUE_TEXT    },

@@ -264,6 +264,11 @@ bool token_is_final(const struct token_fields *fields)
     return fields->state != NULL && fields->rejected != fields->generation;
 }
 
+const char *token_provider(const struct record *account)
+{
+    return record_field(account, TOKEN_FIELD_PREFIX "provider", NULL);
+}
+
 uint64_t token_generation(const struct record *account)
 {
     return record_number(account, TOKEN_FIELD_PREFIX "generation");

@@ -44,6 +44,9 @@ bool token_is_of_grant(const struct record *account, const char *property);
 /* Which tokens it has: another number for each that took the place of others. 0 without a grant. */
 uint64_t token_generation(const struct record *account);
 
+/* The provider document that it was connected by (catalog/provider.h); NULL without a grant. */
+const char *token_provider(const struct record *account);
+
 /* True if it has a refresh token, of which its issuer may have given a newer one since a copy of the vault
  * was made. */
 bool token_may_be_old(const struct record *account);

@@ -190,7 +190,8 @@ def test_no_method_is_left_out_here():
     elsewhere = {"Initialize": "the vault's first leaf", "Unlock": "cli/semantics.sh", "Lock": "cli/semantics.sh",
                  "Backup": "cli/backup.sh", "Check": "none: it writes nothing", "StageRestore": "none: it is Restore's",
                  "Restore": "cli/restore.sh", **dict.fromkeys(("Connect", "AnswerConnect", "KeepAccount", "RefreshAccount", "TestAccount",
-                                                                "DisconnectAccount"), "oauth/test_agent.py")}
+                                                                "DisconnectAccount"), "oauth/test_agent.py"),
+                 "Request": "oauth/test_request.py"}
     with open(os.path.join(os.path.dirname(__file__), "../../vault/agent/io.stepvault.Agent.varlink"), encoding="utf-8") as file:
         is_(sorted(re.findall(r"^method (\w+)", file.read(), re.MULTILINE)), sorted([*CALLS, *elsewhere]))
 

@@ -23,6 +23,8 @@
     "\\\"https://x.example/a\\\",\\\"token_url\\\":\\\"https://x.example/t\\\"}}}}\""
 #define CLIENT "\"client\":{\"id\":\"i\",\"secret\":\"s\"}"
 
+#define REQUEST ",\"method\":\"GET\",\"url\":\"/\",\"origin\":\"https://x.example\""
+
 static const char *const good[] = {
     "{\"job\":\"connect\"," PROVIDER "," CLIENT ",\"flow\":\"browser\",\"scopes\":[\"a\"],\"user_scopes\":[],"
     "\"redirect_uri\":\"http://127.0.0.1/\",\"port\":1,\"seconds\":600,\"properties\":{\"a\":\"b\"}}",
@@ -31,6 +33,12 @@ static const char *const good[] = {
     "{\"job\":\"refresh\"," PROVIDER "," CLIENT ",\"flow\":\"client_credentials\",\"scopes\":[]}",
     "{\"job\":\"revoke\"," PROVIDER "," CLIENT ",\"properties\":{}}",
     "{\"job\":\"test\"," PROVIDER "}",
+    "{\"job\":\"request\"," PROVIDER REQUEST "}",
+    "{\"job\":\"request\"," PROVIDER REQUEST
+    ",\"headers\":[\"A: b\"],\"body_base64\":\"YQ==\",\"properties\":{}}",
+    "{\"job\":\"request\",\"provider\":\"{\\\"slug\\\":\\\"x\\\",\\\"title\\\":\\\"X\\\",\\\"methods\\\":{"
+    "\\\"k\\\":{\\\"kind\\\":\\\"api_key\\\",\\\"title\\\":\\\"K\\\",\\\"fields\\\":{\\\"k\\\":{"
+    "\\\"title\\\":\\\"K\\\"}},\\\"request\\\":{\\\"headers\\\":{\\\"X\\\":\\\"{k}\\\"}}}}}\"" REQUEST "}",
 };
 
 static const char *const bad[] = {
@@ -50,6 +58,10 @@ static const char *const bad[] = {
     "{\"job\":\"refresh\"," PROVIDER ",\"client\":{\"secret\":\"s\"}}",
     "{\"job\":\"test\"," PROVIDER ",\"port\":1}",
     "{\"job\":\"test\",\"provider\":\"{}\"}",
+    "{\"job\":\"test\"," PROVIDER REQUEST "}",
+    "{\"job\":\"request\"," PROVIDER "}",
+    "{\"job\":\"request\"," PROVIDER REQUEST ",\"headers\":{\"A\":\"b\"}}",
+    "{\"job\":\"request\"," PROVIDER REQUEST ",\"seconds\":1}",
     "{\"job\":\"connect\"," PROVIDER "," CLIENT "}",
     "{\"job\":\"connect\"," PROVIDER "," CLIENT ",\"flow\":\"magic\"}",
     "{\"job\":\"connect\"," PROVIDER "," CLIENT ",\"flow\":\"browser\",\"port\":65536}",

@@ -63,6 +63,7 @@ enum status serve_keep_account(struct session *session, struct request *request)
 enum status serve_refresh_account(struct session *session, struct request *request);
 enum status serve_test_account(struct session *session, struct request *request);
 enum status serve_disconnect_account(struct session *session, struct request *request);
+enum status serve_request(struct session *session, struct request *request);
 
 /* serve_step.c */
 enum status serve_set_variable(struct session *session, struct request *request);

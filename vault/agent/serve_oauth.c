@@ -6,6 +6,7 @@
 #include "agent/connecting.h"
 #include "agent/parking.h"
 #include "agent/renewal.h"
+#include "agent/requesting.h"
 #include "base/cleanup.h"
 #include "base/clock.h"
 #include "base/name.h"
@@ -368,21 +369,30 @@ enum status serve_refresh_account(struct session *session, struct request *reque
     return status == STATUS_OK ? failure_set(failure, STATUS_WAITS, "the token is being renewed") : status;
 }
 
+/* Waits for a token that is due, and sees whether it may be handed out. */
+static enum status make_fresh(struct session *session, struct request *request, const struct record *account)
+{
+    struct failure *failure = &request->failure;
+    struct failure ignored;
+    const uint64_t now_ms = clock_wall_ms();
+    enum status status = STATUS_OK;
+
+    if (token_is_due(account, now_ms))
+        status = renewal_wait(session, account->id,
+                              token_check_deliverable(account, now_ms, &ignored) == STATUS_OK,
+                              request->before, failure, request->parking);
+    return status == STATUS_OK ? token_check_deliverable(account, now_ms, failure) : status;
+}
+
 enum status serve_test_account(struct session *session, struct request *request)
 {
     CLEANUP(record_reset) struct record account = {0};
     CLEANUP(secret_reset) struct secret line = {0};
     struct failure *failure = &request->failure;
-    struct failure ignored;
-    const uint64_t now_ms = clock_wall_ms();
     enum status status = find_granted(session, request, &account);
 
-    if (status == STATUS_OK && token_is_due(&account, now_ms))
-        status = renewal_wait(session, account.id,
-                              token_check_deliverable(&account, now_ms, &ignored) == STATUS_OK,
-                              request->before, failure, request->parking);
     if (status == STATUS_OK)
-        status = token_check_deliverable(&account, now_ms, failure);
+        status = make_fresh(session, request, &account);
     if (status == STATUS_OK)
         status = token_write_job(session->vault, &account, TOKEN_TEST, &request->leaf, failure, &line);
     if (status != STATUS_OK)
@@ -422,4 +432,26 @@ enum status serve_disconnect_account(struct session *session, struct request *re
         return status;
     return asking_start_end(session, &line, &account, leaf_find_caller(&request->leaf), failure,
                             &request->job);
+}
+
+/* Of any account, connected or not. */
+enum status serve_request(struct session *session, struct request *request)
+{
+    CLEANUP(record_reset) struct record account = {0};
+    CLEANUP(secret_reset) struct secret line = {0};
+    struct failure *failure = &request->failure;
+    enum status status = account_resolve(session->vault, text(request, "account"), failure, &account);
+
+    if (status != STATUS_OK)
+        return status;
+    account_name_in_leaf(&account, &request->leaf);
+    status = requesting_check(&account, request->parameters, failure);
+    if (status == STATUS_OK)
+        status = make_fresh(session, request, &account);
+    if (status == STATUS_OK)
+        status = requesting_write(&account, request->parameters, &request->leaf, failure, &line);
+    if (status != STATUS_OK)
+        return status;
+    return requesting_start(session, &line, &account, request->parameters, leaf_find_caller(&request->leaf),
+                            failure, &request->job);
 }

@@ -59,6 +59,7 @@ struct session {
     struct restoring *restorings;
     struct tasks *tasks; /* the helpers that run */
     struct connecting *connectings;
+    size_t requests;          /* helpers that make callers' requests */
     size_t connected;         /* connections that got tokens and have not kept them yet */
     struct renewal *renewals; /* tokens that are to be renewed, or are being */
     bool woken;               /* a renewal was over, and calls may have waited for it */

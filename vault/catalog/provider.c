@@ -40,14 +40,20 @@ static void close_method(struct json_writer *writer)
 enum status provider_write(const struct app *app, const struct app_method *method, const struct json *oauth,
                            struct failure *failure, struct secret *ret_text)
 {
+    if (oauth == NULL)
+        return failure_set(failure, STATUS_INVALID, "the method %s of %s has no OAuth", method->name,
+                           app->slug);
+    return provider_write_any(app, method, oauth, failure, ret_text);
+}
+
+enum status provider_write_any(const struct app *app, const struct app_method *method,
+                               const struct json *oauth, struct failure *failure, struct secret *ret_text)
+{
     static const char *const members[] = {"fields", "request", "test", "whoami", "scopes"};
     CLEANUP(secret_reset) struct secret text = {0};
     struct json_writer writer;
     enum status status;
 
-    if (oauth == NULL)
-        return failure_set(failure, STATUS_INVALID, "the method %s of %s has no OAuth", method->name,
-                           app->slug);
     json_writer_start(&writer, &text);
     open_method(&writer, app->slug, app->title, method->name);
     json_add_text(&writer, "kind", app_kind_name(method->kind));
@@ -56,7 +62,8 @@ enum status provider_write(const struct app *app, const struct app_method *metho
         if (json_member(method->entry, members[i]) != NULL)
             json_add_value(&writer, members[i], json_member(method->entry, members[i]));
     }
-    json_add_value(&writer, "oauth", oauth);
+    if (oauth != NULL)
+        json_add_value(&writer, "oauth", oauth);
     close_method(&writer);
     status = check(&text, &writer, failure);
     if (status == STATUS_OK)

@@ -12,6 +12,10 @@
 enum status provider_write(const struct app *app, const struct app_method *method, const struct json *oauth,
                            struct failure *failure, struct secret *ret_text);
 
+/* The same of a method that may have no facts (`oauth` NULL): for requests alone (catalog/destination.h). */
+enum status provider_write_any(const struct app *app, const struct app_method *method,
+                               const struct json *oauth, struct failure *failure, struct secret *ret_text);
+
 /* Writes the document of a provider of whom only the issuer is known: its metadata say the rest.
  * STATUS_INVALID if that is no https:// address, nor one of this machine, or has a query or a fragment. */
 enum status provider_write_issuer(const char *slug, const char *issuer, struct failure *failure,

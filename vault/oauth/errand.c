@@ -8,11 +8,12 @@
 
 #define SECONDS_MAX 3600
 
-static const char *const job_names[] = {"connect", "refresh", "revoke", "test", NULL};
+static const char *const job_names[] = {"connect", "refresh", "revoke", "test", "request", NULL};
 static const char *const flow_names[] = {"browser", "paste", "device", "client_credentials", "import", NULL};
 
 #define OF(job) (1u << (job))
-#define OF_ALL (OF(ERRAND_CONNECT) | OF(ERRAND_REFRESH) | OF(ERRAND_REVOKE) | OF(ERRAND_TEST))
+#define OF_ALL                                                                                               \
+    (OF(ERRAND_CONNECT) | OF(ERRAND_REFRESH) | OF(ERRAND_REVOKE) | OF(ERRAND_TEST) | OF(ERRAND_REQUEST))
 #define OF_TOKENS (OF(ERRAND_CONNECT) | OF(ERRAND_REFRESH))
 
 enum member_shape { SHAPE_TEXT, SHAPE_NUMBER, SHAPE_TEXTS, SHAPE_MAP };
@@ -33,6 +34,11 @@ static const struct member {
     {"redirect_uri", SHAPE_TEXT,   OF(ERRAND_CONNECT), 0                 },
     {"port",         SHAPE_NUMBER, OF(ERRAND_CONNECT), 0                 },
     {"seconds",      SHAPE_NUMBER, OF(ERRAND_CONNECT), 0                 },
+    {"method",       SHAPE_TEXT,   OF(ERRAND_REQUEST), OF(ERRAND_REQUEST)},
+    {"url",          SHAPE_TEXT,   OF(ERRAND_REQUEST), OF(ERRAND_REQUEST)},
+    {"origin",       SHAPE_TEXT,   OF(ERRAND_REQUEST), OF(ERRAND_REQUEST)},
+    {"headers",      SHAPE_TEXTS,  OF(ERRAND_REQUEST), 0                 },
+    {"body_base64",  SHAPE_TEXT,   OF(ERRAND_REQUEST), 0                 },
 };
 #define MEMBERS (sizeof(members) / sizeof(members[0]))
 
@@ -145,6 +151,24 @@ static enum status read_flow(struct errand *errand, struct failure *failure)
     return STATUS_OK;
 }
 
+static void read_request(struct errand *errand)
+{
+    errand->method = json_member_text(errand->document, "method");
+    errand->url = json_member_text(errand->document, "url");
+    errand->origin = json_member_text(errand->document, "origin");
+    errand->headers = json_member(errand->document, "headers");
+    errand->body = json_member_text(errand->document, "body_base64");
+}
+
+/* An account that was not connected can make requests all the same. */
+static enum status read_provider(struct errand *errand, struct failure *failure)
+{
+    const char *text = json_member_text(errand->document, "provider");
+
+    return errand->job == ERRAND_REQUEST ? provider_open_any(text, failure, &errand->provider)
+                                         : provider_open(text, failure, &errand->provider);
+}
+
 static enum status read_members(struct errand *errand, struct failure *failure)
 {
     unsigned job;
@@ -159,9 +183,8 @@ static enum status read_members(struct errand *errand, struct failure *failure)
     if (status == STATUS_OK)
         status = read_flow(errand, failure);
     errand->properties = json_member(errand->document, "properties");
-    return status == STATUS_OK
-               ? provider_open(json_member_text(errand->document, "provider"), failure, &errand->provider)
-               : status;
+    read_request(errand);
+    return status == STATUS_OK ? read_provider(errand, failure) : status;
 }
 
 enum status errand_read(const void *line, size_t size, struct failure *failure, struct errand **ret_errand)

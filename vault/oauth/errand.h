@@ -10,7 +10,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
-enum errand_job { ERRAND_CONNECT, ERRAND_REFRESH, ERRAND_REVOKE, ERRAND_TEST };
+enum errand_job { ERRAND_CONNECT, ERRAND_REFRESH, ERRAND_REVOKE, ERRAND_TEST, ERRAND_REQUEST };
 
 enum errand_flow {
     ERRAND_BROWSER, /* listens on loopback and takes a pasted address, too */
@@ -36,6 +36,12 @@ struct errand {
     const char *redirect_uri;       /* a registered one; NULL: whatever suits */
     uint16_t port;                  /* to listen on; 0: any that is free */
     uint64_t seconds;               /* that a person may take */
+    /* Of a request. */
+    const char *method;
+    const char *url;
+    const char *origin;         /* to which it goes, and nowhere else */
+    const struct json *headers; /* an array of lines; NULL: none */
+    const char *body;           /* base64; NULL: none */
 };
 
 /* Reads and checks the line of a job, its provider included. STATUS_INVALID says what is wrong with it. */

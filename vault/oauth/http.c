@@ -3,7 +3,7 @@
 
 #include "base/cleanup.h"
 #include "base/clock.h"
-#include "oauth/url.h"
+#include "base/url.h"
 
 #include <curl/curl.h>
 #include <malloc.h>
@@ -96,7 +96,7 @@ static bool list_headers(const struct http_request *request, struct curl_slist *
     bool added = true;
 
     if (!says(request, "Accept"))
-        added = append_header(list, "Accept", "application/json");
+        added = append_header(list, "Accept", request->stream == NULL ? "application/json" : "*/*");
     if (!says(request, "User-Agent"))
         added = added && append_header(list, "User-Agent", "stepvault/" STEPVAULT_VERSION);
     for (size_t i = 0; added && i < request->header_count; i++)
@@ -162,8 +162,13 @@ static void take_retry(struct http_reply *reply, const char *value, uint64_t *re
 }
 
 struct receiving {
+    const struct http_request *request;
+    CURL *curl;
     struct http_reply *reply;
     uint64_t retry_date_ms;
+    struct secret head; /* for the stream; so are these */
+    bool begun;
+    bool ended; /* by the stream, or what holds no more */
 };
 
 static void take_type(struct http_reply *reply, const char *value)
@@ -203,6 +208,77 @@ static void settle_retry(const struct receiving *receiving)
         reply->retry_ms = FAULT_RETRY_MAX_MS;
 }
 
+/* ---- the same, while it comes ---- */
+
+/* Before the body there may be headers of informational replies, of which only the last ones count. */
+static size_t stream_header(char *line, size_t one, size_t size, void *context)
+{
+    struct receiving *receiving = context;
+    size_t length = size;
+
+    (void)one;
+    if (receiving->begun)
+        return size; /* a trailer */
+    if (size > 5 && memcmp(line, "HTTP/", 5) == 0)
+        secret_clear(&receiving->head);
+    while (length > 0 && strchr("\r\n", line[length - 1]) != NULL)
+        length--;
+    if (length == 0)
+        return size;
+    if (receiving->head.size + length >= HTTP_HEAD_MAX || !secret_append(&receiving->head, line, length) ||
+        !secret_append_byte(&receiving->head, '\0'))
+        return 0;
+    return size;
+}
+
+static bool stream_begin(struct receiving *receiving)
+{
+    const struct http_request *request = receiving->request;
+    long status = 0;
+
+    if (receiving->begun)
+        return true;
+    receiving->begun = true;
+    curl_easy_getinfo(receiving->curl, CURLINFO_RESPONSE_CODE, &status);
+    return request->stream->begin(request->context, (unsigned)status, &receiving->head);
+}
+
+static size_t stream_body(char *bytes, size_t one, size_t size, void *context)
+{
+    struct receiving *receiving = context;
+    const struct http_request *request = receiving->request;
+
+    (void)one;
+    if (stream_begin(receiving) && request->stream->take(request->context, bytes, size))
+        return size;
+    receiving->ended = true;
+    return 0;
+}
+
+static int stream_progress(void *context, curl_off_t down_of, curl_off_t down, curl_off_t up_of,
+                           curl_off_t up)
+{
+    const struct receiving *receiving = context;
+
+    (void)down_of, (void)down, (void)up_of, (void)up;
+    return !receiving->request->stream->goes_on(receiving->request->context);
+}
+
+static void set_streaming(CURL *curl, struct receiving *receiving, const struct url *url)
+{
+    receiving->curl = curl;
+    curl_easy_setopt(curl, CURLOPT_WRITEFUNCTION, stream_body);
+    curl_easy_setopt(curl, CURLOPT_WRITEDATA, receiving);
+    curl_easy_setopt(curl, CURLOPT_HEADERFUNCTION, stream_header);
+    curl_easy_setopt(curl, CURLOPT_HEADERDATA, receiving);
+    curl_easy_setopt(curl, CURLOPT_XFERINFOFUNCTION, stream_progress);
+    curl_easy_setopt(curl, CURLOPT_XFERINFODATA, receiving);
+    curl_easy_setopt(curl, CURLOPT_NOPROGRESS, 0L);
+    curl_easy_setopt(curl, CURLOPT_ACCEPT_ENCODING, "");
+    if (url->secure)
+        curl_easy_setopt(curl, CURLOPT_HTTP_VERSION, (long)CURL_HTTP_VERSION_2TLS);
+}
+
 /* ---- one request ---- */
 
 static void set_transport(CURL *curl, const struct http_request *request, const struct url *url)
@@ -219,6 +295,10 @@ static void set_transport(CURL *curl, const struct http_request *request, const 
 #endif
     curl_easy_setopt(curl, CURLOPT_CONNECTTIMEOUT, CONNECT_SECONDS);
     curl_easy_setopt(curl, CURLOPT_TIMEOUT, request->seconds != 0 ? (long)request->seconds : TOTAL_SECONDS);
+    if (request->silence != 0) {
+        curl_easy_setopt(curl, CURLOPT_LOW_SPEED_LIMIT, 1L);
+        curl_easy_setopt(curl, CURLOPT_LOW_SPEED_TIME, (long)request->silence);
+    }
     curl_easy_setopt(curl, CURLOPT_NETRC, (long)CURL_NETRC_IGNORED);
     curl_easy_setopt(curl, CURLOPT_VERBOSE, 0L);
     /* libcurl sends again, by itself, what a connection that it had kept did not take. */
@@ -240,20 +320,33 @@ static void set_transport(CURL *curl, const struct http_request *request, const 
         curl_easy_setopt(curl, CURLOPT_PROXY, "");
 }
 
+/* Methods of which a server wants to know that nothing follows have a body, too, of no bytes. */
+static bool has_body(const struct http_request *request)
+{
+    static const char *const methods[] = {"POST", "PUT", "PATCH"};
+
+    for (size_t i = 0; i < sizeof(methods) / sizeof(methods[0]); i++) {
+        if (strcmp(request->method, methods[i]) == 0)
+            return true;
+    }
+    return request->body != NULL;
+}
+
 static void set_method(CURL *curl, const struct http_request *request)
 {
-    bool post = strcmp(request->method, "POST") == 0;
-
     curl_easy_setopt(curl, CURLOPT_URL, request->url);
-    if (post) {
+    if (has_body(request)) {
         curl_easy_setopt(curl, CURLOPT_POST, 1L);
         curl_easy_setopt(curl, CURLOPT_POSTFIELDS, request->body != NULL ? secret_text(request->body) : "");
         curl_easy_setopt(curl, CURLOPT_POSTFIELDSIZE, request->body != NULL ? (long)request->body->size : 0L);
+    } else if (strcmp(request->method, "HEAD") == 0) {
+        curl_easy_setopt(curl, CURLOPT_NOBODY, 1L);
+        return;
     } else {
         curl_easy_setopt(curl, CURLOPT_HTTPGET, 1L);
-        if (strcmp(request->method, "GET") != 0)
-            curl_easy_setopt(curl, CURLOPT_CUSTOMREQUEST, request->method);
     }
+    if (strcmp(request->method, has_body(request) ? "POST" : "GET") != 0)
+        curl_easy_setopt(curl, CURLOPT_CUSTOMREQUEST, request->method);
 }
 
 static void set_receiving(CURL *curl, struct receiving *receiving)
@@ -265,18 +358,25 @@ static void set_receiving(CURL *curl, struct receiving *receiving)
 }
 
 /* libcurl's own sentence for a code is fixed text; its error buffer is not. */
-static enum verdict network_fault(const struct http_request *request, CURLcode code, struct fault *fault)
+static enum verdict network_fault(const struct receiving *receiving, CURLcode code, struct fault *fault)
 {
+    const struct http_request *request = receiving->request;
+
+    if (receiving->ended || code == CURLE_ABORTED_BY_CALLBACK)
+        return fault->verdict != VERDICT_OK
+                   ? fault->verdict
+                   : fault_set(fault, VERDICT_CANCELLED, "nobody waits for %s any more", request->peer);
     if (code == CURLE_WRITE_ERROR)
-        return fault_set(fault, VERDICT_TRANSIENT, "%s sent more than %d KiB", request->peer,
-                         HTTP_BODY_MAX / 1024);
-    return fault_set(fault, VERDICT_TRANSIENT, "%s gave no answer: %s", request->peer,
-                     curl_easy_strerror(code));
+        return fault_set(fault, VERDICT_TRANSIENT, "%s sent more than %d KiB%s", request->peer,
+                         (request->stream != NULL ? HTTP_HEAD_MAX : HTTP_BODY_MAX) / 1024,
+                         request->stream != NULL ? " of headers" : "");
+    return fault_set(fault, VERDICT_TRANSIENT, "%s gave no %sanswer: %s", request->peer,
+                     receiving->begun ? "whole " : "", curl_easy_strerror(code));
 }
 
-static enum verdict perform(CURL *curl, const struct http_request *request, struct fault *fault,
-                            struct http_reply *reply)
+static enum verdict perform(CURL *curl, struct receiving *receiving, struct fault *fault)
 {
+    struct http_reply *reply = receiving->reply;
     curl_off_t transfer_us = 0;
     long status = 0;
     CURLcode code;
@@ -286,11 +386,20 @@ static enum verdict perform(CURL *curl, const struct http_request *request, stru
     code = curl_easy_perform(curl);
     curl_easy_getinfo(curl, CURLINFO_PRETRANSFER_TIME_T, &transfer_us);
     fault->sent = fault->sent || transfer_us > 0 || code == CURLE_OK;
+    if (code == CURLE_OK && receiving->request->stream != NULL && !stream_begin(receiving)) {
+        receiving->ended = true;
+        code = CURLE_WRITE_ERROR;
+    }
     if (code != CURLE_OK)
-        return network_fault(request, code, fault);
+        return network_fault(receiving, code, fault);
     curl_easy_getinfo(curl, CURLINFO_RESPONSE_CODE, &status);
     reply->status = (unsigned)status;
     return VERDICT_OK;
+}
+
+static void receiving_reset(struct receiving *receiving)
+{
+    secret_reset(&receiving->head);
 }
 
 static void free_curl(CURL **curl)
@@ -304,7 +413,7 @@ enum verdict http_send(const struct http_request *request, struct fault *fault, 
     CLEANUP(http_reply_reset) struct http_reply reply = {0};
     CLEANUP(free_list) struct curl_slist *headers = NULL;
     CLEANUP(free_curl) CURL *curl = curl_easy_init();
-    struct receiving receiving = {.reply = &reply};
+    CLEANUP(receiving_reset) struct receiving receiving = {.request = request, .reply = &reply};
     struct failure failure;
     enum verdict verdict;
     struct url url;
@@ -318,8 +427,11 @@ enum verdict http_send(const struct http_request *request, struct fault *fault, 
     set_transport(curl, request, &url);
     set_method(curl, request);
     curl_easy_setopt(curl, CURLOPT_HTTPHEADER, headers);
-    set_receiving(curl, &receiving);
-    verdict = perform(curl, request, fault, &reply);
+    if (request->stream != NULL)
+        set_streaming(curl, &receiving, &url);
+    else
+        set_receiving(curl, &receiving);
+    verdict = perform(curl, &receiving, fault);
     if (verdict != VERDICT_OK)
         return verdict;
     settle_retry(&receiving);

@@ -11,25 +11,43 @@
 #include <stdint.h>
 
 #define HTTP_BODY_MAX (1024 * 1024) /* bytes of a reply's body */
-#define HTTP_HEADERS_MAX 16         /* of a request */
+#define HTTP_HEADERS_MAX 64         /* of a request */
 #define HTTP_TYPE_MAX 127           /* bytes of a reply's content type, without parameters */
+
+#define HTTP_HEAD_MAX (64 * 1024) /* bytes of a reply's headers, where they are asked for */
 
 struct http_header {
     const char *name;
     const char *value; /* holds no control character */
 };
 
+/* Takes a reply while it comes; each is called with `context`, and ends the request by returning false. */
+struct http_stream {
+    /* Once, before the body. `head`: the lines of the last headers as they came, the first one's is that of
+     * the status; each without its end and with a NUL behind it. */
+    bool (*begin)(void *context, unsigned status, const struct secret *head);
+    /* The next bytes of the body, which are decoded. */
+    bool (*take)(void *context, const void *bytes, size_t size);
+    /* Now and then. */
+    bool (*goes_on)(void *context);
+};
+
 /* All texts are borrowed. */
 struct http_request {
-    const char *method; /* GET, POST or DELETE */
+    const char *method;
     const char *url;
     const char *content_type;  /* of the body; NULL: there is none */
-    const struct secret *body; /* of a POST; NULL: none */
+    const struct secret *body; /* NULL: none */
     struct http_header headers[HTTP_HEADERS_MAX];
     size_t header_count;
     unsigned seconds; /* that all of it may take; 0: the usual 30 */
+    unsigned silence; /* seconds that may pass without a byte; 0: as many as all of it */
     bool loopback;    /* http to this machine is allowed */
     const char *peer; /* who is asked, for sentences: "the token endpoint of Slack" */
+    /* NULL: the reply has it all. Else HTTP/2 is spoken where the server does, and the body may be sent
+     * compressed. */
+    const struct http_stream *stream;
+    void *context;
 };
 
 /* All zero is the valid empty value. */

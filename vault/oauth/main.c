@@ -9,6 +9,7 @@
 #include "oauth/http.h"
 #include "oauth/input.h"
 #include "oauth/notice.h"
+#include "oauth/relay.h"
 #include "oauth/revocation.h"
 #include "oauth/trial.h"
 
@@ -22,10 +23,8 @@ typedef enum verdict run_errand(struct errand *errand, struct input *input, stru
                                 struct secret *ret_line);
 
 static run_errand *const jobs[] = {
-    [ERRAND_CONNECT] = connect_run,
-    [ERRAND_REFRESH] = connect_refresh,
-    [ERRAND_REVOKE] = revocation_run,
-    [ERRAND_TEST] = trial_run,
+    [ERRAND_CONNECT] = connect_run, [ERRAND_REFRESH] = connect_refresh, [ERRAND_REVOKE] = revocation_run,
+    [ERRAND_TEST] = trial_run,      [ERRAND_REQUEST] = relay_run,
 };
 
 /* What a refresh brings back is all that is left of the grant, so it goes on when the session ends. */

@@ -5,6 +5,8 @@
 
 #include "base/secret.h"
 
+#include <stdbool.h>
+#include <stddef.h>
 #include <stdint.h>
 
 /* The address that a person is to open in a browser; port 0: nothing listens. */
@@ -16,7 +18,12 @@ void notice_code(const char *url, const char *complete_url, const char *code, ui
 /* A pasted address was of no use; another may follow. */
 void notice_refused(const char *format, ...) __attribute__((format(printf, 1, 2)));
 
-/* Writes a line as it stands, with its end: the answer. */
-void notice_write(struct secret *line);
+/* What a request is answered with: the status line and the headers, each with a NUL behind it; then the next
+ * bytes of the body. False if nobody reads any more. */
+bool notice_reply(unsigned status, const struct secret *head);
+bool notice_body(const void *bytes, size_t size);
+
+/* Writes a line as it stands, with its end: the answer. False if nobody reads any more. */
+bool notice_write(struct secret *line);
 
 #endif

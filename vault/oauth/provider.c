@@ -3,7 +3,7 @@
 
 #include "base/cleanup.h"
 #include "base/name.h"
-#include "oauth/url.h"
+#include "base/url.h"
 
 #include <stdlib.h>
 #include <string.h>
@@ -18,15 +18,13 @@ static enum status take_method(struct provider *provider, struct failure *failur
         return failure_set(failure, STATUS_INVALID, DOCUMENT " has not exactly one method");
     provider->method = &provider->app->methods[0];
     provider->oauth = provider->method->oauth;
-    if (provider->oauth == NULL)
-        return failure_set(failure, STATUS_INVALID, DOCUMENT " has no facts of OAuth");
     provider->request = json_member(provider->method->entry, "request");
     provider->test = json_member(provider->method->entry, "test");
     provider->loopback = json_member_boolean(provider->oauth, "loopback", false);
     return STATUS_OK;
 }
 
-enum status provider_open(const char *text, struct failure *failure, struct provider **ret_provider)
+enum status provider_open_any(const char *text, struct failure *failure, struct provider **ret_provider)
 {
     CLEANUP(provider_freep) struct provider *provider = calloc(1, sizeof(*provider));
     enum status status;
@@ -39,6 +37,19 @@ enum status provider_open(const char *text, struct failure *failure, struct prov
     if (status == STATUS_OK)
         *ret_provider = TAKE(provider);
     return status;
+}
+
+enum status provider_open(const char *text, struct failure *failure, struct provider **ret_provider)
+{
+    CLEANUP(provider_freep) struct provider *provider = NULL;
+    enum status status = provider_open_any(text, failure, &provider);
+
+    if (status != STATUS_OK)
+        return status;
+    if (provider->oauth == NULL)
+        return failure_set(failure, STATUS_INVALID, DOCUMENT " has no facts of OAuth");
+    *ret_provider = TAKE(provider);
+    return STATUS_OK;
 }
 
 void provider_freep(struct provider **provider)
@@ -185,21 +196,6 @@ static const char *host_end(const char *template)
     return template[0] != '{' && host != NULL ? host + 3 + strcspn(host + 3, "/?") : template;
 }
 
-static bool steps_up(const struct url *url)
-{
-    const char *end = url->path + url->path_size;
-
-    for (const char *at = url->path; at < end;) {
-        const char *next = memchr(at + 1, '/', (size_t)(end - at - 1));
-        size_t size = (size_t)((next != NULL ? next : end) - at - 1);
-
-        if (size > 0 && size <= 2 && memcmp(at + 1, "..", size) == 0)
-            return true;
-        at += size + 1;
-    }
-    return false;
-}
-
 static enum status check_url(const struct provider *provider, const char *text, struct failure *failure)
 {
     struct url url;
@@ -209,7 +205,7 @@ static enum status check_url(const struct provider *provider, const char *text, 
         return status;
     if (!url.secure && !(provider->loopback && url_is_loopback(&url)))
         return failure_set(failure, STATUS_INVALID, "an address of the provider is not https");
-    if (steps_up(&url))
+    if (url_steps_up(&url))
         return failure_set(failure, STATUS_INVALID, "an address of the provider has . or .. in its path");
     return STATUS_OK;
 }

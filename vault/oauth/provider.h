@@ -16,7 +16,7 @@ struct provider {
     struct secret text; /* as it came */
     struct app *app;
     const struct app_method *method;
-    const struct json *oauth;   /* never NULL */
+    const struct json *oauth;   /* NULL only after provider_open_any */
     const struct json *request; /* of the method; may be NULL */
     const struct json *test;    /* likewise */
     bool loopback;              /* http to this very machine is allowed */
@@ -24,6 +24,8 @@ struct provider {
 
 /* STATUS_INVALID or STATUS_TOO_LARGE: it is no entry, or not one with one method and facts of its own. */
 enum status provider_open(const char *text, struct failure *failure, struct provider **ret_provider);
+/* The same, and facts of OAuth it may have or not. */
+enum status provider_open_any(const char *text, struct failure *failure, struct provider **ret_provider);
 void provider_freep(struct provider **provider);
 
 /* What people call it; for sentences. */

@@ -3,8 +3,8 @@
 
 #include "base/cleanup.h"
 #include "base/text.h"
+#include "base/url.h"
 #include "oauth/scope.h"
-#include "oauth/url.h"
 
 #include <stdio.h>
 #include <string.h>
