@@ -13,8 +13,10 @@
 #include <stdlib.h>
 #include <string.h>
 
-#define NOTICES_MAX 16u  /* that nobody has taken yet */
-#define ANSWER_MS 60000u /* for the helper, once the person's time is over */
+#define NOTICES_MAX 16u /* that nobody has taken yet */
+/* For the helper besides the time of the person: discovery at two places, the exchange, whose account it is.
+ */
+#define ANSWER_MS 110000u
 
 struct connecting {
     struct session *session;
