@@ -107,6 +107,20 @@ static enum status describe(const struct account_connection *connection, const c
     return !writer.failed && token_describe(leaf, &object) ? STATUS_OK : failure_set_no_memory(failure);
 }
 
+/* Refresh tokens are good for the client that they were given to, which may have got another id while a
+ * person consented. */
+static enum status check_client(const struct account_connection *connection,
+                                const struct record *registration, struct failure *failure)
+{
+    const char *given = json_member_text(connection->result->properties, "oauth_client_id");
+
+    if (given == NULL || strcmp(given, record_field(registration, REGISTRATION_FIELD_ID, NULL)) == 0)
+        return STATUS_OK;
+    return failure_set(failure, STATUS_REFUSED,
+                       "the client %s:%s has another client id by now than these tokens were given to",
+                       registration->where, registration->name);
+}
+
 /* The grant as the record has it: its client by its whole name. */
 static enum status settle_grant(struct vault *vault, const struct account_connection *connection,
                                 const char *app, struct failure *failure,
@@ -117,6 +131,8 @@ static enum status settle_grant(struct vault *vault, const struct account_connec
     if (!token_grant_is_known(connection->grant.grant))
         return failure_set(failure, STATUS_INVALID, "there is no such grant of OAuth");
     enum status status = registration_resolve(vault, app, connection->grant.client, failure, &registration);
+    if (status == STATUS_OK)
+        status = check_client(connection, &registration, failure);
     if (status != STATUS_OK)
         return status;
     registration_name(&registration, ret_client);

@@ -143,6 +143,17 @@ static void a_client_in_use_is_neither_removed_nor_given_another_id(void **state
     assert_int_equal(remove_client("slack", NULL), STATUS_OK);
 }
 
+static void tokens_are_not_kept_beside_another_client_than_theirs(void **state)
+{
+    (void)state;
+    assert_int_equal(token_register("slack", NULL, "id-2", false), STATUS_OK);
+    assert_int_equal(token_connect_by("slack", NULL, NULL, "authorization_code", false, TOKENS("a1", "r1")),
+                     STATUS_REFUSED);
+    assert_string_equal(
+        world.failure.sentence,
+        "the client slack:default has another client id by now than these tokens were given to");
+}
+
 static void a_connected_account_says_how_it_stands(void **state)
 {
     CLEANUP(secret_reset) struct secret line = {0};
@@ -333,6 +344,7 @@ int main(void)
         TEST(a_public_client_has_no_secret_in_its_record_or_its_jobs),
         TEST(the_client_that_is_meant_is_found),
         TEST(a_client_in_use_is_neither_removed_nor_given_another_id),
+        TEST(tokens_are_not_kept_beside_another_client_than_theirs),
         TEST(a_connected_account_says_how_it_stands),
         TEST(an_account_is_connected_anew_in_its_place),
         TEST(somebody_elses_grant_takes_the_place_only_on_demand_and_mixes_no_tokens),
