@@ -41,6 +41,9 @@ async function notify(event, steps, auths) { /* auths.gitlab.token */ return `au
 // at the end'
 gives "comments and strings are no code" '{"$return_value":"auths.jira.token 1"}' named.js
 
+file regular.js <<< 'const a = 6; const b = a / 3 / 1; return [b, /auths.github.x["]/.test("`") || `${`auths.gitlab.x ${b / 2} /`}`];'
+gives "... nor are regular expressions and templates" '{"$return_value":[2,"auths.gitlab.x 1 /"]}' regular.js
+
 # ---- bodies ----
 file body.js <<< 'const fs = require("node:fs");
 const { twice } = await import("./lib.mjs");
@@ -134,6 +137,8 @@ refused "a missing account is told with the line to type" "no account github is 
 is "... before the code runs" "$out" ""
 file bracket.mjs <<< 'export default async (event, steps, auths) => `${auths["github"].oauth_access_token}`;'
 refused "... also in brackets and templates" "$bind" bracket.mjs
+file within.js <<< 'return `a ${[`b ${auths.github.x}`]}`;'
+refused "... within templates within templates" "$bind" within.js
 file taken.js <<< 'const { oauth_access_token } = auths.github; return 1;'
 refused "... taken apart" "$bind" taken.js
 file optional.js <<< 'this.a = auths.github?.oauth_access_token ?? "none"; if (auths.github) return auths.github.oauth_access_token; return "github" in auths;'
