@@ -4,6 +4,7 @@
 #include "client/client.h"
 #include "code/language.h"
 #include "code/order.h"
+#include "code/supervise.h"
 #include "launch/program.h"
 #include "report.h"
 
@@ -38,6 +39,44 @@ static char **words_build(const struct order *order, const struct language *lang
     return words;
 }
 
+/* Becomes the program, or stays beside it where what it prints is to be scrubbed. */
+static enum status program_run(const struct order *order, const char *program, char **words,
+                               struct failure *failure, int *ret_exit)
+{
+    CLEANUP(mask_freep) struct mask *mask = NULL;
+    struct supervision supervision = {.program = program, .arguments = words, .environment = environ};
+    int wait_status = 0;
+    enum status status;
+
+    *ret_exit = PROGRAM_NOT_EXECUTABLE;
+    if (order->mask < 0)
+        return program_exec(program, words, environ, failure);
+    status = mask_load(order->mask, failure, &mask);
+    close(order->mask);
+    if (status != STATUS_OK) {
+        *ret_exit = CODE_FAILED;
+        return status;
+    }
+    supervision.mask = mask;
+    status = supervise(&supervision, failure, &wait_status);
+    mask_freep(&mask);
+    if (status == STATUS_OK)
+        supervise_end_like(wait_status);
+    return status;
+}
+
+/* A command instead of code. */
+static enum status command_run(const struct order *order, struct failure *failure, int *ret_exit)
+{
+    char program[PATH_MAX];
+    enum status status = program_find(order->words[0], child_path(), failure, program);
+
+    if (status == STATUS_OK)
+        return program_run(order, program, order->words, failure, ret_exit);
+    *ret_exit = program_exit(status);
+    return status;
+}
+
 static enum status code_run(const struct order *order, struct failure *failure, int *ret_exit)
 {
     CLEANUP(cleanup_free) char **words = NULL;
@@ -53,8 +92,9 @@ static enum status code_run(const struct order *order, struct failure *failure, 
     status = program_find(language->runtime, child_path(), failure, program);
     if (status == STATUS_OK) {
         words = words_build(order, language, launcher);
-        status =
-            words == NULL ? failure_set_no_memory(failure) : program_exec(program, words, environ, failure);
+        status = words == NULL ? failure_set_no_memory(failure)
+                               : program_run(order, program, words, failure, ret_exit);
+        return status;
     }
     *ret_exit = program_exit(status);
     return status;
@@ -68,7 +108,7 @@ int main(int argc, char **argv)
 
     (void)argc;
     if (order_parse(argv, &failure, &order) == STATUS_OK)
-        code_run(&order, &failure, &exit_status);
+        (order.code != NULL ? code_run : command_run)(&order, &failure, &exit_status);
     report_failure(&failure, NULL);
     return exit_status;
 }

@@ -77,6 +77,11 @@ size_t stream_held(const struct stream *stream)
     return stream->held;
 }
 
+size_t stream_depth(const struct stream *stream)
+{
+    return finder_depth(stream->finder, stream->state);
+}
+
 /* `text` begins at the place `origin`. */
 static void send_text(struct stream *stream, uint64_t origin, uint64_t end)
 {

@@ -23,8 +23,10 @@ uint8_t *stream_room(struct stream *stream);
  * call. */
 size_t stream_feed(struct stream *stream, size_t size, const uint8_t **ret_ready);
 
-/* How many bytes are held back. */
+/* How many bytes are held back, and of how many bytes' beginning of a pattern they are the end: more where
+ * some of it was released. */
 size_t stream_held(const struct stream *stream);
+size_t stream_depth(const struct stream *stream);
 
 /* Lets go of what is held back, as stream_feed does. Should it become a pattern nevertheless, the rest of
  * that is scrubbed. */

@@ -2,9 +2,10 @@
 """`stepvault run STEP -- COMMAND` beside `env COMMAND`, case by case: each case runs with either in front, and what the
 parent, the terminal or the command itself saw must be the same (and what the case expects, where that is a constant).
 
-    signals.py STEP SCRATCH
+    signals.py STEP SCRATCH [--mask]
 
-Prints `ok` or `not ok` lines without numbers; the calling script counts them.
+With --mask it is `stepvault run STEP --mask -- COMMAND`, and only the cases in which somebody beside the command can be
+as the command. Prints `ok` or `not ok` lines without numbers; the calling script counts them.
 """
 
 import contextlib
@@ -19,8 +20,8 @@ import sys
 import termios
 import time
 
-STEP, SCRATCH = sys.argv[1:]
-PREFIXES = {"env": ["env"], "run": ["stepvault", "run", STEP, "--"]}
+STEP, SCRATCH, *OPTIONS = sys.argv[1:]
+PREFIXES = {"env": ["env"], "run": ["stepvault", "run", STEP, *OPTIONS, "--"]}
 LIMIT = 20
 CASES = []
 PYTHON = ["/usr/bin/python3", "-S", "-c"]
