@@ -9,8 +9,8 @@
 #include <stdbool.h>
 #include <stdint.h>
 
-#define CONSENT_SECONDS 600u      /* that a person may take where the provider sets no limit */
-#define CONSENT_ADDRESS_MAX 4094u /* bytes of a pasted address: as many as can be typed */
+#define CONSENT_SECONDS 600u       /* that a person may take where the provider sets no limit */
+#define CONSENT_ADDRESS_MAX 16384u /* bytes of a pasted address, as the agent takes; fewer can be typed */
 
 /* One attempt. */
 struct consent {

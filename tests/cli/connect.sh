@@ -194,6 +194,9 @@ shown=$(terminal "paste the address" "" "paste the address" "$long" "longer than
 is "neither an empty line nor one that is too long ends it" "$?" 0
 is "... or is sent" "$(asked AnswerConnect .url)" "http://127.0.0.1/?code=1"
 play '.Connect.any = [.Connect.any[0], {"await": "address"}, .Connect.any[1]]'
+stepvault connect dropbox --paste <<< "http://127.0.0.1/?code=$long" > "$scratch/out" 2> "$scratch/err"
+is "stdin takes an address that is longer than can be typed" "$(asked AnswerConnect '.url | length')" 5023
+play '.Connect.any = [.Connect.any[0], {"await": "address"}, .Connect.any[1]]'
 shown=$(terminal "paste the address" $'\nhttp://127.0.0.1/?code=2' -- stepvault connect dropbox)
 is "what is typed ahead is not lost" "$? $(asked AnswerConnect .url)" "0 http://127.0.0.1/?code=2"
 play '.Connect.any = [.Connect.any[0], {"await": "address"}, .Connect.any[1]] | .AnswerConnect = {"error": "NotFound", "message": "there is no such attempt"}'

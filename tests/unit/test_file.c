@@ -148,7 +148,8 @@ static void lines_are_read_one_by_one(void **state)
     secret_clear(&line);
     assert_int_equal(file_read_line(descriptor, 3, "stdin", &failure, &line), STATUS_OK);
     assert_string_equal(secret_text(&line), "");
-    assert_int_equal(file_read_line(descriptor, 3, "stdin", &failure, &line), STATUS_TOO_LARGE);
+    assert_int_equal(file_read_line(descriptor, 3, "the address", &failure, &line), STATUS_TOO_LARGE);
+    assert_string_equal(failure.sentence, "the address is longer than 3 bytes");
     assert_int_equal(line.size, 0);
     assert_int_equal(file_read_line(descriptor, 3, "stdin", &failure, &line), STATUS_INVALID);
     assert_string_equal(failure.sentence, "there is nothing to read from stdin");

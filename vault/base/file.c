@@ -108,8 +108,7 @@ enum status file_read_line(int descriptor, size_t maximum, const char *what, str
             return STATUS_OK;
         }
         if (destination->size - before == maximum) {
-            status = failure_set(failure, STATUS_TOO_LARGE, "the line from %s is longer than %zu bytes", what,
-                                 maximum);
+            status = failure_set(failure, STATUS_TOO_LARGE, "%s is longer than %zu bytes", what, maximum);
             break;
         }
         if (!secret_append_byte(destination, byte)) {

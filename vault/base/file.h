@@ -19,7 +19,8 @@ enum status file_read_all(int descriptor, size_t maximum, const char *what, stru
                           struct secret *destination);
 
 /* Reads one line of at most `maximum` bytes without its newline (a final line may lack it); reads byte by
- * byte, so nothing after the line is consumed. STATUS_INVALID when there is none. */
+ * byte, so nothing after the line is consumed. `what` names the line or its source. STATUS_INVALID when there
+ * is none. */
 enum status file_read_line(int descriptor, size_t maximum, const char *what, struct failure *failure,
                            struct secret *destination);
 
