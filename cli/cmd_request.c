@@ -14,6 +14,8 @@
 
 #define JSON_BODY_MAX (16u * 1024 * 1024) /* bytes of a body that is to stand in one document */
 
+#define NAME_SIZE 256 /* of a header, with its NUL */
+
 struct target {
     const char *account;
     const char *method; /* NULL: the usual one */
@@ -73,20 +75,24 @@ static bool is_makeable(const struct app_method *method)
     return json_member_text(request, "base") != NULL && json_member(request, "signature") == NULL;
 }
 
-/* What cannot be made by data is refused by the agent, with the reason. */
+/* A token that was typed is likelier one that a person made than one that OAuth gave. What cannot be made by
+ * data is refused by the agent, with the reason. */
 static const struct app_method *choose_method(const struct app *app, const struct json *account)
 {
-    const struct app_method *second = NULL;
+    const struct app_method *granted = NULL;
+    const struct app_method *other = NULL;
 
     for (size_t i = 0; i < app->method_count; i++) {
         const struct app_method *method = &app->methods[i];
 
-        if (is_makeable(method) && fits(method, account))
+        if (!is_makeable(method))
+            other = other != NULL ? other : method;
+        else if (fits(method, account) && method->kind != APP_OAUTH2)
             return method;
-        if (second == NULL && !is_makeable(method))
-            second = method;
+        else if (fits(method, account) && granted == NULL)
+            granted = method;
     }
-    return second;
+    return granted != NULL ? granted : other;
 }
 
 static enum status write_entry(const struct json *account, struct failure *failure, struct secret *ret_text)
@@ -212,36 +218,51 @@ static enum status take_reply(struct received *received, struct answer *answer, 
     return received->include && !received->json ? print_head(reply, failure) : STATUS_OK;
 }
 
+/* The size of a line's name; 0 if there is none, or too long a one. */
+static size_t name_size(const char *line)
+{
+    size_t size = line != NULL ? strcspn(line, ":") : 0;
+
+    return size < NAME_SIZE && line != NULL && line[size] == ':' ? size : 0;
+}
+
+static bool same_name(const char *line, const char *other)
+{
+    return name_size(line) == name_size(other) && strncasecmp(line, other, name_size(line)) == 0;
+}
+
+/* The values of all lines from `first` on that have its name, under that in small letters. */
+static void write_values(const struct json *lines, size_t first, struct json_writer *writer)
+{
+    const char *line = json_text(json_at(lines, first), NULL);
+    const size_t size = name_size(line);
+    char name[NAME_SIZE];
+
+    for (size_t at = 0; at < size; at++)
+        name[at] = line[at] >= 'A' && line[at] <= 'Z' ? (char)(line[at] + 'a' - 'A') : line[at];
+    name[size] = '\0';
+    json_open_array(writer, name);
+    for (size_t at = first; at < json_count(lines); at++) {
+        const char *other = json_text(json_at(lines, at), NULL);
+
+        if (same_name(line, other))
+            json_add_text(writer, NULL, other + size + 1 + strspn(other + size + 1, " "));
+    }
+    json_close_array(writer);
+}
+
 /* Of each name all values, in the order in which they came. */
 static void write_headers(const struct json *lines, struct json_writer *writer)
 {
     json_open_object(writer, "headers");
     for (size_t i = 0; i < json_count(lines); i++) {
         const char *line = json_text(json_at(lines, i), NULL);
-        char name[256];
-        size_t size = strcspn(line, ":");
-        bool again = size >= sizeof(name) || line[size] == '\0';
+        bool again = name_size(line) == 0;
 
-        if (again)
-            continue;
-        for (size_t at = 0; at <= size; at++)
-            name[at] = line[at] >= 'A' && line[at] <= 'Z' ? (char)(line[at] + 'a' - 'A') : line[at];
-        name[size] = '\0';
-        for (size_t before = 0; before < i && !again; before++) {
-            const char *other = json_text(json_at(lines, before), NULL);
-
-            again = strcspn(other, ":") == size && strncasecmp(other, line, size) == 0;
-        }
-        if (again)
-            continue;
-        json_open_array(writer, name);
-        for (size_t at = i; at < json_count(lines); at++) {
-            const char *other = json_text(json_at(lines, at), NULL);
-
-            if (strcspn(other, ":") == size && strncasecmp(other, line, size) == 0)
-                json_add_text(writer, NULL, other + size + 1 + strspn(other + size + 1, " \t"));
-        }
-        json_close_array(writer);
+        for (size_t before = 0; before < i && !again; before++)
+            again = same_name(line, json_text(json_at(lines, before), NULL));
+        if (!again)
+            write_values(lines, i, writer);
     }
     json_close_object(writer);
 }

@@ -90,6 +90,12 @@ class Handler(BaseHTTPRequestHandler):
         self.end_headers()
         self.wfile.write(b"ok")
 
+    def do_many(self, _):
+        self.answer(b"ok", **{f"X-{number}": "y" for number in range(600)})
+
+    def do_long(self, _):
+        self.answer(b"ok", X_Long="y" * 60000, X_Longer="y" * 60000)
+
     def do_away(self, _):
         self.answer(b"elsewhere", 302, Location="https://elsewhere.example/")
 

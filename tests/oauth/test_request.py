@@ -219,6 +219,9 @@ tap.ok("... and a sentence", "answers with status 404" in done.err and done.err.
 api.forget()
 done = ask("headed", "/away", "--include")
 tap.ok("a redirect is not followed", done.status == 1 and "redirect (status 302)" in done.err and b"Location: https://elsewhere" in done.out, done)
+for name in ("many", "long"):
+    done = ask("headed", f"/{name}")
+    tap.ok(f"{name} headers are refused", done.status == 1 and "more headers than can be kept" in done.err and not done.out, done)
 done = ask("headed", "/cut")
 tap.ok("a server that hangs up midway is said so, behind what came", done.status == 1 and done.out == b"only this" and "no whole answer" in done.err, done)
 done = ask("headed", "/bomb")

@@ -300,7 +300,8 @@ static void timer_event(struct server *server)
     (void)!read(server->timer, &rings, sizeof(rings));
     server->timer_at_ms = 0;
     /* Whoever waits uses the vault; an answer that cannot be stored waits no longer than Lock does for it. */
-    if (session_is_busy(session) || crowd_is_waiting(server) || session->connectings != NULL)
+    if (session_is_busy(session) || crowd_is_waiting(server) || session->connectings != NULL ||
+        session->requests > 0)
         session->used_at_ms = now_ms;
     at_ms = session_locks_at(session);
     if (at_ms != 0 && at_ms <= now_ms)

@@ -167,6 +167,7 @@ struct receiving {
     struct http_reply *reply;
     uint64_t retry_date_ms;
     struct secret head; /* for the stream; so are these */
+    unsigned lines;
     bool begun;
     bool ended; /* by the stream, or what holds no more */
 };
@@ -219,14 +220,16 @@ static size_t stream_header(char *line, size_t one, size_t size, void *context)
     (void)one;
     if (receiving->begun)
         return size; /* a trailer */
-    if (size > 5 && memcmp(line, "HTTP/", 5) == 0)
+    if (size > 5 && memcmp(line, "HTTP/", 5) == 0) {
         secret_clear(&receiving->head);
+        receiving->lines = 0;
+    }
     while (length > 0 && strchr("\r\n", line[length - 1]) != NULL)
         length--;
     if (length == 0)
         return size;
-    if (receiving->head.size + length >= HTTP_HEAD_MAX || !secret_append(&receiving->head, line, length) ||
-        !secret_append_byte(&receiving->head, '\0'))
+    if (receiving->head.size + length >= HTTP_HEAD_MAX || ++receiving->lines > HTTP_LINES_MAX ||
+        !secret_append(&receiving->head, line, length) || !secret_append_byte(&receiving->head, '\0'))
         return 0;
     return size;
 }
@@ -366,10 +369,11 @@ static enum verdict network_fault(const struct receiving *receiving, CURLcode co
         return fault->verdict != VERDICT_OK
                    ? fault->verdict
                    : fault_set(fault, VERDICT_CANCELLED, "nobody waits for %s any more", request->peer);
+    if (code == CURLE_WRITE_ERROR && request->stream != NULL)
+        return fault_set(fault, VERDICT_TRANSIENT, "%s sent more headers than can be kept", request->peer);
     if (code == CURLE_WRITE_ERROR)
-        return fault_set(fault, VERDICT_TRANSIENT, "%s sent more than %d KiB%s", request->peer,
-                         (request->stream != NULL ? HTTP_HEAD_MAX : HTTP_BODY_MAX) / 1024,
-                         request->stream != NULL ? " of headers" : "");
+        return fault_set(fault, VERDICT_TRANSIENT, "%s sent more than %d KiB", request->peer,
+                         HTTP_BODY_MAX / 1024);
     return fault_set(fault, VERDICT_TRANSIENT, "%s gave no %sanswer: %s", request->peer,
                      receiving->begun ? "whole " : "", curl_easy_strerror(code));
 }
