@@ -96,7 +96,8 @@ tap.same("Salesforce's way: connected", done.status, 0, done)
 tap.same("... and the address is kept", environment("forceful").get("INSTANCE_URL"), secure.origin)
 secure.forget()
 rig.run("account", "test", "forceful")
-tap.same("... and asked", [request["path"] for request in secure.requests()], ["/me"])
+# That server knows nothing of the token: whoever meets a 401 has it renewed, and asks once more.
+tap.same("... and asked", [request["path"] for request in secure.requests()], ["/me", "/me"])
 done, _, _ = connect("forceful", "--label", "bad", reply={"body": json.dumps({"access_token": "{access}", "instance_url": "https://evil.example"})})
 tap.ok("... one that does not fit its pattern is not taken", "evil" not in json.dumps(rig.account("forceful:bad") or {}) and
        rig.run("account", "test", "forceful:bad").status == 1, done)
