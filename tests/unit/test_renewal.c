@@ -539,6 +539,21 @@ static void nothing_is_sent_before_its_intent_is_durable(void **state)
     expect_reply(0, "\"at-2\"");
 }
 
+static void where_no_helper_can_be_started_it_says_why(void **state)
+{
+    (void)state;
+    shutdown(spawned, SHUT_RDWR);
+    project(0);
+    turn_finish(&turn);
+    renewals_work(&session);
+    renewals_work(&session);
+    assert_true(is_over(0));
+    project(0);
+    turn_finish(&turn);
+    expect_reply(0, ERROR("TokenUnavailable"));
+    expect_reply(0, "cannot start a helper: Broken pipe");
+}
+
 static void an_answer_that_cannot_be_stored_is_kept(void **state)
 {
     int helper;
@@ -650,6 +665,7 @@ int main(void)
         ENDED(who_asks_by_hand_waits_for_the_request_of_an_agent_that_has_ended),
         ENDED(who_asked_first_is_renewed_first),
         ENDED(nothing_is_sent_before_its_intent_is_durable),
+        ENDED(where_no_helper_can_be_started_it_says_why),
         ENDED(an_answer_that_cannot_be_stored_is_kept),
         ENDED(draining_refuses_what_is_new_and_lets_the_rest_end),
         ENDED(locking_that_does_not_wait_wakes_everybody),

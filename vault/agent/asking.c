@@ -26,6 +26,7 @@ struct asking {
     bool started;
     bool ended;
     struct json *answer;
+    struct failure unsent; /* why no helper could be started */
     bool removes;
     char account[33];
     uint8_t id[STORE_ID_SIZE];
@@ -55,6 +56,8 @@ static const char *reason_of(const struct asking *asking, const char *answer)
 
     if (json_member_is(asking->answer, "answer", answer))
         return reason;
+    if (asking->unsent.status != STATUS_OK)
+        return asking->unsent.sentence;
     return json_member_is(asking->answer, "answer", "failed") && reason != NULL ? reason : NO_ANSWER;
 }
 
@@ -296,6 +299,8 @@ static enum status asking_slice(void *context, struct reply *reply, struct failu
         status = task_start(asking->session->tasks, &asking->line, false, TASK_LIMIT_MS, &listener, asking,
                             failure, &asking->task);
         asking->ended = status != STATUS_OK;
+        if (asking->ended)
+            asking->unsent = *failure;
         /* Where there can be no helper nothing is revoked, and the account removed all the same; not where
          * there are too many just now. */
         return asking->removes && status != STATUS_BUSY ? STATUS_OK : status;

@@ -37,7 +37,8 @@ struct renewal {
     bool borrows;      /* was asked for while the vault was open for borrowers only */
     struct token_job job;
     struct task *task;
-    struct json *answer; /* what `result` points into */
+    struct json *answer;   /* what `result` points into ... */
+    struct failure unsent; /* ... or the reason why no helper could be started */
     struct token_result result;
     uint64_t at_ms;       /* clock_monotonic_ms */
     uint64_t deadline_ms; /* when the end of the agent waits for it no longer */
@@ -384,12 +385,12 @@ static enum status begin_one(struct renewal *renewal, struct failure *failure)
 
 static void send_job(struct renewal *renewal)
 {
-    struct failure failure;
-
     renewal->deadline_ms = clock_monotonic_ms() + TASK_LIMIT_MS + STORE_MS;
     if (task_start(renewal->session->tasks, &renewal->job.line, false, TASK_LIMIT_MS, &listener, renewal,
-                   &failure, &renewal->task) != STATUS_OK)
-        take_answer(renewal, TASK_UNSENT, NULL);
+                   &renewal->unsent, &renewal->task) == STATUS_OK)
+        return;
+    take_answer(renewal, TASK_UNSENT, NULL);
+    renewal->result.reason = renewal->unsent.sentence;
 }
 
 static bool is_to_begin(const struct renewal *renewal, uint64_t now_ms)
