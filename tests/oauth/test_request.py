@@ -172,6 +172,41 @@ with open(f"{rig.work}/large", "wb") as file:
     file.write(bytes(128 * 1024 + 1))
 refused("data over 128 KiB are refused", ["headed", "/a", "-d", "@large"], "large")
 
+write_app("pathed", {"base": api.origin + "/ex/{site}/v1", "headers": {"X-Api-Key": "{api_key}"}, "caller": {"site": {"title": "Site"}}})
+add("pathed", api_key=KEY)
+refused("what follows a base of which something is missing is refused by name", ["pathed", "/a"], "site")
+api.forget()
+done = ask("pathed", api.origin + "/sites")
+tap.same("... a whole address is not", (done.status, [request["path"] for request in api.requests]), (0, ["/sites"]), done)
+
+# ---- the helper by itself, which holds the entry to all of its rules ----
+def drive(url, origin, base="https://{place}", place=api.host, **more):
+    """The helper's lines; its input stays open until it has answered."""
+    fields = {**FIELDS, "place": {"title": "Place", "hidden": False, "pattern": "127.0.0.1:[0-9]+"}}
+    entry = {"slug": "x", "title": "X", "methods": {"key": {"kind": "api_key", "title": "K", "fields": fields, "request": {
+        "base": base, "headers": {"X-Api-Key": "{api_key}"}}}}}
+    job = {"job": "request", "provider": json.dumps(entry), "method": "GET", "url": url, "origin": origin,
+           "properties": {"api_key": KEY, "place": place}, **more}
+    api.forget()
+    with subprocess.Popen([BIN + "/stepvault-oauth"], stdin=subprocess.PIPE, stdout=subprocess.PIPE, env=rig.environment, text=True) as helper:
+        helper.stdin.write(json.dumps(job) + "\n")
+        helper.stdin.flush()
+        return [json.loads(line) for line in helper.stdout]
+
+
+lines = drive("/a", api.origin)
+tap.same("the helper says head, body and answer", [line.get("notice", line.get("answer")) for line in lines], ["reply", "body", "requested"], lines)
+for name, job in (("another origin than that of the job", {"url": "/a", "origin": "https://127.0.0.1:1"}),
+                  ("an address of another origin", {"url": f"https://localhost:{port}/", "origin": api.origin}),
+                  ("a place that does not fit its pattern", {"url": "/a", "origin": "https://evil.example", "place": "evil.example/"}),
+                  ("http", {"url": "/a", "origin": plain.origin, "base": plain.origin}),
+                  ("a header that is not for callers", {"url": "/a", "origin": api.origin, "headers": ["Host: evil.example"]}),
+                  ("an account without a secret", {"url": "/a", "origin": api.origin, "properties": {"place": api.host}}),
+                  ("a body that is not base64", {"url": "/a", "origin": api.origin, "body_base64": "?"})):
+    (answer,) = drive(**job)
+    tap.ok(f"it refuses {name}", answer["answer"] == "failed" and answer["verdict"] == "refused" and not answer["sent"] and not api.requests and
+           not plain.requests and CANARY not in json.dumps(answer), answer)
+
 # ---- bodies ----
 def sent(*words, data=b""):
     """(method, content type, body) that the server saw."""
@@ -374,5 +409,17 @@ api.forget()
 fault.forget()
 done = ask("brief", "/a")
 tap.same("a token that has ended is renewed before", (done.status, fault.count(), len(api.requests)), (0, 1, 1), done)
+
+# ---- without an agent ----
+rig.with_passphrase("slot", "add", "--key-file", rig.work + "/key")
+rig.run("lock")
+rig.kill_agents()
+api.forget()
+api.refused = {json.loads(ask("tokened", "/a", "--key-file", rig.work + "/key").out)["headers"]["Authorization"]}
+fault.forget()
+done = ask("tokened", "/a", "--key-file", rig.work + "/key")
+tap.same("an agent of one command renews and asks once more, too", (done.status, fault.count(), len(api.requests)), (0, 1, 3), done)
+tap.same("... and does not stay", rig.agents(), [])
+rig.unlock()
 
 rig.finish(tap)

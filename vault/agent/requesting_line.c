@@ -144,6 +144,7 @@ static enum status judge(const struct record *account, const struct json *parame
                          struct wanted *wanted)
 {
     const struct json *headers = json_member(parameters, "headers");
+    const char *url = json_member_text(parameters, "url");
     enum status status = check_form(parameters, failure);
 
     if (status == STATUS_OK)
@@ -153,8 +154,9 @@ static enum status judge(const struct record *account, const struct json *parame
     if (status == STATUS_OK)
         status = destination_origin(&wanted->destination, find_value, account, failure, &wanted->origin);
     if (status == STATUS_OK)
-        status = destination_check_url(&wanted->destination, secret_text(&wanted->origin),
-                                       json_member_text(parameters, "url"), failure);
+        status = destination_check_url(&wanted->destination, secret_text(&wanted->origin), url, failure);
+    if (status == STATUS_OK && !outgoing_is_whole(url))
+        status = destination_check_base(&wanted->destination, find_value, account, failure);
     for (size_t at = 0; status == STATUS_OK && at < json_count(headers); at++)
         status =
             destination_check_header(&wanted->destination, json_text(json_at(headers, at), NULL), failure);

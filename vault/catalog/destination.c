@@ -118,9 +118,9 @@ bool destination_is_credential(const struct json *request, const char *template)
     return false;
 }
 
-static enum status append_value(const struct destination *destination, const char *name,
-                                destination_value *value, const void *context, struct failure *failure,
-                                struct secret *text)
+/* What stands for a name: the account's, else what the entry has for accounts or callers without one. */
+static const char *find_value(const struct destination *destination, const char *name,
+                              destination_value *value, const void *context)
 {
     const char *found = value(context, name);
 
@@ -128,10 +128,38 @@ static enum status append_value(const struct destination *destination, const cha
         found = json_member_text(json_member(destination->fields, name), "default");
     if (found == NULL)
         found = json_member_text(json_member(json_member(destination->request, "caller"), name), "example");
+    return found;
+}
+
+static enum status say_missing(const struct destination *destination, const char *name,
+                               struct failure *failure)
+{
+    return failure_set(failure, STATUS_NOT_FOUND,
+                       "the account has no %s, which the base of %s's addresses needs", name,
+                       destination->title);
+}
+
+enum status destination_check_base(const struct destination *destination, destination_value *value,
+                                   const void *context, struct failure *failure)
+{
+    const char *template = json_member_text(destination->request, "base");
+    char name[NAME_PROPERTY_MAX + 1];
+
+    while (next_name(&template, name)) {
+        if (find_value(destination, name, value, context) == NULL)
+            return say_missing(destination, name, failure);
+    }
+    return STATUS_OK;
+}
+
+static enum status append_value(const struct destination *destination, const char *name,
+                                destination_value *value, const void *context, struct failure *failure,
+                                struct secret *text)
+{
+    const char *found = find_value(destination, name, value, context);
+
     if (found == NULL)
-        return failure_set(failure, STATUS_NOT_FOUND,
-                           "the account has no %s, without which nobody knows where %s is", name,
-                           destination->title);
+        return say_missing(destination, name, failure);
     return secret_append_text(text, found) ? STATUS_OK : failure_set_no_memory(failure);
 }
 

@@ -35,6 +35,11 @@ typedef const char *destination_value(const void *context, const char *name);
 enum status destination_origin(const struct destination *destination, destination_value *value,
                                const void *context, struct failure *failure, struct secret *ret_origin);
 
+/* Whether the account has all that the base is made of: for an address that follows it. STATUS_NOT_FOUND
+ * names what is missing. */
+enum status destination_check_base(const struct destination *destination, destination_value *value,
+                                   const void *context, struct failure *failure);
+
 /* Judges an address (after outgoing_check_url) that is asked for: STATUS_REFUSED if it leads to another
  * origin, or has a parameter of the credentials'. */
 enum status destination_check_url(const struct destination *destination, const char *origin, const char *url,

@@ -40,10 +40,21 @@ static enum verdict check_origin(struct relay *relay, const char *text)
     return VERDICT_OK;
 }
 
+/* What of the base's template makes its origin: what stands behind it may need what only callers know. */
+static size_t origin_size(const char *base)
+{
+    const char *host = strstr(base, "://");
+
+    if (base[0] == '{')
+        return strcspn(base, "}") + 1;
+    return host != NULL ? (size_t)(host + 3 - base) + strcspn(host + 3, "/?") : strlen(base);
+}
+
 /* The agent read where the base is with less of the entry's rules, and its log has what it read. */
 static enum verdict check_base(struct relay *relay)
 {
     CLEANUP(secret_reset) struct secret base = {0};
+    CLEANUP(secret_reset) struct secret origin = {0};
     const struct provider *provider = relay->errand->provider;
     const char *template = json_member_text(provider->request, "base");
     struct failure failure;
@@ -51,7 +62,10 @@ static enum verdict check_base(struct relay *relay)
     if (template == NULL || json_member(provider->request, "signature") != NULL)
         return fault_set(relay->fault, VERDICT_REFUSED, "no request to %s can be made of what is known of it",
                          provider_title(provider));
-    if (provider_fill_url(provider, relay->errand->properties, template, &failure, &base) != STATUS_OK)
+    if (!secret_append(&origin, template, origin_size(template)))
+        return fault_set_no_memory(relay->fault);
+    if (provider_fill_url(provider, relay->errand->properties, secret_text(&origin), &failure, &base) !=
+        STATUS_OK)
         return fault_of(relay->fault, &failure);
     return check_origin(relay, secret_text(&base));
 }
