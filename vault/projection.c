@@ -214,7 +214,7 @@ enum status projection_project(struct vault *vault, const struct projection_requ
         status = renew_tokens(delivery, &resolution, request, failure);
     if (status != STATUS_OK)
         return status;
-    if (request->deliver_auths && delivery->account_count == 0)
+    if (request->deliver_auths && delivery->account_count == 0 && !request->empty_auths)
         return failure_set(failure, STATUS_NOT_FOUND,
                            "no account is bound at %s or above it, so there is no auths document to deliver "
                            "(stepvault bind %s ACCOUNT binds one)",

@@ -17,6 +17,7 @@ struct projection_request {
     bool deliver_auths;
     bool deliver_credentials;
     bool block_form;              /* the form `environment`; else `json` */
+    bool empty_auths;             /* the document may be one of no account */
     bool own;                     /* only what is placed exactly at the step */
     bool references_only;         /* nothing but what `references` ask for */
     const struct json *inherited; /* arrays of names, or NULL */

@@ -386,6 +386,25 @@ static void credentials_for_a_launcher_are_entries_and_drop_what_became_a_file(v
     assert_int_equal(json_count(json_member(with_env, "drop")), 0);
 }
 
+static void a_document_of_no_account_is_given_to_who_asks_for_it(void **state)
+{
+    struct projection_request request = {.step = "x", .deliver_auths = true, .block_form = true};
+
+    (void)state;
+    assert_int_equal(world_set("x", "A", "1"), STATUS_OK);
+    assert_null(project_request(&request));
+    assert_int_equal(world.failure.status, STATUS_NOT_FOUND);
+    request.empty_auths = true;
+    JSON_FREEP struct json *reply = project_request(&request);
+    assert_non_null(reply);
+    assert_string_equal(json_member_text(reply, "auths_base64"), "e30=");
+    assert_int_equal(world_add("slack", "{\"token\":\"1\"}"), STATUS_OK);
+    assert_int_equal(world_bind("x", "slack", NULL), STATUS_OK);
+    JSON_FREEP struct json *bound = project_request(&request);
+    assert_non_null(bound);
+    assert_string_equal(json_member_text(bound, "auths_base64"), "eyJzbGFjayI6eyJ0b2tlbiI6IjEifX0=");
+}
+
 static void a_folder_of_no_credentials_is_refused(void **state)
 {
     struct projection_request request = {.step = "x", .deliver_env = true, .deliver_credentials = true};
@@ -614,6 +633,7 @@ int main(void)
         TEST(credentials_are_files_of_alias_and_property),
         TEST(where_credentials_are_alone_the_variables_are_files_too),
         TEST(credentials_for_a_launcher_are_entries_and_drop_what_became_a_file),
+        TEST(a_document_of_no_account_is_given_to_who_asks_for_it),
         TEST(a_folder_of_no_credentials_is_refused),
         TEST(a_credential_that_would_pass_for_a_vault_s_key_is_refused),
         TEST(credentials_count_towards_the_bound_and_stand_in_the_leaf),

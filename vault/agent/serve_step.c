@@ -355,6 +355,7 @@ enum status serve_project(struct session *session, struct request *request)
         .context = &renewing,
         .step = text(request, "step"),
         .own = flag(request, "own"),
+        .empty_auths = flag(request, "empty_auths"),
         .inherited = json_member(request->parameters, "inherited"),
         .keep = json_member(request->parameters, "keep"),
         .references = json_member(request->parameters, "references"),
