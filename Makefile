@@ -57,7 +57,7 @@ INTERFACE = $(wildcard vault/agent/io.stepvault.Agent.varlink)
 
 # What both programs have: the sentence that a failure is told with, and the reader of .env files.
 SHARED = $(wildcard cli/report.c cli/dotenv.c cli/dotenv_reader.c)
-LAUNCHER_SOURCES = $(LAUNCH) $(SHARED) $(CLIENT) $(BASE)
+LAUNCHER_SOURCES = $(LAUNCH) $(SHARED) $(wildcard cli/code/language.c) $(CLIENT) $(BASE)
 MANAGE_SOURCES = $(MANAGE) $(CLIENT) $(BASE) $(JSON) $(CATALOG) $(wildcard $(addprefix vault/crypto/,kdf.c slot.c seal.c))
 AGENT_SOURCES = $(AGENT) $(CONFINE) $(NOUNS) $(STORE) $(filter-out vault/crypto/kdf.c,$(CRYPTO)) vault/catalog/destination.c $(JSON) $(BASE)
 OAUTH_SOURCES = $(OAUTH) $(CONFINE) $(filter-out %/catalog.c,$(CATALOG)) $(wildcard vault/crypto/pkce.c) $(JSON) $(BASE)

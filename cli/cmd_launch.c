@@ -98,14 +98,21 @@ enum status cmd_launch(struct invocation *invocation, struct failure *failure)
 /* ---- the commands ---- */
 
 static const struct option_rule run_options[] = {
-    {"deliver",                                   "env|auths|credentials", true, "How accounts come; default env; repeatable."},
-    {"env-file",                                       "FILE|-", true, "A .env file; later ones win; repeatable."},
-    {"dialect",                                           "strict|node|python|shell|docker", false, "How --env-file is read."},
+    {"deliver",                                        "env|auths|credentials", true, "ALIAS_PROPERTY, $STEPVAULT_AUTHS, or files."},
+    {"env-file",                                            "FILE|-", true, "A .env file; later ones win; repeatable."},
+    {"dialect",                                                "strict|node|python|shell|docker", false, "How --env-file is read."},
     {"allow-dangerous-name",NULL, false, "Lets LD_PRELOAD, PATH, ... pass from there."},
-    {"pristine", NULL, false, "Inherits PATH, HOME, USER and the like alone."},
-    {"keep",                                   "NAME", true, "Keeps an inherited name that the vault knows."},
-    {"reason",                                      "TEXT", false, "Stands in the log, as a claim."},
-    {0                                          },
+    {"pristine",      NULL, false, "Inherits PATH, HOME, USER and the like alone."},
+    {"keep",                                        "NAME", true, "Keeps an inherited name that the vault knows."},
+    {"code",                                           "FILE", false, "Runs a .js, .mjs, .cjs, .py, .sh or .bash file."},
+    {"event",                                                "FILE|-", false, "JSON: the event that the code gets."},
+    {"steps",                                                "FILE", false, "JSON: what earlier steps left."},
+    {"props",   "FILE", false, "JSON: values of props that are no accounts."},
+    {"db",                                       "FILE", false, "JSON that lives from run to run ($.service.db)."},
+    {"result",                                           "FILE|FD", false, "Where the code's result goes, as JSON."},
+    {"mask",                                                NULL, false, "Scrubs the secrets from what is printed and left."},
+    {"reason",   "TEXT", false, "Stands in the log, as a claim."},
+    {0},
 };
 static const struct option_rule export_options[] = {
     {"format", "auths|json|dotenv|shell|docker|nul", false,
@@ -120,16 +127,11 @@ const struct command cmd_launch_commands[] = {
     {
         .name = "run", .run = cmd_launch, .options = run_options,
         .arguments = {"PATH", "CMD"},
-        .usage = "[PATH] [--deliver FORM]... [--env-file FILE]... [--pristine] [--keep NAME]... [--reason TEXT] -- CMD [ARG...]",
+        .usage = "[PATH] [OPTION]... -- CMD [ARG...]",
         .summary = "run a step",
-        .help = "Becomes CMD with what the step PATH (or $STEPVAULT_STEP) gets: variables in the environment, accounts as "
-                "variables ALIAS_PROPERTY, with --deliver auths as a JSON document whose path is in "
-                "$STEPVAULT_AUTHS, with --deliver credentials (alone: the variables, too) as files of "
-                "$CREDENTIALS_DIRECTORY. What the vault knows and this step does not get is taken out of the inherited "
-                "environment. What --env-file says comes on top; a value stepvault://APP[:LABEL]/PROPERTY or "
-                "stepvault://env/NAME in it stands for what the step gets. It is logged first.\n"
-                "\n"
-                "Exits as CMD does; 125 if stepvault fails, 126 if CMD cannot run, 127 if there is none.",
+        .help = "Becomes CMD with what the step PATH (or $STEPVAULT_STEP) gets, logged first; what else the vault knows is taken "
+                "out of the environment. With --code FILE [-- ARG...] it runs the file as a workflow's code step. Exits as CMD "
+                "does; 125 if stepvault fails, 126 if CMD cannot run, 127 if there is none.",
     },
     {
         .name = "export", .run = cmd_launch, .options = export_options,

@@ -21,6 +21,7 @@ static const struct {
     {"CMD",                     VALUE_COMMAND },
     {"FILE",                    VALUE_FILE    },
     {"FILE|-",                  VALUE_FILE    },
+    {"FILE|FD",                 VALUE_FILE    },
     {"FOLDER",                  VALUE_FOLDER  },
     {"LABEL",                   VALUE_TEXT    },
     {"M",                       VALUE_WAY     },

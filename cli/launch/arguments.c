@@ -122,6 +122,53 @@ static enum status set_format(struct arguments *arguments, const char *value, st
     return format_find(value, failure, &arguments->format);
 }
 
+static enum status set_mask(struct arguments *arguments, const char *value, struct failure *failure)
+{
+    (void)value;
+    (void)failure;
+    arguments->mask = true;
+    return STATUS_OK;
+}
+
+static enum status file_set(const char *option, const char *value, const char **place,
+                            struct failure *failure)
+{
+    if (value[0] == '\0')
+        return failure_set(failure, STATUS_USAGE, "%s takes the path of a file", option);
+    *place = value;
+    return STATUS_OK;
+}
+
+static enum status set_code(struct arguments *arguments, const char *value, struct failure *failure)
+{
+    return file_set("--code", value, &arguments->code, failure);
+}
+
+static enum status set_event(struct arguments *arguments, const char *value, struct failure *failure)
+{
+    return file_set("--event", value, &arguments->event, failure);
+}
+
+static enum status set_steps(struct arguments *arguments, const char *value, struct failure *failure)
+{
+    return file_set("--steps", value, &arguments->steps, failure);
+}
+
+static enum status set_props(struct arguments *arguments, const char *value, struct failure *failure)
+{
+    return file_set("--props", value, &arguments->props, failure);
+}
+
+static enum status set_database(struct arguments *arguments, const char *value, struct failure *failure)
+{
+    return file_set("--db", value, &arguments->database, failure);
+}
+
+static enum status set_result(struct arguments *arguments, const char *value, struct failure *failure)
+{
+    return file_set("--result", value, &arguments->result, failure);
+}
+
 static enum status set_help(struct arguments *arguments, const char *value, struct failure *failure)
 {
     (void)value;
@@ -140,6 +187,13 @@ static const struct option options[] = {
     {"--dialect",              ARGUMENTS_RUN,                    true,  set_dialect  },
     {"--allow-dangerous-name", ARGUMENTS_RUN,                    false, set_dangerous},
     {"--pristine",             ARGUMENTS_RUN,                    false, set_pristine },
+    {"--code",                 ARGUMENTS_RUN,                    true,  set_code     },
+    {"--event",                ARGUMENTS_RUN,                    true,  set_event    },
+    {"--steps",                ARGUMENTS_RUN,                    true,  set_steps    },
+    {"--props",                ARGUMENTS_RUN,                    true,  set_props    },
+    {"--db",                   ARGUMENTS_RUN,                    true,  set_database },
+    {"--result",               ARGUMENTS_RUN,                    true,  set_result   },
+    {"--mask",                 ARGUMENTS_RUN,                    false, set_mask     },
     {"--format",               ARGUMENTS_EXPORT,                 true,  set_format   },
     {"--own",                  ARGUMENTS_EXPORT,                 false, set_own      },
     {"--help",                 ARGUMENTS_RUN | ARGUMENTS_EXPORT, false, set_help     },
@@ -210,10 +264,12 @@ static const char *usual_step(void)
     return step != NULL && step[0] != '\0' ? step : NULL;
 }
 
+/* Whether a `--` or a --code is to come: a word before them is no command. */
 static bool separator_follows(const struct parser *parser)
 {
     for (int i = parser->at; i < parser->argc; i++) {
-        if (strcmp(parser->argv[i], "--") == 0)
+        if (strcmp(parser->argv[i], "--") == 0 || strcmp(parser->argv[i], "--code") == 0 ||
+            strncmp(parser->argv[i], "--code=", strlen("--code=")) == 0)
             return true;
     }
     return false;
@@ -225,7 +281,8 @@ static enum status separator_missing(const struct parser *parser, int index, str
     char line[QUOTE_LINE_MAX];
 
     quote_line(parser->argv, index, line);
-    return failure_set(failure, STATUS_INVALID, "run needs -- before the command: %s", line);
+    return failure_set(failure, STATUS_INVALID, "run needs -- before the %s: %s",
+                       parser->arguments->code != NULL ? "code's arguments" : "command", line);
 }
 
 /* Without a `--` and with STEPVAULT_STEP set, the first word is the command, unless it can only be meant as a
@@ -234,7 +291,8 @@ static bool word_begins_command(const struct parser *parser, const char *word)
 {
     struct failure ignored;
 
-    return parser->command == ARGUMENTS_RUN && usual_step() != NULL && !separator_follows(parser) &&
+    return parser->command == ARGUMENTS_RUN && parser->arguments->code == NULL && usual_step() != NULL &&
+           !separator_follows(parser) &&
            (strchr(word, '/') == NULL || name_check_path(word, &ignored) != STATUS_OK);
 }
 
@@ -279,10 +337,53 @@ static enum status command_read(struct parser *parser, struct failure *failure)
             return failure_set(failure, STATUS_USAGE, "export takes no command");
         return STATUS_OK;
     }
-    if (parser->at == parser->argc)
+    if (parser->at == parser->argc && parser->arguments->code == NULL)
         return failure_set(failure, STATUS_USAGE, "run needs a command: stepvault run %s -- COMMAND",
                            parser->arguments->step != NULL ? parser->arguments->step : "PATH");
     parser->arguments->command = parser->argv + parser->at;
+    return STATUS_OK;
+}
+
+/* What is said of code is said with --code, and standard input is read once. */
+static enum status code_check(const struct arguments *arguments, struct failure *failure)
+{
+    const struct {
+        const char *name;
+        const char *value;
+    } of_code[] = {
+        {"--event",  arguments->event   },
+        {"--steps",  arguments->steps   },
+        {"--props",  arguments->props   },
+        {"--db",     arguments->database},
+        {"--result", arguments->result  },
+    };
+
+    for (size_t i = 0; arguments->code == NULL && i < sizeof(of_code) / sizeof(of_code[0]); i++) {
+        if (of_code[i].value != NULL)
+            return failure_set(failure, STATUS_USAGE, "%s is said with --code only", of_code[i].name);
+    }
+    for (size_t i = 0; i < arguments->env_file.count; i++) {
+        if (arguments->event != NULL && strcmp(arguments->event, "-") == 0 &&
+            strcmp(arguments->env_files[i], "-") == 0)
+            return failure_set(failure, STATUS_USAGE,
+                               "standard input cannot be both the event and an env file");
+    }
+    return STATUS_OK;
+}
+
+/* Code reads its accounts from the document; a shell has them as variables, too, where nothing is said. */
+static enum status code_settle(struct arguments *arguments, struct failure *failure)
+{
+    enum status status = code_check(arguments, failure);
+
+    if (status != STATUS_OK || arguments->code == NULL)
+        return status;
+    status = language_find(arguments->code, failure, &arguments->language);
+    if (status != STATUS_OK)
+        return status;
+    if (!arguments->deliver_auths && !arguments->deliver_env && !arguments->deliver_credentials)
+        arguments->deliver_env = arguments->language->is_shell;
+    arguments->deliver_auths = true;
     return STATUS_OK;
 }
 
@@ -303,6 +404,8 @@ enum status arguments_parse(enum arguments_command command, int argc, char **arg
     if (status != STATUS_OK || ret_arguments->help)
         return status;
     status = command_read(&parser, failure);
+    if (status == STATUS_OK)
+        status = code_settle(ret_arguments, failure);
     if (status != STATUS_OK)
         return status;
     if (ret_arguments->step == NULL)

@@ -3,6 +3,7 @@
 #define STEPVAULT_LAUNCH_ARGUMENTS_H
 
 #include "base/status.h"
+#include "code/language.h"
 #include "launch/envfile.h"
 #include "launch/format.h"
 
@@ -28,7 +29,15 @@ struct arguments {
     size_t keep_count;
     const char **env_files;
     struct envfile_request env_file;
-    char **command; /* run: CMD and its arguments, NULL-terminated */
+    char **command;    /* run: CMD and its arguments, NULL-terminated; with `code` that file's arguments */
+    const char *code;  /* or NULL; what follows is said with it only, but for `mask` */
+    const char *event; /* `-` is standard input */
+    const char *steps;
+    const char *props;
+    const char *database;
+    const char *result;              /* a file, or the number of a descriptor */
+    const struct language *language; /* of `code` */
+    bool mask;
 };
 
 /* Reads argv from its third word on. Failures are STATUS_USAGE, or STATUS_INVALID where the sentence already

@@ -5,6 +5,7 @@
 #include "launch/auths.h"
 #include "launch/credentials.h"
 #include "launch/environment.h"
+#include "launch/handover.h"
 #include "launch/launch.h"
 #include "launch/program.h"
 #include "report.h"
@@ -75,8 +76,8 @@ static bool is_kept(const struct run *run, const char *name)
 static void outer_close(const struct run *run)
 {
     const char *folder = getenv(CREDENTIALS_VARIABLE);
-    const char *names[2];
-    size_t count = 0;
+    const char *names[3] = {SEALED_CODE_MEMFD};
+    size_t count = 1;
 
     if (!is_kept(run, AUTHS_VARIABLE))
         names[count++] = AUTHS_MEMFD;
@@ -119,9 +120,15 @@ static bool step_has_path(const struct run *run)
     return false;
 }
 
+/* What is looked for in PATH: the command, or what runs the code. */
+static const char *program_name(const struct run *run)
+{
+    return run->arguments.code != NULL ? run->arguments.language->runtime : run->arguments.command[0];
+}
+
 static enum status program_look(struct run *run, struct failure *failure)
 {
-    const char *name = run->arguments.command[0];
+    const char *name = program_name(run);
     enum status status = program_find(name, path_list(getenv("PATH")), failure, run->program);
 
     run->program_known = status == STATUS_OK;
@@ -130,6 +137,14 @@ static enum status program_look(struct run *run, struct failure *failure)
          (envfile_find(&run->envfile, "PATH", strlen("PATH")) != NULL || step_has_path(run))))
         return STATUS_OK;
     return program_failed(run, status);
+}
+
+static enum status handover_look(struct run *run, struct failure *failure)
+{
+    enum status status =
+        run->arguments.code != NULL ? handover_check_code(run->arguments.code, failure) : STATUS_OK;
+
+    return status == STATUS_OK ? handover_check(&run->arguments, failure) : program_failed(run, status);
 }
 
 /* ---- the question ---- */
@@ -170,13 +185,17 @@ static bool append_keep(const struct arguments *arguments, struct secret *parame
 static bool append_claims(const struct run *run, struct secret *parameters)
 {
     const struct arguments *arguments = &run->arguments;
+    const char *command = arguments->code != NULL ? arguments->code
+                          : run->program_known    ? run->program
+                                                  : NULL;
     char absolute[PATH_MAX];
 
-    if (run->program_known)
-        program_absolute(run->program, absolute);
+    if (command != NULL)
+        program_absolute(command, absolute);
     return launch_append_text(parameters, "purpose", "run") &&
            (arguments->reason == NULL || launch_append_text(parameters, "reason", arguments->reason)) &&
-           (!run->program_known || launch_append_text(parameters, "command", absolute));
+           (command == NULL || launch_append_text(parameters, "command", absolute)) &&
+           (arguments->code == NULL || secret_append_text(parameters, ",\"empty_auths\":true"));
 }
 
 static enum status question_write(struct run *run, struct failure *failure, struct secret *parameters)
@@ -276,7 +295,7 @@ static enum status program_settle(struct run *run, struct failure *failure)
 
     if (run->program_known && strcmp(path_list(path), path_list(getenv("PATH"))) == 0)
         return STATUS_OK;
-    status = program_find(run->arguments.command[0], path_list(path), failure, run->program);
+    status = program_find(program_name(run), path_list(path), failure, run->program);
     return status == STATUS_OK ? status : program_failed(run, status);
 }
 
@@ -290,6 +309,8 @@ static enum status child_become(struct run *run, struct failure *failure)
         status = environment_check_size(&run->environment, run->program, run->arguments.command, failure);
     if (status != STATUS_OK)
         return status;
+    if (handover_is_wanted(&run->arguments))
+        return handover_exec(&run->arguments, &run->received, &run->envfile, &run->environment, failure);
     status =
         program_exec(run->program, run->arguments.command, (char *const *)run->environment.entries, failure);
     return program_failed(run, status);
@@ -308,6 +329,10 @@ static enum status run_step(struct run *run, int argc, char **argv, struct failu
         status = launch_prepare("run", &run->arguments, argv, failure, &run->launch);
     if (status == STATUS_OK)
         status = plan_prepare(run, failure);
+    if (status != STATUS_OK)
+        return status;
+    if (handover_is_wanted(&run->arguments))
+        status = handover_look(run, failure);
     if (status != STATUS_OK)
         return status;
     outer_close(run);

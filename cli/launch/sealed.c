@@ -34,22 +34,35 @@ static int memfd_make(const char *name)
     return descriptor;
 }
 
-int sealed_keep(const char *name, const void *bytes, size_t size)
+int sealed_draft(const char *name)
 {
     CLEANUP(cleanup_close) int descriptor = memfd_make(name);
     int kept;
 
-    /* The offset goes back for a step that reads the descriptor itself; whoever opens the path has one of its
-     * own. */
-    if (descriptor < 0 || !file_write_all(descriptor, bytes, size) || lseek(descriptor, 0, SEEK_SET) != 0 ||
-        fchmod(descriptor, S_IRUSR) != 0 ||
-        fcntl(descriptor, F_ADD_SEALS, F_SEAL_SEAL | F_SEAL_SHRINK | F_SEAL_GROW | F_SEAL_WRITE) != 0)
+    if (descriptor < 0)
         return -1;
     kept = fcntl(descriptor, F_DUPFD, LOWEST_DESCRIPTOR);
     /* So the kernel says that the lowest wanted is over the limit. */
     if (kept < 0 && errno == EINVAL)
         errno = EMFILE;
     return kept;
+}
+
+/* The offset goes back for a step that reads the descriptor itself; whoever opens the path has one of its
+ * own. */
+bool sealed_finish(int descriptor)
+{
+    return lseek(descriptor, 0, SEEK_SET) == 0 && fchmod(descriptor, S_IRUSR) == 0 &&
+           fcntl(descriptor, F_ADD_SEALS, F_SEAL_SEAL | F_SEAL_SHRINK | F_SEAL_GROW | F_SEAL_WRITE) == 0;
+}
+
+int sealed_keep(const char *name, const void *bytes, size_t size)
+{
+    CLEANUP(cleanup_close) int descriptor = sealed_draft(name);
+
+    if (descriptor < 0 || !file_write_all(descriptor, bytes, size) || !sealed_finish(descriptor))
+        return -1;
+    return cleanup_take_descriptor(&descriptor);
 }
 
 void sealed_path(int descriptor, char ret_path[SEALED_PATH_SIZE])

@@ -12,6 +12,7 @@ static void walk(struct wire_value value, unsigned depth)
 {
     struct secret text = {0};
     struct wire_value inner;
+    struct wire_value key;
     size_t position = 0;
     bool boolean;
 
@@ -23,6 +24,12 @@ static void walk(struct wire_value value, unsigned depth)
         return;
     while (wire_element(value, &position, &inner))
         walk(inner, depth + 1);
+    position = 0;
+    while (wire_pair(value, &position, &key, &inner)) {
+        if (!wire_is_text(key))
+            abort();
+        walk(inner, depth + 1);
+    }
     if (wire_member(value, "a", &inner))
         walk(inner, depth + 1);
     if (wire_member(value, "parameters", &inner))

@@ -368,6 +368,28 @@ bool wire_element(struct wire_value array, size_t *position, struct wire_value *
     return true;
 }
 
+bool wire_pair(struct wire_value object, size_t *position, struct wire_value *ret_key,
+               struct wire_value *ret_value)
+{
+    struct cursor cursor = cursor_of(object);
+    struct wire_value key;
+    struct wire_value value;
+
+    if (*position > object.size)
+        return false;
+    cursor.at += *position;
+    skip_blanks(&cursor);
+    if (!take(&cursor, *position == 0 ? '{' : ',') || !read_value(&cursor, &key) || !wire_is_text(key))
+        return false;
+    skip_blanks(&cursor);
+    if (!take(&cursor, ':') || !read_value(&cursor, &value))
+        return false;
+    *ret_key = key;
+    *ret_value = value;
+    *position = (size_t)(cursor.at - object.start);
+    return true;
+}
+
 bool wire_boolean(struct wire_value value, bool *ret_boolean)
 {
     struct cursor cursor = cursor_of(value);

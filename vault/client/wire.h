@@ -37,6 +37,10 @@ bool wire_text(struct wire_value value, struct secret *destination);
 /* Walks an array: `*position` starts at 0; false at the end, and where the array is malformed. */
 bool wire_element(struct wire_value array, size_t *position, struct wire_value *ret_value);
 
+/* Walks an object in the same way: keys are strings, for wire_text. */
+bool wire_pair(struct wire_value object, size_t *position, struct wire_value *ret_key,
+               struct wire_value *ret_value);
+
 /* False if the value is neither true nor false. */
 bool wire_boolean(struct wire_value value, bool *ret_boolean);
 
