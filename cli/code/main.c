@@ -2,13 +2,14 @@
  * becomes it. */
 #include "base/cleanup.h"
 #include "client/client.h"
-#include "code/language.h"
-#include "code/order.h"
+#include "code/outcome.h"
 #include "code/supervise.h"
 #include "launch/program.h"
 #include "report.h"
+#include "json/json.h"
 
 #include <stdlib.h>
+#include <sys/wait.h>
 #include <unistd.h>
 
 #define CODE_FAILED 125 /* as `run` exits where it fails itself */
@@ -39,40 +40,77 @@ static char **words_build(const struct order *order, const struct language *lang
     return words;
 }
 
-/* Becomes the program, or stays beside it where what it prints is to be scrubbed. */
-static enum status program_run(const struct order *order, const char *program, char **words,
-                               struct failure *failure, int *ret_exit)
-{
-    CLEANUP(mask_freep) struct mask *mask = NULL;
-    struct supervision supervision = {.program = program, .arguments = words, .environment = environ};
-    int wait_status = 0;
-    enum status status;
+/* What is run, and what is done beside it. */
+struct work {
+    const char *program;
+    char **words;
+    char **environment;
+    struct mask *mask;         /* NULL: nothing is scrubbed */
+    const struct given *given; /* NULL: a command */
+    const struct language *language;
+    struct outcome *outcome; /* NULL: no result is awaited */
+};
 
-    *ret_exit = PROGRAM_NOT_EXECUTABLE;
-    if (order->mask < 0)
-        return program_exec(program, words, environ, failure);
-    status = mask_load(order->mask, failure, &mask);
-    close(order->mask);
-    if (status != STATUS_OK) {
-        *ret_exit = CODE_FAILED;
+static enum status work_supervise(const struct work *work, struct failure *failure, int *ret_exit)
+{
+    const struct supervision supervision = {.program = work->program,
+                                            .arguments = work->words,
+                                            .environment = work->environment,
+                                            .mask = work->mask};
+    int wait_status = 0;
+    enum status status = supervise(&supervision, failure, &wait_status);
+
+    if (status != STATUS_OK)
         return status;
+    if (work->outcome != NULL && WIFSIGNALED(wait_status)) {
+        failure_set(failure, STATUS_FAILED, "the code was ended by signal %d and left no result",
+                    WTERMSIG(wait_status));
+        report_failure(failure, NULL);
+    } else if (work->outcome != NULL) {
+        status = outcome_write(work->outcome, work->given, work->language, work->mask, failure);
+        *ret_exit = CODE_FAILED;
+        /* Who left nothing has said why, or has gone without a word, with a status that is its own. */
+        if (status == STATUS_NOT_FOUND) {
+            if (WEXITSTATUS(wait_status) != CODE_FAILED)
+                report_failure(failure, NULL);
+            status = STATUS_OK;
+        }
     }
-    supervision.mask = mask;
-    status = supervise(&supervision, failure, &wait_status);
-    mask_freep(&mask);
     if (status == STATUS_OK)
         supervise_end_like(wait_status);
     return status;
+}
+
+/* Becomes the program, or stays beside it where its output is scrubbed or its result awaited. */
+static enum status work_do(struct work *work, int descriptor, struct failure *failure, int *ret_exit)
+{
+    CLEANUP(mask_freep) struct mask *mask = NULL;
+    enum status status;
+
+    *ret_exit = PROGRAM_NOT_EXECUTABLE;
+    if (descriptor < 0 && work->outcome == NULL)
+        return program_exec(work->program, work->words, work->environment, failure);
+    if (descriptor >= 0) {
+        status = mask_load(descriptor, failure, &mask);
+        close(descriptor);
+        if (status != STATUS_OK) {
+            *ret_exit = CODE_FAILED;
+            return status;
+        }
+    }
+    work->mask = mask;
+    return work_supervise(work, failure, ret_exit);
 }
 
 /* A command instead of code. */
 static enum status command_run(const struct order *order, struct failure *failure, int *ret_exit)
 {
     char program[PATH_MAX];
+    struct work work = {.program = program, .words = order->words, .environment = environ};
     enum status status = program_find(order->words[0], child_path(), failure, program);
 
     if (status == STATUS_OK)
-        return program_run(order, program, order->words, failure, ret_exit);
+        return work_do(&work, order->mask, failure, ret_exit);
     *ret_exit = program_exit(status);
     return status;
 }
@@ -80,24 +118,33 @@ static enum status command_run(const struct order *order, struct failure *failur
 static enum status code_run(const struct order *order, struct failure *failure, int *ret_exit)
 {
     CLEANUP(cleanup_free) char **words = NULL;
-    const struct language *language;
+    CLEANUP(given_reset) struct given given = GIVEN_NONE;
+    CLEANUP(outcome_reset) struct outcome outcome = OUTCOME_NONE;
     char launcher[PATH_MAX];
     char program[PATH_MAX];
-    enum status status = language_find(order->code, failure, &language);
+    struct work work = {
+        .program = program, .given = &given, .outcome = order->result != NULL ? &outcome : NULL};
+    enum status status = language_find(order->code, failure, &work.language);
 
     if (status == STATUS_OK)
-        status = client_find_program(language->launcher, failure, launcher);
+        status = client_find_program(work.language->launcher, failure, launcher);
     if (status != STATUS_OK)
         return status;
-    status = program_find(language->runtime, child_path(), failure, program);
-    if (status == STATUS_OK) {
-        words = words_build(order, language, launcher);
-        status = words == NULL ? failure_set_no_memory(failure)
-                               : program_run(order, program, words, failure, ret_exit);
+    status = program_find(work.language->runtime, child_path(), failure, program);
+    if (status != STATUS_OK) {
+        *ret_exit = program_exit(status);
         return status;
     }
-    *ret_exit = program_exit(status);
-    return status;
+    if (order->result != NULL)
+        status = outcome_prepare(order->result, failure, &outcome);
+    if (status == STATUS_OK)
+        status = given_prepare(order, work.language, failure, &given);
+    words = words_build(order, work.language, launcher);
+    if (status == STATUS_OK && words == NULL)
+        status = failure_set_no_memory(failure);
+    work.words = words;
+    work.environment = given.environment;
+    return status == STATUS_OK ? work_do(&work, order->mask, failure, ret_exit) : status;
 }
 
 int main(int argc, char **argv)
@@ -107,6 +154,7 @@ int main(int argc, char **argv)
     int exit_status = CODE_FAILED;
 
     (void)argc;
+    json_start();
     if (order_parse(argv, &failure, &order) == STATUS_OK)
         (order.code != NULL ? code_run : command_run)(&order, &failure, &exit_status);
     report_failure(&failure, NULL);

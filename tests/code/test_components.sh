@@ -36,7 +36,7 @@ is "a pre-built component runs as it is" "$status $(jq -c '[."$summary", ."$retu
 is "... the server sees the token and the body" \
     "$(sed 1d requests | jq -r '[.method, .url, .authorization, .body] | join(" ")')" \
     "POST /api/v4/projects/1/issues Bearer $token"' {"title":"Late payment","description":"of invoice 7","labels":"billing,late"}'
-has "... the log has it" "$(stepvault audit log --step billing/notify | tail -n 1)" gitlab
+has "... the log has it" "$(stepvault audit who gitlab:default)" billing/notify
 echo '{"projectId":1}' > few.json
 refused "... a prop without a value" "needs a value for the prop title" "$component" --props few.json
 stepvault step add billing/other > /dev/null
@@ -45,7 +45,26 @@ is "... a step without the account" "$status $err" \
     '125 stepvault: no account gitlab is bound to billing/other; run "stepvault bind billing/other gitlab"'
 echo '{"projectId":404,"title":"Late payment"}' > wrong.json
 step "$component" --props wrong.json
-has "... an error of the server is the component's" "$status $(jq -r '."$error".message' <<< "$result")" "1 Request failed with status code 404"
+has "... an error of the server is the component's" "$status $(jq -r '."$error".message' <<< "$result")" '1 {"message":"404 Project Not Found"}'
+
+
+# ---- the leak of @pipedream/platform up to 3.1.1: a request that is refused is exported with its token ----
+mkdir own
+ln -s "$here/node_modules" own/node_modules
+file own/step.mjs <<< 'import { axios } from "@pipedream/platform";
+export default {
+  props: { gitlab: { type: "app", app: "gitlab" } },
+  async run({ $ }) {
+    const { base_api_url, oauth_access_token } = this.gitlab.$auth;
+    return axios($, { url: `https://${base_api_url}/api/v4/none`, headers: { Authorization: `Bearer ${oauth_access_token}` } });
+  },
+};'
+authorization='.debug.config.headers.Authorization'
+step own/step.mjs
+is "without --mask it is in the result" "$status $(jq -r "$authorization" <<< "$result")" "1 Bearer $token"
+step own/step.mjs --mask
+is "with --mask the result has all but that" "$status $(jq -r ".debug.status, $authorization" <<< "$result" | tr '\n' ' ')" '1 404 Bearer *** '
+lacks "... and nothing that was printed has it" "$result $out $err" "$CANARY"
 
 # ---- the first generation, with a vendor's client ----
 ln -s "$here/../peers/node_modules" node_modules

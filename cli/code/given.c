@@ -1,0 +1,255 @@
+/* Reading what code is given, and handing it on. */
+#include "code/given.h"
+
+#include "base/cleanup.h"
+#include "base/file.h"
+#include "code/syntax.h"
+#include "launch/sealed.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/mman.h>
+#include <unistd.h>
+
+/* ---- reading ---- */
+
+/* One of the order's files, in memory. */
+struct input {
+    int descriptor; /* a memfd; -1: none */
+    char *text;     /* mapped */
+    size_t size;
+    bool has_trigger;
+};
+#define INPUT_NONE                                                                                           \
+    {                                                                                                        \
+        .descriptor = -1                                                                                     \
+    }
+
+static void input_reset(struct input *input)
+{
+    if (input->text != NULL)
+        munmap(input->text, input->size);
+    cleanup_close(&input->descriptor);
+}
+
+static enum status memfd_failed(struct failure *failure)
+{
+    return failure_set_errno(failure, STATUS_FAILED, errno, "cannot make a file in memory for the code");
+}
+
+static enum status input_copy(const char *what, const char *path, int source, struct failure *failure,
+                              struct input *input)
+{
+    char block[1 << 16];
+    ssize_t size;
+
+    while ((size = read(source, block, sizeof(block))) != 0) {
+        if (size < 0 && errno == EINTR)
+            continue;
+        if (size < 0)
+            return failure_set_errno(failure, STATUS_FAILED, errno, "cannot read the %s %s", what, path);
+        input->size += (size_t)size;
+        if (input->size > GIVEN_MAX)
+            return failure_set(failure, STATUS_TOO_LARGE, "the %s %s is larger than 64 MiB", what, path);
+        if (!file_write_all(input->descriptor, block, (size_t)size))
+            return memfd_failed(failure);
+    }
+    return STATUS_OK;
+}
+
+static enum status input_read(const char *what, const char *path, struct failure *failure,
+                              struct input *input)
+{
+    CLEANUP(cleanup_close)
+    int source =
+        strcmp(path, "-") == 0 ? fcntl(STDIN_FILENO, F_DUPFD_CLOEXEC, 3) : open(path, O_RDONLY | O_CLOEXEC);
+    enum status status;
+
+    if (source < 0)
+        return failure_set_errno(failure, STATUS_FAILED, errno, "cannot read the %s %s", what, path);
+    input->descriptor = sealed_draft(SEALED_CODE_MEMFD);
+    if (input->descriptor < 0)
+        return memfd_failed(failure);
+    status = input_copy(what, path, source, failure, input);
+    if (status != STATUS_OK || input->size == 0)
+        return status;
+    input->text = mmap(NULL, input->size, PROT_READ, MAP_PRIVATE, input->descriptor, 0);
+    if (input->text != MAP_FAILED)
+        return STATUS_OK;
+    input->text = NULL;
+    return memfd_failed(failure);
+}
+
+/* An event is any value, everything else an object. */
+static enum status input_take(const char *what, const char *path, struct failure *failure,
+                              struct input *input)
+{
+    struct syntax syntax = {0};
+    enum status status = input_read(what, path, failure, input);
+
+    if (status != STATUS_OK)
+        return status;
+    if (input->size == 0 || !syntax_check(input->text, input->size, "trigger", &syntax))
+        return failure_set(failure, STATUS_INVALID, "the %s %s is not JSON", what, path);
+    if (strcmp(what, "event") != 0 && !syntax.is_object)
+        return failure_set(failure, STATUS_INVALID, "the %s %s is not a JSON object", what, path);
+    input->has_trigger = syntax.has_member;
+    return STATUS_OK;
+}
+
+/* ---- handing on ---- */
+
+static enum status variable_add(struct given *given, const char *name, const char *value,
+                                struct failure *failure)
+{
+    char *variable;
+
+    if (given->count == GIVEN_VARIABLES || asprintf(&variable, "%s=%s", name, value) < 0)
+        return failure_set_no_memory(failure);
+    given->variables[given->count++] = variable;
+    return STATUS_OK;
+}
+
+/* Keeps the memfd open, for what we become. */
+static enum status memfd_hand_on(struct given *given, const char *name, int *descriptor,
+                                 struct failure *failure)
+{
+    char path[SEALED_PATH_SIZE];
+
+    if (!sealed_finish(*descriptor))
+        return memfd_failed(failure);
+    sealed_path(cleanup_take_descriptor(descriptor), path);
+    return variable_add(given, name, path, failure);
+}
+
+static enum status input_hand_on(struct given *given, const char *what, const char *path, const char *name,
+                                 struct failure *failure)
+{
+    CLEANUP(input_reset) struct input input = INPUT_NONE;
+    enum status status;
+
+    if (path == NULL)
+        return STATUS_OK;
+    status = input_take(what, path, failure, &input);
+    return status == STATUS_OK ? memfd_hand_on(given, name, &input.descriptor, failure) : status;
+}
+
+/* `{"trigger":{"event":EVENT},` before what stands behind the first bracket of the steps. */
+static bool joined_write(int descriptor, const struct input *event, const struct input *steps)
+{
+    const char *members = steps->text != NULL ? (const char *)memchr(steps->text, '{', steps->size) + 1 : "}";
+    const size_t size = steps->text != NULL ? (size_t)(steps->text + steps->size - members) : 1;
+    const char *begin = "{\"trigger\":{\"event\":";
+    const bool is_empty = members[strspn(members, " \t\r\n")] == '}';
+
+    if (steps->has_trigger)
+        return file_write_all(descriptor, steps->text, steps->size);
+    return file_write_all(descriptor, begin, strlen(begin)) &&
+           (event->text != NULL ? file_write_all(descriptor, event->text, event->size)
+                                : file_write_all(descriptor, "null", 4)) &&
+           file_write_all(descriptor, "},", is_empty ? 1 : 2) && file_write_all(descriptor, members, size);
+}
+
+/* Event and steps in one object, for code that has no launcher with JSON. */
+static enum status steps_join(struct given *given, const struct order *order, struct failure *failure)
+{
+    CLEANUP(input_reset) struct input event = INPUT_NONE;
+    CLEANUP(input_reset) struct input steps = INPUT_NONE;
+    CLEANUP(cleanup_close) int joined = sealed_draft(SEALED_CODE_MEMFD);
+    enum status status = STATUS_OK;
+
+    if (joined < 0)
+        return memfd_failed(failure);
+    if (order->event != NULL)
+        status = input_take("event", order->event, failure, &event);
+    if (status == STATUS_OK && order->steps != NULL)
+        status = input_take("steps", order->steps, failure, &steps);
+    if (status != STATUS_OK)
+        return status;
+    if (!joined_write(joined, &event, &steps))
+        return memfd_failed(failure);
+    return memfd_hand_on(given, "PIPEDREAM_STEPS", &joined, failure);
+}
+
+static enum status result_prepare(struct given *given, const char *name, struct failure *failure)
+{
+    char path[SEALED_PATH_SIZE];
+
+    given->result = sealed_draft(SEALED_CODE_MEMFD);
+    if (given->result < 0)
+        return memfd_failed(failure);
+    sealed_path(given->result, path);
+    return variable_add(given, name, path, failure);
+}
+
+/* What a launcher looks for, which is of this step or of none. */
+static bool is_ours(const char *entry)
+{
+    static const char *const names[] = {"STEPVAULT_EVENT",   "STEPVAULT_STEPS", "STEPVAULT_PROPS",
+                                        "STEPVAULT_DB",      "STEPVAULT_STEP",  "STEPVAULT_RESULT",
+                                        "PIPEDREAM_EXPORTS", "PIPEDREAM_STEPS"};
+
+    for (size_t i = 0; i < sizeof(names) / sizeof(names[0]); i++) {
+        const size_t length = strlen(names[i]);
+
+        if (strncmp(entry, names[i], length) == 0 && entry[length] == '=')
+            return true;
+    }
+    return false;
+}
+
+static enum status environment_build(struct given *given, struct failure *failure)
+{
+    size_t count = 0;
+    size_t filled = 0;
+
+    while (environ[count] != NULL)
+        count++;
+    given->environment = calloc(count + given->count + 1, sizeof(*given->environment));
+    if (given->environment == NULL)
+        return failure_set_no_memory(failure);
+    for (size_t i = 0; i < count; i++) {
+        if (!is_ours(environ[i]))
+            given->environment[filled++] = environ[i];
+    }
+    memcpy(given->environment + filled, given->variables, given->count * sizeof(*environ));
+    return STATUS_OK;
+}
+
+enum status given_prepare(const struct order *order, const struct language *language, struct failure *failure,
+                          struct given *given)
+{
+    enum status status = variable_add(given, "STEPVAULT_STEP", order->step, failure);
+
+    if (status != STATUS_OK)
+        return status;
+    if (language->is_shell) {
+        status = steps_join(given, order, failure);
+        if (status == STATUS_OK)
+            status = result_prepare(given, "PIPEDREAM_EXPORTS", failure);
+    } else {
+        status = input_hand_on(given, "event", order->event, "STEPVAULT_EVENT", failure);
+        if (status == STATUS_OK)
+            status = input_hand_on(given, "steps", order->steps, "STEPVAULT_STEPS", failure);
+        if (status == STATUS_OK)
+            status = input_hand_on(given, "props", order->props, "STEPVAULT_PROPS", failure);
+        if (status == STATUS_OK && order->database != NULL)
+            status = variable_add(given, "STEPVAULT_DB", order->database, failure);
+        if (status == STATUS_OK && order->result != NULL)
+            status = result_prepare(given, "STEPVAULT_RESULT", failure);
+    }
+    return status == STATUS_OK ? environment_build(given, failure) : status;
+}
+
+void given_reset(struct given *given)
+{
+    for (size_t i = 0; i < given->count; i++)
+        free(given->variables[i]);
+    free(given->environment);
+    given->count = 0;
+    given->environment = NULL;
+    cleanup_close(&given->result);
+}

@@ -1,0 +1,84 @@
+#!/bin/bash
+# Code steps in bash, and what run --code does for every language: files of JSON, results, statuses, what is refused.
+# sanitize: yes
+# shellcheck disable=SC2016 # what stands in single quotes is another shell's
+# shellcheck source=code.bash
+. "$(dirname "$0")/code.bash"
+code_vault
+echo '{"amount":5,"items":[1,"zwei"]}' > event.json
+echo '{"look":{"$return_value":{"id":7}}}' > steps.json
+
+# ---- bash ----
+file step.sh <<< 'jq -r ".trigger.event.amount, .look[\"\$return_value\"].id" "$PIPEDREAM_STEPS"
+echo "$BILLING_CHANNEL ${#SLACK_OAUTH_ACCESS_TOKEN} $(jq -r "keys | join(\",\")" "$STEPVAULT_AUTHS") $1 $STEPVAULT_STEP ${0##*/}"
+echo "\$return_value:json={\"ok\":true}" >> "$PIPEDREAM_EXPORTS"
+printf "%s\n" "lines:json=[1," "2]" "text=a \"b\"" "twice=1" "twice=2" >> "$PIPEDREAM_EXPORTS"'
+gives "bash: steps, exports" '{"$return_value":{"ok":true},"lines":[1,2],"text":"a \"b\"","twice":"2"}' step.sh --event event.json --steps steps.json -- argument
+is "bash: variables, accounts, arguments" "$out" $'5\n7\n#billing 11 slack argument billing/notify step.sh'
+file nothing.bash <<< 'cat "$PIPEDREAM_STEPS"'
+gives "bash: nothing given, nothing exported" '{}' nothing.bash
+is "bash: the event is null then" "$out" '{"trigger":{"event":null}}'
+file bad.sh <<< 'echo "a:json={" >> "$PIPEDREAM_EXPORTS"'
+refused "bash: an export that is not JSON" "the export a is not JSON" bad.sh
+file line.sh <<< 'echo "no line" >> "$PIPEDREAM_EXPORTS"'
+refused "bash: a line that is no export" "line 1 of what the code exported" line.sh
+file exits.sh <<< 'echo "a=1" >> "$PIPEDREAM_EXPORTS"; exit 7'
+step exits.sh
+is "bash: its exit status, with what was exported" "$status $result" '7 {"a":"1"}'
+
+# ---- what is given ----
+file event.js <<< 'return event;'
+for value in null 5 '"text"' '[1]' '{"a":{}}'; do
+    echo "$value" > value.json
+    gives "an event that is $value" "$(if [ "$value" = null ]; then echo '{"$return_value":null}'; else echo "{\"\$return_value\":$value}"; fi)" event.js --event value.json
+done
+rm -f result.json
+try stepvault run billing/notify --code event.js --event - --result result.json < event.json
+is "an event on standard input" "$status $(cat result.json)" '0 {"$return_value":{"amount":5,"items":[1,"zwei"]}}'
+printf '{"a":' > cut.json
+refused "an event that is not JSON" "the event cut.json is not JSON" event.js --event cut.json
+printf '1,2' > two.json
+refused "an event that is two values" "the event two.json is not JSON" event.js --event two.json
+echo '[1]' > list.json
+refused "steps that are no object" "the steps list.json is not a JSON object" event.js --steps list.json
+refused "props that are no object" "the props list.json is not a JSON object" event.js --props list.json
+refused "bash: an event that is not JSON" "the event cut.json is not JSON" step.sh --event cut.json
+refused "an event that is not there" "cannot read the event none.json" event.js --event none.json
+truncate -s 65M large.json
+refused "an event over 64 MiB" "64 MiB" event.js --event large.json
+rm large.json
+refused "an ending that nobody knows" "the ending .rb of step.rb" step.rb
+step none.js
+has "code that is not there" "$status $err" "127 stepvault: cannot read the code none.js"
+
+# ---- results ----
+try bash -c 'stepvault run billing/notify --code event.js --event event.json --result 7 7> result.fd'
+is "a result to a descriptor" "$status $(cat result.fd)" '0 {"$return_value":{"amount":5,"items":[1,"zwei"]}}'
+try stepvault run billing/notify --code event.js --result 77
+is "a descriptor that is not open: before anything runs" "$status ${err%%77*}" "125 stepvault: the descriptor "
+try stepvault run billing/notify --code event.js --event event.json --result ./3
+is "a file whose name is digits" "$status $(cat 3) $(stat -c %a 3)" '0 {"$return_value":{"amount":5,"items":[1,"zwei"]}} 600'
+file silent.js <<< 'process.reallyExit(3);'
+step silent.js
+has "code that ends without a result" "$status $err" "3 stepvault: the code has ended without leaving a result"
+echo old > kept.json
+try stepvault run billing/notify --code exits.sh --result kept.json
+is "an old result is replaced" "$(cat kept.json)" '{"a":"1"}'
+try stepvault run billing/notify --code bad.sh --result kept.json
+is "... but by nothing that cannot be written" "$(cat kept.json)" '{"a":"1"}'
+file plain.js <<< 'console.log("printed"); process.exitCode = 4;'
+try stepvault run billing/notify --code plain.js
+is "without --result" "$status $out" "4 printed"
+file leak.py <<< 'def handler(pd):
+    token = pd.inputs["slack"]["$auth"]["oauth_access_token"]
+    print("the token is", token)
+    return {"token": token, token: [1]}'
+step leak.py --mask
+is "--mask scrubs output and result" "$status $out $result" '0 the token is *** {"$return_value":{"token":"***","***":[1]}}'
+
+# ---- a step without accounts ----
+stepvault step add billing/none > /dev/null
+file none.js <<< 'return Object.keys(auths);'
+try stepvault run billing/none --code none.js --result none.json
+is "a step without accounts may run code" "$status $(cat none.json)" '0 {"$return_value":[]}'
+finish
