@@ -3,12 +3,13 @@
 and out; servers that hang up, wait, send too much; a token that ended early; processes that are killed midway. TAP.
 
 sanitize: yes
-limit: 110
+limit: 150
 """
 
 import base64
 import json
 import os
+import resource
 import signal
 import subprocess
 import time
@@ -329,6 +330,15 @@ rig.kill_agents()
 ends("an agent that is killed is noticed", process, 1, "agent")
 rig.unlock()
 tap.same("... and the next request is answered", ask("headed", "/a").status, 0)
+
+# ---- what cannot be logged is not sent ----
+hard = resource.prlimit(rig.agent(), resource.RLIMIT_FSIZE)[1]
+resource.prlimit(rig.agent(), resource.RLIMIT_FSIZE, (1, hard))
+api.forget()
+done = ask("headed", "/a")
+resource.prlimit(rig.agent(), resource.RLIMIT_FSIZE, (hard, hard))
+tap.ok("a request that cannot be logged is not made", done.status != 0 and "cannot be written" in done.err and not api.requests, done)
+tap.same("... and the next one is, when it can", ask("headed", "/a").status, 0)
 
 # ---- a connected account ----
 def connect(slug, origin):
