@@ -86,6 +86,7 @@ class Handler(BaseHTTPRequestHandler):
         self.send_response(200)
         for value in ("a=1", "b=2"):
             self.send_header("Set-Cookie", value)
+        self.send_header("X-Name", "gr\u00fc\u00dfe")
         self.send_header("Content-Length", "2")
         self.end_headers()
         self.wfile.write(b"ok")

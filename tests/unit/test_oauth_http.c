@@ -95,10 +95,79 @@ static void a_host_that_nobody_answers_for_takes_no_longer_than_the_request_may(
     assert_true(clock_monotonic_ms() - began_ms < (SLOW_SECONDS - 2) * 1000);
 }
 
+/* ---- a reply that is taken while it comes ---- */
+
+static bool begin(void *context, unsigned status, const struct secret *head)
+{
+    (void)context;
+    (void)status;
+    return head->size > 0;
+}
+
+static bool take(void *context, const void *bytes, size_t size)
+{
+    (void)context;
+    (void)bytes;
+    return size > 0;
+}
+
+static bool goes_on(void *context)
+{
+    return *(const bool *)context;
+}
+
+static enum verdict stream(uint16_t port, bool wanted, struct fault *fault)
+{
+    static const struct http_stream hooks = {.begin = begin, .take = take, .goes_on = goes_on};
+    CLEANUP(http_reply_reset) struct http_reply reply = {0};
+    char url[64];
+    const struct http_request request = {.method = "GET",
+                                         .url = url,
+                                         .loopback = true,
+                                         .seconds = 60,
+                                         .silence = 1,
+                                         .peer = "the peer",
+                                         .stream = &hooks,
+                                         .context = &wanted};
+
+    snprintf(url, sizeof(url), "http://127.0.0.1:%u/", (unsigned)port);
+    *fault = (struct fault){0};
+    return http_send(&request, fault, &reply);
+}
+
+/* The kernel takes the connection, and nobody ever looks at it. */
+static void a_server_that_is_silent_is_waited_for_as_long_as_was_said(void **state)
+{
+    CLEANUP(cleanup_close) int silent = -1;
+    const uint64_t began_ms = clock_monotonic_ms();
+    struct fault fault;
+    uint16_t port;
+
+    (void)state;
+    silent = listen_somewhere(&port);
+    assert_int_equal(stream(port, true, &fault), VERDICT_TRANSIENT);
+    assert_non_null(strstr(fault.reason, "the peer gave no answer"));
+    assert_true(fault.sent);
+    assert_true(clock_monotonic_ms() - began_ms < 30000);
+}
+
+static void a_reply_that_nobody_wants_any_more_is_not_waited_for(void **state)
+{
+    CLEANUP(cleanup_close) int silent = -1;
+    struct fault fault;
+    uint16_t port;
+
+    (void)state;
+    silent = listen_somewhere(&port);
+    assert_int_equal(stream(port, false, &fault), VERDICT_CANCELLED);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(loopback_is_never_asked_by_way_of_a_proxy),
+        cmocka_unit_test(a_server_that_is_silent_is_waited_for_as_long_as_was_said),
+        cmocka_unit_test(a_reply_that_nobody_wants_any_more_is_not_waited_for),
         cmocka_unit_test(a_host_that_nobody_answers_for_takes_no_longer_than_the_request_may),
     };
     int failed;
