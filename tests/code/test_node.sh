@@ -220,6 +220,13 @@ file killed.js <<< 'this.before = 1; process.kill(process.pid, "SIGKILL"); await
 step killed.js
 is "killed: no result" "$status $result" "137 "
 
+# ---- one step's result is what the next one is given ----
+file look.js <<< 'this.found = 2; return { id: 7 };'
+step look.js
+jq -n --slurpfile look result.json '{look: $look[0]}' > chain.json
+file next.mjs <<< 'export default { run({ steps }) { return [steps.look.$return_value.id, steps.look.found]; } };'
+gives "a result goes into the next step's steps" '{"$return_value":[7,2]}' next.mjs --steps chain.json
+
 # ---- results that cannot be written ----
 file circular.js <<< 'this.loop = {}; this.loop.again = this.loop;'
 refused "an export that contains itself" "the export loop of $PWD/circular.js cannot be written as JSON: it contains itself" circular.js

@@ -17,6 +17,7 @@ stand_in "$scratch/bin/doppler" "echo '{\"FROM_DOPPLER\":\"$CANARY-doppler\"}'"
 stand_in "$scratch/bin/vault" "echo '{\"data\":{\"data\":{\"FROM_VAULT\":\"$CANARY-vault\"}}}'"
 export CANARY
 echo "FROM_DOTENV=$CANARY-dotenv" > .env
+echo "export default (event, steps, auths) => auths.slack;" > step.mjs
 echo "TOKEN=stepvault://slack/oauth_access_token" > deploy.env
 echo "token: {{ stepvault://slack/oauth_access_token }}" > config.tpl
 echo "{\"accessKeyId\":\"AKIAABCDEFGHIJKLMNOP\",\"secretAccessKey\":\"$CANARY-aws\"}" > answers
