@@ -117,6 +117,19 @@ static void duplicate_keys_nul_bytes_and_trailing_bytes_are_refused(void **state
                    "the text is not JSON: a number is too large, at line 1, column 25");
 }
 
+static void of_what_others_wrote_the_last_of_two_counts_and_a_text_with_a_nul_is_none(void **state)
+{
+    static const char text[] = "{\"a\":\"first\",\"a\":\"last\",\"b\":\"x\\u0000y\"}";
+    CLEANUP(json_freep) struct json *json = NULL;
+    struct failure failure;
+
+    (void)state;
+    assert_int_equal(json_parse_foreign(text, sizeof(text) - 1, "the text", &failure, &json), STATUS_OK);
+    assert_string_equal(json_member_text(json, "a"), "last");
+    assert_non_null(json_member(json, "b"));
+    assert_null(json_member_text(json, "b"));
+}
+
 static void deep_nesting_is_refused_and_brackets_in_text_do_not_count(void **state)
 {
     char text[512] = "";
@@ -231,6 +244,7 @@ int main(void)
         cmocka_unit_test(objects_are_walked_in_their_order),
         cmocka_unit_test(what_is_not_json_is_refused_without_its_content),
         cmocka_unit_test(duplicate_keys_nul_bytes_and_trailing_bytes_are_refused),
+        cmocka_unit_test(of_what_others_wrote_the_last_of_two_counts_and_a_text_with_a_nul_is_none),
         cmocka_unit_test(deep_nesting_is_refused_and_brackets_in_text_do_not_count),
         cmocka_unit_test(every_kind_is_written),
         cmocka_unit_test(a_parsed_value_is_written_again_in_its_order),

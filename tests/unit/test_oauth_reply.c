@@ -58,6 +58,9 @@ struct row {
 static const struct row rows[] = {
     /* the parser is chosen by the first byte, then by the type */
     {"", 200, JSON, "{" BOTH ",\"expires_in\":3600}", TOKEN(HOUR, HOUR - 300000)},
+    /* a slip elsewhere in a reply costs no token: a key that stands twice, a text with a NUL */
+    {"", 200, JSON, "{\"access_token\":\"x\"," BOTH ",\"note\":\"a\\u0000b\",\"expires_in\":3600}", TOKEN(HOUR, HOUR - 300000)},
+    {"", 200, JSON, "{\"access_token\":\"a\\u0000b\",\"refresh_token\":\"r\"}", FAULT(VERDICT_TRANSIENT, NULL)},
     {"", 201, JSON, "{" BOTH ",\"expires_in\":3600}", TOKEN(HOUR, HOUR - 300000)},
     {"", 200, FORM, "access_token=t&refresh_token=r&expires_in=3600&token_type=bearer",
      TOKEN(HOUR, HOUR - 300000)},

@@ -86,8 +86,8 @@ static enum status parse_fault(const json_error_t *error, const char *what, stru
                        error->line, error->column);
 }
 
-enum status json_parse(const void *bytes, size_t size, const char *what, struct failure *failure,
-                       struct json **ret_json)
+static enum status parse(const void *bytes, size_t size, size_t flags, const char *what,
+                         struct failure *failure, struct json **ret_json)
 {
     json_error_t error = {.line = 0};
     json_t *root;
@@ -97,7 +97,7 @@ enum status json_parse(const void *bytes, size_t size, const char *what, struct 
     if (!depth_is_bounded(bytes, size))
         return failure_set(failure, STATUS_INVALID, "%s is not JSON we read: it is nested deeper than %d",
                            what, JSON_DEPTH_MAX);
-    root = json_loadb(bytes, size, JSON_REJECT_DUPLICATES, &error);
+    root = json_loadb(bytes, size, flags, &error);
     if (root == NULL) {
         enum status status = parse_fault(&error, what, failure);
 
@@ -106,6 +106,18 @@ enum status json_parse(const void *bytes, size_t size, const char *what, struct 
     }
     *ret_json = (struct json *)root;
     return STATUS_OK;
+}
+
+enum status json_parse(const void *bytes, size_t size, const char *what, struct failure *failure,
+                       struct json **ret_json)
+{
+    return parse(bytes, size, JSON_REJECT_DUPLICATES, what, failure, ret_json);
+}
+
+enum status json_parse_foreign(const void *bytes, size_t size, const char *what, struct failure *failure,
+                               struct json **ret_json)
+{
+    return parse(bytes, size, JSON_ALLOW_NUL, what, failure, ret_json);
 }
 
 void json_freep(struct json **json)
@@ -134,11 +146,18 @@ const struct json *json_member(const struct json *object, const char *key)
 
 const char *json_text(const struct json *value, size_t *ret_size)
 {
+    const char *text;
+    size_t size;
+
     if (value == NULL || !json_is_string(json_of(value)))
         return NULL;
+    text = json_string_value(json_of(value));
+    size = json_string_length(json_of(value));
+    if (memchr(text, 0, size) != NULL)
+        return NULL;
     if (ret_size != NULL)
-        *ret_size = json_string_length(json_of(value));
-    return json_string_value(json_of(value));
+        *ret_size = size;
+    return text;
 }
 
 const char *json_member_text(const struct json *object, const char *key)

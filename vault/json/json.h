@@ -2,7 +2,7 @@
  *
  * The writer is ours because a log line is hashed as written and because it is on the way of every
  * projection; parsing, where the danger is, is jansson's: duplicate keys, invalid UTF-8, NUL, trailing bytes
- * and depth over 64 are refused. */
+ * and depth over 64 are refused (the first and third not in replies of others: json_parse_foreign). */
 #ifndef STEPVAULT_JSON_JSON_H
 #define STEPVAULT_JSON_JSON_H
 
@@ -31,6 +31,11 @@ void json_start(void);
  * content. */
 enum status json_parse(const void *bytes, size_t size, const char *what, struct failure *failure,
                        struct json **ret_json);
+
+/* As json_parse, for what others wrote and we cannot have written anew: of a key that stands twice the last
+ * one counts, and a text with a NUL is no text to json_text. */
+enum status json_parse_foreign(const void *bytes, size_t size, const char *what, struct failure *failure,
+                               struct json **ret_json);
 void json_freep(struct json **json);
 
 enum json_kind json_kind(const struct json *value);

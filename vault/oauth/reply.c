@@ -75,7 +75,7 @@ static bool parse_json(const char *text, size_t size, struct json **ret_document
     struct failure failure;
 
     return quote_numbers(text, size, &quoted) &&
-           json_parse(quoted.bytes, quoted.size, "the reply", &failure, ret_document) == STATUS_OK;
+           json_parse_foreign(quoted.bytes, quoted.size, "the reply", &failure, ret_document) == STATUS_OK;
 }
 
 /* One parameter becomes a member, if its name is plain and it is there once. */
