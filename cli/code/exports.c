@@ -2,6 +2,8 @@
 #include "code/exports.h"
 
 #include "base/cleanup.h"
+#include "base/text.h"
+#include "code/syntax.h"
 #include "json/json.h"
 
 #include <stdbool.h>
@@ -9,7 +11,8 @@
 #include <string.h>
 
 #define JSON_MARK ":json"
-#define SHOWN_NAME 64
+#define NAME_SIZE_MAX 64
+#define EXPORTS_MAX 4096u /* each is looked for among those before it */
 
 /* One export; texts are borrowed. */
 struct export
@@ -40,7 +43,7 @@ static bool name_is_ok(const char *name, size_t size)
         if (strchr(known, name[i]) == NULL || name[i] == '\0')
             return false;
     }
-    return size > 0 && size <= SHOWN_NAME;
+    return size > 0 && size <= NAME_SIZE_MAX;
 }
 
 /* Whether the line begins an export. */
@@ -65,7 +68,7 @@ static bool line_read(const char *line, size_t size, struct export *ret_export)
     return true;
 }
 
-/* In the place of an earlier one of that name, if there is one. */
+/* In the place of an earlier one of that name, if there is one; NULL when memory is out. */
 static struct export *export_place(struct exports *exports, const struct export *export)
 {
     for (size_t i = 0; i < exports->count; i++) {
@@ -97,6 +100,9 @@ static enum status exports_read(const char *text, size_t size, struct failure *f
 
         length = end != NULL ? (size_t)(end - text) - at : size - at;
         number++;
+        if (exports->count > EXPORTS_MAX)
+            return failure_set(failure, STATUS_TOO_LARGE, "the code exported more than %u names",
+                               EXPORTS_MAX);
         if (line_read(text + at, length, &export)) {
             last = export_place(exports, &export);
             if (last == NULL)
@@ -113,42 +119,62 @@ static enum status exports_read(const char *text, size_t size, struct failure *f
     return STATUS_OK;
 }
 
-static bool json_add_parsed(struct json_writer *writer, const char *name, const struct export *export)
+/* The value as it was written, without the blanks between its parts: a number keeps all its digits. */
+static void add_json(struct json_writer *writer, const char *name, const struct export *export)
 {
-    CLEANUP(secret_reset) struct secret array = {0};
-    CLEANUP(json_freep) struct json *parsed = NULL;
-    struct failure ignored;
+    bool quoted = false;
+    size_t begin = 0;
+    size_t at = 0;
 
-    if (!secret_append_byte(&array, '[') || !secret_append(&array, export->value, export->value_size) ||
-        !secret_append_byte(&array, ']') ||
-        json_parse(array.bytes, array.size, "", &ignored, &parsed) != STATUS_OK || json_count(parsed) != 1)
-        return false;
-    json_add_value(writer, name, json_at(parsed, 0));
-    return true;
+    json_add_raw(writer, name, "", 0);
+    for (; at < export->value_size && !writer->failed; at++) {
+        const char byte = export->value[at];
+
+        if (quoted && byte == '\\')
+            at++;
+        else if (byte == '"')
+            quoted = !quoted;
+        else if (!quoted && (byte == ' ' || byte == '\t' || byte == '\r' || byte == '\n')) {
+            writer->failed = !secret_append(writer->destination, export->value + begin, at - begin);
+            begin = at + 1;
+        }
+    }
+    writer->failed = writer->failed ||
+                     !secret_append(writer->destination, export->value + begin, export->value_size - begin);
+}
+
+static enum status export_write(const struct export *export, struct json_writer *writer,
+                                struct failure *failure)
+{
+    struct syntax syntax;
+    char name[NAME_SIZE_MAX + 1];
+
+    memcpy(name, export->name, export->name_size);
+    name[export->name_size] = '\0';
+    if (export->is_json && !syntax_check(export->value, export->value_size, "", &syntax))
+        return failure_set(failure, STATUS_INVALID, "the export %s is not JSON", name);
+    if (!export->is_json && !text_is_utf8(export->value, export->value_size))
+        return failure_set(failure, STATUS_INVALID, "the export %s is not UTF-8 text", name);
+    if (export->is_json)
+        add_json(writer, name, export);
+    else
+        json_add_bytes(writer, name, export->value, export->value_size);
+    if (writer->failed)
+        return failure_set(failure, STATUS_TOO_LARGE,
+                           "the exports of the code are larger than 64 MiB, or than there is memory for");
+    return STATUS_OK;
 }
 
 enum status exports_write(const char *text, size_t size, struct failure *failure, struct secret *destination)
 {
     CLEANUP(exports_reset) struct exports exports = {0};
     struct json_writer writer;
-    char name[SHOWN_NAME + 1];
     enum status status = exports_read(text, size, failure, &exports);
 
-    if (status != STATUS_OK)
-        return status;
     json_writer_start(&writer, destination);
     json_open_object(&writer, NULL);
-    for (size_t i = 0; i < exports.count; i++) {
-        const struct export *export = &exports.entries[i];
-
-        memcpy(name, export->name, export->name_size);
-        name[export->name_size] = '\0';
-        if (!export->is_json)
-            json_add_bytes(&writer, name, export->value, export->value_size);
-        if ((export->is_json && !json_add_parsed(&writer, name, export)) || writer.failed)
-            return failure_set(failure, STATUS_INVALID, "the export %s is not %s", name,
-                               export->is_json ? "JSON" : "UTF-8");
-    }
+    for (size_t i = 0; status == STATUS_OK && i < exports.count; i++)
+        status = export_write(&exports.entries[i], &writer, failure);
     json_close_object(&writer);
-    return writer.failed ? failure_set_no_memory(failure) : STATUS_OK;
+    return status != STATUS_OK || !writer.failed ? status : failure_set_no_memory(failure);
 }

@@ -60,6 +60,15 @@ static enum status input_copy(const char *what, const char *path, int source, st
     return STATUS_OK;
 }
 
+/* A terminal would go on behind its end. */
+static void stdin_end(void)
+{
+    CLEANUP(cleanup_close) int nothing = open("/dev/null", O_RDONLY | O_CLOEXEC);
+
+    if (nothing >= 0)
+        dup2(nothing, STDIN_FILENO);
+}
+
 static enum status input_read(const char *what, const char *path, struct failure *failure,
                               struct input *input)
 {
@@ -74,6 +83,8 @@ static enum status input_read(const char *what, const char *path, struct failure
     if (input->descriptor < 0)
         return memfd_failed(failure);
     status = input_copy(what, path, source, failure, input);
+    if (strcmp(path, "-") == 0)
+        stdin_end();
     if (status != STATUS_OK || input->size == 0)
         return status;
     input->text = mmap(NULL, input->size, PROT_READ, MAP_PRIVATE, input->descriptor, 0);

@@ -71,6 +71,8 @@ static enum status work_supervise(const struct work *work, struct failure *failu
         *ret_exit = CODE_FAILED;
         /* Who left nothing has said why, or has gone without a word, with a status that is its own. */
         if (status == STATUS_NOT_FOUND) {
+            if (WEXITSTATUS(wait_status) == 0)
+                return status;
             if (WEXITSTATUS(wait_status) != CODE_FAILED)
                 report_failure(failure, NULL);
             status = STATUS_OK;

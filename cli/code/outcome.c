@@ -5,10 +5,12 @@
 #include "base/file.h"
 #include "base/text.h"
 #include "code/exports.h"
+#include "code/syntax.h"
 
 #include <errno.h>
 #include <fcntl.h>
 #include <limits.h>
+#include <signal.h>
 #include <string.h>
 #include <sys/mman.h>
 #include <sys/stat.h>
@@ -22,6 +24,9 @@ enum status outcome_prepare(const char *target, struct failure *failure, struct 
         return replacement_prepare(target, failure, &outcome->file);
     if (!text_to_number(target, INT_MAX, &number) || fcntl((int)number, F_GETFD) < 0)
         return failure_set(failure, STATUS_FAILED, "the descriptor %s of --result is not open", target);
+    /* What the code leaves running must not keep a pipe of the result open. */
+    if (number > STDERR_FILENO)
+        fcntl((int)number, F_SETFD, FD_CLOEXEC);
     outcome->descriptor = (int)number;
     return STATUS_OK;
 }
@@ -31,6 +36,9 @@ static enum status result_put(struct outcome *outcome, const void *text, size_t 
 {
     enum status status = STATUS_OK;
     int descriptor = outcome->descriptor;
+
+    /* Who reads it may have gone: that is an error like others. */
+    signal(SIGPIPE, SIG_IGN);
 
     if (descriptor < 0) {
         status = replacement_open(&outcome->file, failure);
@@ -49,6 +57,7 @@ static enum status result_make(struct outcome *outcome, const char *left, size_t
 {
     CLEANUP(secret_reset) struct secret object = {0};
     CLEANUP(secret_reset) struct secret scrubbed = {0};
+    struct syntax syntax = {0};
     const void *text = left;
     enum status status = STATUS_OK;
 
@@ -56,6 +65,8 @@ static enum status result_make(struct outcome *outcome, const char *left, size_t
         status = exports_write(left, size, failure, &object);
         text = object.bytes;
         size = object.size;
+    } else if (!syntax_check(left, size, "", &syntax) || !syntax.is_object) {
+        return failure_set(failure, STATUS_INVALID, "the result of the code is not a JSON object");
     }
     if (status == STATUS_OK && mask != NULL) {
         status = mask_json(mask, text, size, failure, &scrubbed);

@@ -381,6 +381,9 @@ static enum status code_settle(struct arguments *arguments, struct failure *fail
     status = language_find(arguments->code, failure, &arguments->language);
     if (status != STATUS_OK)
         return status;
+    if (arguments->language->is_shell && (arguments->props != NULL || arguments->database != NULL))
+        return failure_set(failure, STATUS_USAGE, "code in %s has no %s", arguments->language->runtime,
+                           arguments->props != NULL ? "--props" : "--db");
     if (!arguments->deliver_auths && !arguments->deliver_env && !arguments->deliver_credentials)
         arguments->deliver_env = arguments->language->is_shell;
     arguments->deliver_auths = true;

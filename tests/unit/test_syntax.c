@@ -106,7 +106,9 @@ static void exports_become_one_object(void **state)
     check_exports("a:json=\n", STATUS_INVALID, "the export a is not JSON");
     check_exports("a:json=1,2\n", STATUS_INVALID, "the export a is not JSON");
     check_exports("a:json=[\nb=1\n", STATUS_INVALID, "the export a is not JSON");
-    check_exports("a=\xff\n", STATUS_INVALID, "the export a is not UTF-8");
+    check_exports("a=\xff\n", STATUS_INVALID, "the export a is not UTF-8 text");
+    check_exports("a:json= [ 0.10 , 12345678901234567890 ,\n\"\\\" \\\\\" , 1e400 ]\n", STATUS_OK,
+                  "{\"a\":[0.10,12345678901234567890,\"\\\" \\\\\",1e400]}");
     check_exports("a=1\nb\n", STATUS_INVALID,
                   "line 2 of what the code exported is neither NAME:json=JSON nor NAME=TEXT");
     check_exports("=1\n", STATUS_INVALID,
