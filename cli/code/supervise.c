@@ -27,6 +27,7 @@ static const int LEFT_ALONE[] = {SIGSEGV, SIGBUS, SIGFPE, SIGILL, SIGABRT, SIGTR
 
 struct supervisor {
     const struct supervision *supervision;
+    const struct finder *finder; /* of the mask, whose own memory a fork wipes */
     struct outlets outlets;
     int signals;
     pid_t command; /* 0 where it has a leader */
@@ -358,7 +359,7 @@ static void drainer_become(struct supervisor *supervisor)
 {
     int kept[5] = {supervisor->leader, -1, -1, -1, -1};
 
-    finder_kept(mask_finder(supervisor->supervision->mask));
+    finder_kept(supervisor->finder);
     for (size_t i = 0; i < supervisor->outlets.count; i++) {
         pump_kept(supervisor->outlets.of[i].pump);
         if (!pump_is_done(supervisor->outlets.of[i].pump))
@@ -393,7 +394,7 @@ static int status_told(const struct supervisor *supervisor)
  * can be made for that, who prints is told that nobody reads. */
 static void drainer_start(struct supervisor *supervisor)
 {
-    bool kept = finder_keep_in_child(mask_finder(supervisor->supervision->mask));
+    bool kept = finder_keep_in_child(supervisor->finder);
 
     for (size_t i = 0; i < supervisor->outlets.count; i++)
         kept = pump_keep_in_child(supervisor->outlets.of[i].pump) && kept;
@@ -448,17 +449,19 @@ enum status supervise(const struct supervision *supervision, struct failure *fai
     enum status status;
 
     places_fill();
-    if (supervision->mask != NULL)
+    if (supervision->mask != NULL) {
+        supervisor.finder = mask_finder(supervision->mask);
         short_names_say(supervision->mask);
+    }
     status = signals_block(&supervisor, failure);
-    if (status == STATUS_OK && supervision->mask != NULL)
-        status = outlets_open(mask_finder(supervision->mask), failure, &supervisor.outlets);
+    if (status == STATUS_OK && supervisor.finder != NULL)
+        status = outlets_open(supervisor.finder, failure, &supervisor.outlets);
     if (status == STATUS_OK)
         status = command_start(&supervisor, failure);
     if (status == STATUS_OK) {
         while (turn(&supervisor))
             ;
-        terminal_give_back(&supervisor.outlets.keyboard);
+        terminal_leave(&supervisor.outlets.keyboard);
         if (!output_ends(&supervisor))
             drainer_start(&supervisor);
         *ret_wait_status = status_told(&supervisor);

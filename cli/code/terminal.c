@@ -83,6 +83,17 @@ void terminal_give_back(struct terminal *terminal)
     terminal->raw = false;
 }
 
+void terminal_leave(struct terminal *terminal)
+{
+    struct termios modes;
+
+    terminal_give_back(terminal);
+    if (terminal->master >= 0 && tcgetattr(terminal->master, &modes) == 0) {
+        modes.c_oflag &= (tcflag_t)~OPOST;
+        modes_set(terminal->master, &modes);
+    }
+}
+
 void terminal_poll(const struct terminal *terminal, struct pollfd ret_polled[TERMINAL_POLLED])
 {
     const bool waits = terminal->typed_size > 0;

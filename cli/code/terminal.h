@@ -37,6 +37,9 @@ void terminal_take(struct terminal *terminal);
 /* Gives it back as it was before. */
 void terminal_give_back(struct terminal *terminal);
 
+/* The same for good: what still comes out of the command's terminal is made ready by the outer one alone. */
+void terminal_leave(struct terminal *terminal);
+
 void terminal_poll(const struct terminal *terminal, struct pollfd ret_polled[TERMINAL_POLLED]);
 void terminal_move(struct terminal *terminal, const struct pollfd polled[TERMINAL_POLLED]);
 
