@@ -111,6 +111,17 @@ first=$(sed -n '1s/[^0-9]//gp' sizes)
 last=$(sed -n '8s/[^0-9]//gp' sizes)
 report "$([ "$((last - first))" -lt 1024 ]; echo $?)" "and stays the same, however much is printed"
 
+# ---- what a step was given ----
+
+new_vault v --key-file "$scratch/key"
+place TOKEN hunter22 s
+try stepvault run s --mask -- sh -c 'echo "<$TOKEN>"; exit 9'
+is "run --mask scrubs the values of the projection" "$status|$out|$err" "9|<***>|"
+try stepvault run s -- sh -c 'echo "<$TOKEN>"'
+is "and run without it does not" "$status|$out" "0|<hunter22>"
+"$here/../cli/signals.py" s "$scratch" --mask > cases 2>&1 || echo "not ok - signals.py came to its end" >> cases
+lines "as without it: " < cases
+
 # ---- on a terminal ----
 
 TMPDIR=$scratch "$here/mask_terminal.py" "$here/masked.py" > shown
