@@ -459,6 +459,8 @@ enum status supervise(const struct supervision *supervision, struct failure *fai
     if (status == STATUS_OK)
         status = command_start(&supervisor, failure);
     if (status == STATUS_OK) {
+        /* Not undumpable: what the command was given is read through our descriptors in /proc. */
+        secret_protect_process(false);
         while (turn(&supervisor))
             ;
         terminal_leave(&supervisor.outlets.keyboard);

@@ -240,6 +240,39 @@ static void a_forked_child_sees_no_secret_and_can_have_its_own(void **state)
     secret_free(memory);
 }
 
+struct kept {
+    uint8_t *small;
+    uint8_t *large;
+};
+
+static int child_finds_what_is_kept(void *context)
+{
+    const struct kept *kept = context;
+
+    secret_kept(kept->small);
+    secret_kept(kept->large);
+    for (size_t at = 0; at < 300000; at++) {
+        if (kept->large[at] != 0x5a || kept->small[at % 100] != 0x5b)
+            return 1;
+    }
+    secret_free(kept->small);
+    secret_free(kept->large);
+    return secret_allocate(40) != NULL ? 0 : 2;
+}
+
+static void memory_that_is_kept_is_there_in_a_child(void **state)
+{
+    struct kept kept = {secret_allocate(100), secret_allocate(300000)};
+
+    (void)state;
+    memset(kept.small, 0x5b, 100);
+    memset(kept.large, 0x5a, 300000);
+    assert_true(secret_keep_in_child(kept.small) && secret_keep_in_child(kept.large));
+    assert_int_equal(child_result(child_finds_what_is_kept, &kept), 0);
+    secret_free(kept.small);
+    secret_free(kept.large);
+}
+
 static int frees_twice(void *context)
 {
     void *memory = secret_allocate(48);
@@ -396,6 +429,7 @@ int main(void)
         cmocka_unit_test(more_than_the_maximum_is_refused),
         cmocka_unit_test(the_heap_is_locked_and_kept_out_of_core_files),
         cmocka_unit_test(a_forked_child_sees_no_secret_and_can_have_its_own),
+        cmocka_unit_test(memory_that_is_kept_is_there_in_a_child),
         cmocka_unit_test(freeing_twice_ends_the_process),
 #ifndef POISONED
         cmocka_unit_test(where_memory_cannot_be_locked_the_heap_says_how_much),
