@@ -120,6 +120,18 @@ static const char *host_end(const char *address)
     return address[0] != '{' && host != NULL ? host + 3 + strcspn(host + 3, "/?") : address;
 }
 
+/* Some libraries take an address with a byte that belongs in none apart and encode it anew, and then a `%2F`
+ * in it is a `/`. */
+static bool append_address(struct secret *address, const char *text)
+{
+    bool fits = true;
+
+    for (; fits && *text != '\0'; text++)
+        fits = strchr("`^|", *text) != NULL ? secret_append_format(address, "%%%02X", (unsigned)*text)
+                                            : secret_append_byte(address, (uint8_t)*text);
+    return fits;
+}
+
 static enum status read_address(struct starter *starter, const struct json *request, const struct json *test,
                                 struct failure *failure)
 {
@@ -128,8 +140,8 @@ static enum status read_address(struct starter *starter, const struct json *requ
     const char *lacking = NULL;
     const char *address;
 
-    if (!secret_append_text(&starter->address, relative ? json_member_text(request, "base") : "") ||
-        !secret_append_text(&starter->address, url != NULL ? url : ""))
+    if (!append_address(&starter->address, relative ? json_member_text(request, "base") : "") ||
+        !append_address(&starter->address, url != NULL ? url : ""))
         return failure_set_no_memory(failure);
     address = secret_text(&starter->address);
     if (!add_template(
@@ -173,7 +185,7 @@ static bool add_parts(struct starter_text *text, const struct starter_text *more
  * url has a `?` before that. */
 static bool read_query(struct starter *starter, const struct json *query)
 {
-    bool asks = memchr(secret_text(&starter->address), '?', starter->address.size) != NULL;
+    bool asks = memchr(starter->address.bytes, '?', starter->address.size) != NULL;
     void *iterator = NULL;
     const struct json *template;
     const char *name;

@@ -92,6 +92,7 @@ static const struct starter_line bash_lines[] = {
              "    done\n"
              "}\n\n",
      .when = STARTER_ENCODES},
+    {.text = "[ -n \"${<variable>:-}\" ] || <variable>=<default>\n", .each = EACH_DEFAULT},
     {.text = "url=<url>\n"},
     {.text = "if <given>; then url=$url<value>; fi\n", .each = EACH_PARAMETER},
     {.text = "{\n", .when = STARTER_HEADERS},
@@ -112,6 +113,7 @@ static const struct starter_line curl_lines[] = {
     {.text = "encode() { local LC_ALL=C at byte; for ((at = 0; at < ${#1}; at++)); do byte=${1:at:1}; case $byte in "
              "[A-Za-z0-9.~_-]) printf %s \"$byte\" ;; *) printf %%%02X \"'$byte\" ;; esac; done; }; ",
      .when = STARTER_ENCODES},
+    {.text = "[ -n \"${<variable>:-}\" ] || <variable>=<default>; ", .each = EACH_DEFAULT},
     {.text = "url=<url>; "},
     {.text = "if <given>; then url=$url<value>; fi; ", .each = EACH_PARAMETER},
     {.text = "{ ", .when = STARTER_HEADERS},
@@ -217,7 +219,7 @@ static const struct starter_line go_lines[] = {
 
 #define SHELL                                                                                                          \
     .comment = "#", .quote = '"', .escapes = "$`", .open = "\"", .close = "\"", .bare_escapes = "\"$`", .before = "", .after = "",             \
-    .value = "${<variable>}", .value_apart = "$<variable>", .value_default = "${<variable>:-<bare-default>}",          \
+    .value = "${<variable>}", .value_apart = "$<variable>",                                                                \
     .encode_before = "$(encode \"", .encode_after = "\")", .base64_before = "\"Basic $(printf %s ",                    \
     .base64_after = " | base64 | tr -d \"\\n\")\"", .given = "[ -n \"${<variable>:-}\" ]", .and = " && "
 

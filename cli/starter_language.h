@@ -5,8 +5,8 @@
 
 #include <stdbool.h>
 
-/* How often a line is written: once, or for each member of a kind. */
-enum starter_each { ONCE, EACH_HEADER, EACH_OPTIONAL_HEADER, EACH_PARAMETER };
+/* How often a line is written: once, or for each member of a kind, or property that has a default. */
+enum starter_each { ONCE, EACH_DEFAULT, EACH_HEADER, EACH_OPTIONAL_HEADER, EACH_PARAMETER };
 
 struct starter_line {
     const char *text; /* NULL ends a program */
@@ -37,7 +37,7 @@ struct starter_language {
     /* Values. */
     const char *value;
     const char *value_apart;   /* the same where no letter of a name stands behind it; NULL: no other */
-    const char *value_default; /* of a property that has a default */
+    const char *value_default; /* of a property that has a default; NULL: as any other */
     const char *encode_before, *encode_after;
     const char *base64_before, *base64_after;
     const char *given, *and; /* that a property is there; and between such */

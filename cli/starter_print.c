@@ -15,6 +15,7 @@ struct printer {
     const struct starter *starter;
     const struct starter_language *language;
     const struct starter_member *member; /* of the line that is written for each */
+    const char *joint;                   /* within its text */
     const struct app_field *field;       /* of the value that is written */
     const char *step;                    /* of the way into the reply */
     char alias[NAME_ALIAS_MAX + 2];
@@ -84,7 +85,9 @@ static void put_value(struct printer *printer, const struct starter_part *part, 
     printer->field = part->field;
     if (part->encoded)
         put_text(printer, language->encode_before);
-    expand(printer, part->field->fallback != NULL ? language->value_default : pattern);
+    if (part->field->fallback != NULL && language->value_default != NULL)
+        pattern = language->value_default;
+    expand(printer, pattern);
     if (part->encoded)
         put_text(printer, language->encode_after);
     printer->field = NULL;
@@ -213,7 +216,7 @@ static void put_member_value(struct printer *printer)
     const struct starter_member *member = printer->member;
 
     put_text(printer, member->basic ? printer->language->base64_before : "");
-    put_expression(printer, &member->text, printer->language->joint);
+    put_expression(printer, &member->text, printer->joint);
     put_text(printer, member->basic ? printer->language->base64_after : "");
 }
 
@@ -290,12 +293,6 @@ static void put_default(struct printer *printer)
     put_literal_text(printer, printer->field->fallback);
 }
 
-/* Within ${NAME:-...}, where a brace would end it. */
-static void put_bare_default(struct printer *printer)
-{
-    put_escaped(printer, printer->field->fallback, strlen(printer->field->fallback), "\"$`}");
-}
-
 static void put_step(struct printer *printer)
 {
     put_literal_text(printer, printer->step);
@@ -336,27 +333,26 @@ static const struct {
     const char *word;
     void (*put)(struct printer *printer);
 } words[] = {
-    {"<url>",          put_url         },
-    {"<method>",       put_method      },
-    {"<body>",         put_body        },
-    {"<name>",         put_name        },
-    {"<value>",        put_member_value},
-    {"<given>",        put_given       },
-    {"<answers>",      put_answers     },
-    {"<denies>",       put_denies      },
-    {"<unbound>",      put_unbound     },
-    {"<app>",          put_app         },
-    {"<alias>",        put_alias       },
-    {"<alias-bare>",   put_alias_bare  },
-    {"<property>",     put_property    },
-    {"<member>",       put_member      },
-    {"<variable>",     put_variable    },
-    {"<default>",      put_default     },
-    {"<bare-default>", put_bare_default},
-    {"<step>",         put_step        },
-    {"<step-member>",  put_step_member },
-    {"<chain>",        put_chain       },
-    {"<shell>",        put_shell       },
+    {"<url>",         put_url         },
+    {"<method>",      put_method      },
+    {"<body>",        put_body        },
+    {"<name>",        put_name        },
+    {"<value>",       put_member_value},
+    {"<given>",       put_given       },
+    {"<answers>",     put_answers     },
+    {"<denies>",      put_denies      },
+    {"<unbound>",     put_unbound     },
+    {"<app>",         put_app         },
+    {"<alias>",       put_alias       },
+    {"<alias-bare>",  put_alias_bare  },
+    {"<property>",    put_property    },
+    {"<member>",      put_member      },
+    {"<variable>",    put_variable    },
+    {"<default>",     put_default     },
+    {"<step>",        put_step        },
+    {"<step-member>", put_step_member },
+    {"<chain>",       put_chain       },
+    {"<shell>",       put_shell       },
 };
 
 /* Returns the length of the word that `text` begins with, and puts what it stands for; 0 if there is none. */
@@ -388,6 +384,39 @@ static void expand(struct printer *printer, const char *text)
 
 /* ---- the program ---- */
 
+static bool text_has(const struct starter_text *text, const struct app_field *field)
+{
+    for (size_t i = 0; i < text->count; i++) {
+        if (text->parts[i].field == field)
+            return true;
+    }
+    return false;
+}
+
+static bool is_used(const struct starter *starter, const struct app_field *field)
+{
+    bool used = text_has(&starter->url, field);
+
+    for (size_t i = 0; i < starter->header_count; i++)
+        used = used || text_has(&starter->headers[i].text, field);
+    for (size_t i = 0; i < starter->parameter_count; i++)
+        used = used || text_has(&starter->parameters[i].text, field);
+    return used;
+}
+
+static void put_for_defaults(struct printer *printer, const struct starter_line *line)
+{
+    const struct app_method *method = printer->starter->method;
+
+    for (size_t i = 0; i < method->field_count; i++) {
+        if (method->fields[i].fallback == NULL || !is_used(printer->starter, &method->fields[i]))
+            continue;
+        printer->field = &method->fields[i];
+        expand(printer, line->text);
+    }
+    printer->field = NULL;
+}
+
 static void put_for_each(struct printer *printer, const struct starter_line *line)
 {
     const struct starter *starter = printer->starter;
@@ -399,6 +428,7 @@ static void put_for_each(struct printer *printer, const struct starter_line *lin
         if (members[i].optional == (line->each == EACH_HEADER))
             continue;
         printer->member = &members[i];
+        printer->joint = parameters ? printer->language->url_joint : printer->language->joint;
         expand(printer, line->text);
     }
     printer->member = NULL;
@@ -413,6 +443,8 @@ static void put_lines(struct printer *printer)
             continue;
         if (line->each == ONCE)
             expand(printer, line->text);
+        else if (line->each == EACH_DEFAULT)
+            put_for_defaults(printer, line);
         else
             put_for_each(printer, line);
     }

@@ -1,10 +1,11 @@
 /* Any bytes as an entry of the catalogue: it is refused, or what it says holds together: methods and fields
  * are found by their names, each field takes its default, what follows from its facts of OAuth is in bounds,
- * and the entry and the provider documents written of it are read again. */
+ * and the entry and the provider documents written of it are read again; a starter of it can be printed. */
 #include "base/cleanup.h"
 #include "catalog/app.h"
 #include "catalog/facts.h"
 #include "catalog/provider.h"
+#include "starter.h"
 
 #include <stdlib.h>
 #include <string.h>
@@ -53,6 +54,25 @@ static void check_facts(const struct app *app, const struct app_method *method)
             failure.status == STATUS_TOO_LARGE);
 }
 
+/* The same is printed each time, in every language. */
+static void check_starter(const struct app *app, const struct app_method *method)
+{
+    static const char *const languages[] = {"node", "python", "bash", "curl", "go"};
+    CLEANUP(starter_freep) struct starter *starter = NULL;
+    struct failure failure;
+
+    if (starter_read(app, method, &failure, &starter) != STATUS_OK)
+        return;
+    for (size_t i = 0; i < sizeof(languages) / sizeof(languages[0]); i++) {
+        CLEANUP(secret_reset) struct secret text = {0};
+        CLEANUP(secret_reset) struct secret again = {0};
+
+        require(starter_print(starter, languages[i], &failure, &text) == STATUS_OK);
+        require(starter_print(starter, languages[i], &failure, &again) == STATUS_OK);
+        require(text.size > 0 && strcmp(secret_text(&text), secret_text(&again)) == 0);
+    }
+}
+
 int LLVMFuzzerTestOneInput(const uint8_t *bytes, size_t size)
 {
     static bool started;
@@ -72,6 +92,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *bytes, size_t size)
         require(app_find_method(app, app->methods[i].name) == &app->methods[i]);
         check_method(&app->methods[i]);
         check_facts(app, &app->methods[i]);
+        check_starter(app, &app->methods[i]);
     }
     json_writer_start(&writer, &text);
     json_add_value(&writer, NULL, app->document);
