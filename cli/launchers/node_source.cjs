@@ -3,7 +3,7 @@
 
 const TOKEN = /\/\/[^\n]*|\/\*[^]*?\*\/|[\w$]+|\s+|[^]/gy; // a slash is looked at by what stands before it
 // Between quotes, by the piece: one expression for all of it would need room for each character.
-const QUOTED = { '"': /[^"\\\n]+|\\[^]/gy, "'": /[^'\\\n]+|\\[^]/gy, '`': /[^`\\$]+|\\[^]|\$(?!\{)/gy };
+const QUOTED = { __proto__: null, '"': /[^"\\\n]+|\\[^]/gy, "'": /[^'\\\n]+|\\[^]/gy, '`': /[^`\\$]+|\\[^]|\$(?!\{)/gy };
 const REGULAR = /\/(?:\\.|\[(?:\\.|[^\]\\\n])*\]|[^/\\\n[])+\/\w*/gy;
 const BEFORE_REGULAR = /^(?:|[^\w$)\]"]|return|typeof|case|in|of|delete|void|throw|new|else|do|await|yield|instanceof)$/;
 const NEAR = 200; // characters before a name that are looked at

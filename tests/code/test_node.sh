@@ -13,6 +13,8 @@ file form.js <<< 'async (event, steps, auths) => {
   return [event.amount, steps.trigger.event.items, steps.look.$return_value.id, auths.slack.oauth_access_token.length];
 };'
 gives "a function as the whole file" '{"$return_value":[5,[1,"zwei"],7,11],"channel":"#billing"}' form.js --event event.json --steps steps.json
+file words.js <<< 'async () => [7].toString().constructor.name;'
+gives "words that every object has as a name" '{"$return_value":"String"}' words.js
 file form.cjs <<< 'module.exports = async (event, steps, auths) => { this.kind = "cjs"; return Object.keys(auths); };'
 gives "a function exported by CommonJS" '{"$return_value":["slack"],"kind":"cjs"}' form.cjs
 file form.mjs <<< 'import { basename } from "node:path";
