@@ -5,7 +5,7 @@
 # root have them.
 folder=$(dirname "$0")
 if [ "$(id -u)" = 0 ] && unshare --net --mount true 2>/dev/null &&
-    unshare --net --mount mount --bind /etc/hostname /etc/hosts 2>/dev/null; then
+    unshare --net --mount mount --bind /etc/hosts /etc/hosts 2>/dev/null; then
     exec unshare --net --mount /usr/bin/env python3 "$folder/starters_test.py" --alone
 fi
 exec /usr/bin/env python3 "$folder/starters_test.py"
