@@ -100,6 +100,18 @@ static bool fetches(const struct app_method *method, bool device)
            oauth != NULL && (!device || may_have_device(oauth));
 }
 
+/* That by which the account was connected. */
+static bool take_former(struct attempt *attempt, bool device)
+{
+    const char *name = json_member_text(attempt->account, "app_method");
+    const struct app_method *method = name != NULL ? app_find_method(attempt->intake.app, name) : NULL;
+
+    if (method == NULL || !fetches(method, device))
+        return false;
+    attempt->intake.method = method;
+    return true;
+}
+
 /* Of the methods that fetch tokens the first, and with --device the first that has it. An account that was
  * connected by one must not come to another by chance. */
 static enum status take_fetching(struct attempt *attempt, struct failure *failure)
@@ -119,6 +131,8 @@ static enum status take_fetching(struct attempt *attempt, struct failure *failur
         snprintf(list + strlen(list), LIST_MAX - strlen(list), "%s%s", count++ > 0 ? ", " : "",
                  app->methods[i].name);
     }
+    if (attempt->account != NULL && count > 1 && take_former(attempt, device))
+        return STATUS_OK;
     if (attempt->account != NULL && count > 1)
         return failure_set(failure, STATUS_AMBIGUOUS,
                            "%s was connected by one of several methods, and --method says which: %s",
@@ -518,6 +532,8 @@ void attempt_write(const struct attempt *attempt, struct json_writer *writer)
     json_add_text(writer, "app", attempt->intake.slug);
     json_add_bytes(writer, "provider", attempt->provider.bytes, attempt->provider.size);
     json_add_text(writer, "flow", attempt->flow);
+    if (attempt->intake.method != NULL)
+        json_add_text(writer, "method", attempt->intake.method->name);
     json_add_text(writer, "client", attempt->client);
     if (attempt->account != NULL)
         json_add_text(writer, "account", json_member_text(attempt->account, "id"));

@@ -52,6 +52,7 @@ static void describe(const struct json *account, char destination[CELL_MAX])
 {
     const char *health = json_member_text(account, "health");
     const char *reason = json_member_text(account, "reason");
+    const char *missing = json_member_text(account, "missing_scopes");
     char ends[SPAN_MAX * 2];
 
     destination[0] = '\0';
@@ -63,8 +64,9 @@ static void describe(const struct json *account, char destination[CELL_MAX])
         if (*at == '_')
             *at = ' ';
     }
-    snprintf(destination + strlen(destination), CELL_MAX - strlen(destination), "%s%s%s", ends,
-             reason != NULL ? ": " : "", reason != NULL ? reason : "");
+    snprintf(destination + strlen(destination), CELL_MAX - strlen(destination), "%s%s%s%s%s", ends,
+             missing != NULL ? ", without " : "", missing != NULL ? missing : "", reason != NULL ? ": " : "",
+             reason != NULL ? reason : "");
 }
 
 void health_add(struct output_table *table, const struct json *account)
@@ -81,12 +83,14 @@ void health_add_rows(struct output_table *table, const struct json *account)
         const char *member;
         const char *what;
     } rows[] = {
-        {"method",        "granted by"   },
-        {"client",        "client"       },
-        {"identity",      "identity"     },
-        {"scopes",        "scopes"       },
-        {"token_expires", "token expires"},
-        {"refreshed",     "refreshed"    },
+        {"method",         "granted by"      },
+        {"client",         "client"          },
+        {"identity",       "identity"        },
+        {"app_method",     "method"          },
+        {"scopes",         "scopes"          },
+        {"missing_scopes", "scopes not given"},
+        {"token_expires",  "token expires"   },
+        {"refreshed",      "refreshed"       },
     };
 
     if (json_member(account, "health") == NULL)

@@ -216,6 +216,7 @@ void identity_tell(const struct json *given, const struct json *kept)
 {
     const char *identity = identity_of(given);
     const char *scopes = json_member_text(given, "scopes");
+    const char *missing = json_member_text(json_member(kept, "account"), "missing_scopes");
     const char *twin = json_member_text(kept, "twin");
     char name[ATTEMPT_CLIENT_SIZE];
 
@@ -223,6 +224,8 @@ void identity_tell(const struct json *given, const struct json *kept)
     output_note(
         "connected %s%s%s%s%s", name, identity != NULL ? " as " : "", identity != NULL ? identity : "",
         scopes != NULL && scopes[0] != '\0' ? ", with the scopes " : "", scopes != NULL ? scopes : "");
+    if (missing != NULL)
+        output_note("%s was not given %s, which it was asked for", name, missing);
     tell_end(json_member(kept, "account"), name);
     if (twin != NULL)
         output_note(

@@ -45,16 +45,18 @@ static const struct {
     const char *name;
     size_t offset;
 } texts[] = {
-    {"provider",      offsetof(struct token_fields, provider)     },
-    {"client",        offsetof(struct token_fields, client)       },
-    {"grant",         offsetof(struct token_fields, grant)        },
-    {"requested",     offsetof(struct token_fields, requested)    },
-    {"granted",       offsetof(struct token_fields, granted)      },
-    {"identity",      offsetof(struct token_fields, identity)     },
-    {"identity_name", offsetof(struct token_fields, identity_name)},
-    {"state",         offsetof(struct token_fields, state)        },
-    {"error",         offsetof(struct token_fields, error)        },
-    {"intent",        offsetof(struct token_fields, intent)       },
+    {"provider",       offsetof(struct token_fields, provider)      },
+    {"client",         offsetof(struct token_fields, client)        },
+    {"grant",          offsetof(struct token_fields, grant)         },
+    {"method",         offsetof(struct token_fields, method)        },
+    {"requested",      offsetof(struct token_fields, requested)     },
+    {"requested_user", offsetof(struct token_fields, requested_user)},
+    {"granted",        offsetof(struct token_fields, granted)       },
+    {"identity",       offsetof(struct token_fields, identity)      },
+    {"identity_name",  offsetof(struct token_fields, identity_name) },
+    {"state",          offsetof(struct token_fields, state)         },
+    {"error",          offsetof(struct token_fields, error)         },
+    {"intent",         offsetof(struct token_fields, intent)        },
 };
 #define NUMBER_COUNT (sizeof numbers / sizeof numbers[0])
 #define TEXT_COUNT (sizeof texts / sizeof texts[0])
@@ -274,6 +276,17 @@ uint64_t token_generation(const struct record *account)
     return record_number(account, TOKEN_FIELD_PREFIX "generation");
 }
 
+const char *token_requested(const struct record *account, bool user)
+{
+    return record_field(account, user ? TOKEN_FIELD_PREFIX "requested_user" : TOKEN_FIELD_PREFIX "requested",
+                        NULL);
+}
+
+const char *token_method(const struct record *account)
+{
+    return record_field(account, TOKEN_FIELD_PREFIX "method", NULL);
+}
+
 /* What is too far ahead is of a clock that was set back since. */
 static bool lies_ahead(uint64_t time_ms, uint64_t now_ms)
 {
@@ -409,12 +422,14 @@ void token_write(const struct record *account, uint64_t now_ms, struct json_writ
     if (!token_fields_read(account, &fields))
         return;
     json_add_text(writer, "method", fields.grant);
+    write_text(writer, "app_method", fields.method);
     json_add_text(writer, "client", fields.client);
     json_add_text(writer, "health", words[token_health(account, now_ms)]);
     write_text(writer, "reason", find_reason(account, &fields, now_ms));
     write_time(writer, "token_expires", fields.expires);
     write_time(writer, "refreshed", fields.refreshed);
     write_text(writer, "scopes", fields.granted != NULL ? fields.granted : fields.requested);
+    token_write_missing(&fields, writer);
     write_text(writer, "identity", fields.identity_name != NULL ? fields.identity_name : fields.identity);
     write_text(writer, "identity_id", fields.identity);
 }
@@ -427,7 +442,9 @@ void token_add_grant(struct record_draft *draft, const struct token_grant *grant
         .provider = result->provider != NULL ? result->provider : grant->provider,
         .client = grant->client,
         .grant = grant->grant,
-        .requested = grant->requested,
+        .method = grant->method,
+        .requested = result->has_requested ? result->requested : grant->requested,
+        .requested_user = grant->requested_user,
         .granted = result->scopes,
         .identity = result->identity,
         .identity_name = result->identity_name,
@@ -476,7 +493,9 @@ void token_carry(struct record_draft *draft, const struct record *previous, uint
         .provider = fields.provider,
         .client = fields.client,
         .grant = fields.grant,
+        .method = fields.method,
         .requested = fields.requested,
+        .requested_user = fields.requested_user,
         .generation = fields.generation + 1,
         .obtained = now_ms,
         .due = given && !replaced ? now_ms : 0,

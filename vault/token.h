@@ -41,6 +41,13 @@ bool token_has_grant(const struct record *account);
  * stolen. */
 bool token_is_of_grant(const struct record *account, const char *property);
 
+/* The scopes that its grant was asked for, separated by blanks; NULL: none are known. `user`: those of the
+ * second parameter. */
+const char *token_requested(const struct record *account, bool user);
+
+/* The catalogue's method that it was connected by; NULL: not known. */
+const char *token_method(const struct record *account);
+
 /* Which tokens it has: another number for each that took the place of others. 0 without a grant. */
 uint64_t token_generation(const struct record *account);
 
@@ -71,7 +78,8 @@ enum token_health token_health(const struct record *account, uint64_t now_ms);
 enum status token_check_deliverable(const struct record *account, uint64_t now_ms, struct failure *failure);
 
 /* Writes the members of the Account object that say how it stands: method, client, health, reason,
- * token_expires, refreshed, scopes, identity, identity_id. Nothing for an account without a grant. */
+ * token_expires, refreshed, scopes, missing_scopes, identity, identity_id, app_method. Nothing for an account
+ * without a grant. */
 void token_write(const struct record *account, uint64_t now_ms, struct json_writer *writer);
 
 /* ---- Jobs for the helper ---- */
@@ -141,6 +149,8 @@ struct token_result {
     uint64_t due_ms;
     uint64_t age_ms; /* since the request was sent, when it answered; 0: not said */
     const char *scopes;
+    bool has_requested;
+    const char *requested; /* what was asked for with the provider's own; NULL: nothing */
     const char *identity;
     const char *identity_name;
     const char *provider; /* the document with what discovery filled in */
@@ -205,11 +215,13 @@ enum status token_note_trial(struct vault *vault, const uint8_t id[STORE_ID_SIZE
 
 /* What a grant begins with. Texts are borrowed. */
 struct token_grant {
-    const char *provider;  /* the document */
-    const char *client;    /* app:label of the registration */
-    const char *grant;     /* authorization_code, device_code, client_credentials, import */
-    const char *requested; /* scopes, separated by blanks; NULL: none */
-    uint64_t obtained_ms;  /* when the request was sent */
+    const char *provider;       /* the document */
+    const char *client;         /* app:label of the registration */
+    const char *grant;          /* authorization_code, device_code, client_credentials, import */
+    const char *method;         /* the catalogue's name of it, or NULL */
+    const char *requested;      /* scopes, separated by blanks; NULL: none */
+    const char *requested_user; /* of the second parameter, where a provider has two */
+    uint64_t obtained_ms;       /* when the request was sent */
 };
 /* Adds the fields of a new grant to the draft of an account, in place of those of `previous` (NULL: none). */
 void token_add_grant(struct record_draft *draft, const struct token_grant *grant,

@@ -99,6 +99,11 @@ static enum status read_tokens(const struct json *answer, struct failure *failur
         result->has_lifetime = false;
     if (!read_short_text(answer, "scopes", SCOPES_MAX, &result->scopes))
         return wrong("its scopes", failure);
+    result->has_requested = json_member(answer, "requested") != NULL;
+    if (!read_short_text(answer, "requested", SCOPES_MAX, &result->requested))
+        return wrong("its scopes", failure);
+    if (result->requested != NULL && result->requested[0] == '\0')
+        result->requested = NULL;
     if (!read_short_text(answer, "provider", PROVIDER_MAX, &result->provider))
         return wrong("its provider", failure);
     if (!read_line(identity, "id", &result->identity) || !read_line(identity, "name", &result->identity_name))

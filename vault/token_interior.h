@@ -18,7 +18,9 @@ struct token_fields {
     const char *provider;
     const char *client;
     const char *grant;
+    const char *method; /* the catalogue's name of the way in which it was connected */
     const char *requested;
+    const char *requested_user; /* scopes of the second parameter */
     const char *granted;
     const char *identity;
     const char *identity_name;
@@ -83,6 +85,9 @@ enum status token_write_grant(struct vault *vault, const struct record *previous
 /* Reads an account that may be gone, or have no grant any more: then it is not `found`. */
 enum status token_find_account(struct vault *vault, const uint8_t id[STORE_ID_SIZE], struct failure *failure,
                                struct record *ret_account, struct token_fields *ret_fields, bool *ret_found);
+
+/* The member `missing_scopes`: those that were asked for and not given, as far as that can be told. */
+void token_write_missing(const struct token_fields *fields, struct json_writer *writer);
 
 /* True before the time until which the provider asked us to wait. */
 bool token_must_wait(const struct token_fields *fields, uint64_t now_ms);

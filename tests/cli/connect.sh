@@ -369,6 +369,10 @@ fails "of an app with several methods one is to be said" 1 "--method says which:
 play "$known | .ShowAccount.account.app = \"github\" | .ShowAccount.account.client = \"github:default\" | .ShowAccount.account.identity_id = null"
 succeeds "... or is said" stepvault connect --reconnect github:work --method github_app < /dev/null
 is "... and taken" "$(asked Connect '.provider | fromjson | .methods | keys[]')" github_app
+play "$known | .ShowAccount.account.app = \"github\" | .ShowAccount.account.client = \"github:default\" | .ShowAccount.account.identity_id = null
+  | .ShowAccount.account.app_method = \"github_app\""
+succeeds "... or is known of the account" stepvault connect --reconnect github:work < /dev/null
+is "... and said again" "$(asked Connect '[.method, (.provider | fromjson | .methods | keys[])]')" '["github_app","github_app"]'
 play "$known | .ShowAccount.account.method = \"client_credentials\""
 stepvault connect --reconnect zendesk:work < /dev/null > "$scratch/out" 2> "$scratch/err"
 is "what was connected without a person is connected so again" "$(asked Connect .flow)" client_credentials

@@ -10,6 +10,7 @@ import os
 import socket
 import subprocess
 import time
+import urllib.parse
 
 from rig import CANARY, Rig, Tap, eventually
 
@@ -186,6 +187,18 @@ fault.opener.open(connecting.address(fault.origin), timeout=20).read()
 done = connecting.wait()
 account = rig.account("fault:scopes") or {}
 tap.ok("the scopes that were given are shown", done.status == 0 and "read" in str(account.get("scopes")), account)
+tap.ok("... and the one that was asked for and not given, when connecting",
+       account.get("missing_scopes") == "write" and "was not given write" in done.err, account, done)
+tap.ok("... and later", "without write" in rig.run("account", "list").out and
+       "scopes not given" in rig.run("account", "show", "fault:scopes").out)
+fault.set(scope="read write admin")
+connecting = rig.start("connect", "--reconnect", "fault:scopes", "--no-browser", "--scope", "admin")
+url = connecting.address(fault.origin)
+fault.opener.open(url, timeout=20).read()
+done = connecting.wait()
+account = rig.account("fault:scopes") or {}
+tap.same("connecting anew adds a scope, and takes none away", urllib.parse.parse_qs(urllib.parse.urlsplit(url).query)["scope"], ["read write admin"])
+tap.ok("... and what is given then is no longer missing", done.status == 0 and "missing_scopes" not in account, account)
 fault.forget()
 rig.run("account", "refresh", "fault:scopes")
 tap.ok("no scope is sent when refreshing", all("scope" not in request["form"] for request in fault.requests("/token")))

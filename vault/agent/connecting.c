@@ -45,6 +45,7 @@ void connected_freep(struct connected **connected)
     if (freed->session != NULL)
         freed->session->connected--;
     secret_reset(&freed->requested);
+    secret_reset(&freed->requested_user);
     secret_reset(&freed->provider);
     json_freep(&freed->properties);
     json_freep(&freed->answer);

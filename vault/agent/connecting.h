@@ -31,8 +31,10 @@ struct connected {
     char app[NAME_APP_MAX + 1];
     char account[33]; /* the id of the one to be connected anew; or empty */
     char client[REGISTRATION_NAME_SIZE];
-    const char *grant;       /* static */
-    struct secret requested; /* scopes, separated by blanks */
+    const char *grant;             /* static */
+    char method[NAME_APP_MAX + 1]; /* the catalogue's name of it; or empty */
+    struct secret requested;       /* scopes, separated by blanks */
+    struct secret requested_user;
     struct secret provider;
     struct json *properties; /* that the call gave */
     uint64_t obtained_ms;

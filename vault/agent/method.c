@@ -109,6 +109,7 @@ static const struct method methods[] = {
      {{"app", TEXT, REQUIRED},
       {"provider", TEXT, REQUIRED},
       {"flow", TEXT, REQUIRED},
+      {"method", TEXT, OPTIONAL},
       {"client", TEXT, OPTIONAL},
       {"account", TEXT, OPTIONAL},
       {"properties", OBJECT, OPTIONAL},

@@ -56,7 +56,7 @@ enum method_state { METHOD_ANY, METHOD_VAULT, METHOD_OPEN };
 #define METHOD_STAGES 64u  /* a call that fails spoils what its connection has staged */
 #define METHOD_NO_USE 128u /* a key press, no use of the vault: does not put off the idle lock */
 
-#define METHOD_PARAMETERS_MAX 12
+#define METHOD_PARAMETERS_MAX 13
 
 struct method {
     const char *name;

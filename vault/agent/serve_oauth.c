@@ -68,6 +68,9 @@ static enum status check_connect(struct request *request)
     const char *name;
     enum status status = name_check_app(text(request, "app"), failure);
 
+    if (status == STATUS_OK && text(request, "method") != NULL &&
+        name_check_app(text(request, "method"), failure) != STATUS_OK)
+        status = failure_set(failure, STATUS_INVALID, "method is no name of a method");
     if (status == STATUS_OK && strlen(text(request, "provider")) > PROVIDER_MAX)
         status = failure_set(failure, STATUS_TOO_LARGE, "the provider's document is over %u KiB",
                              PROVIDER_MAX / 1024);
@@ -117,20 +120,74 @@ struct attempt {
     int64_t seconds;
     struct record account; /* that is connected anew; or nothing */
     struct record client;
+    struct secret scopes; /* separated by blanks */
+    struct secret user_scopes;
 };
 
 static void attempt_reset(struct attempt *attempt)
 {
     record_reset(&attempt->account);
     record_reset(&attempt->client);
+    secret_reset(&attempt->scopes);
+    secret_reset(&attempt->user_scopes);
 }
 
-static void write_list(const struct request *request, const char *name, struct json_writer *writer)
+static bool has_word(const struct secret *text, const char *word, size_t size)
 {
-    const struct json *list = json_member(request->parameters, name);
+    for (const char *at = secret_text(text); *at != '\0'; at += strspn(at, " ")) {
+        const size_t length = strcspn(at, " ");
 
-    if (list != NULL)
-        json_add_value(writer, name, list);
+        if (length == size && memcmp(at, word, size) == 0)
+            return true;
+        at += length;
+    }
+    return false;
+}
+
+static bool add_words(struct secret *text, const char *words)
+{
+    while (words != NULL && *(words += strspn(words, " ")) != '\0') {
+        const size_t size = strcspn(words, " ");
+
+        if (!has_word(text, words, size) &&
+            ((text->size > 0 && !secret_append_byte(text, ' ')) || !secret_append(text, words, size)))
+            return false;
+        words += size;
+    }
+    return true;
+}
+
+/* The scopes of the call, and of an account that is connected anew in the same way those that it was asked
+ * for, too: so one more takes none away. */
+static bool join_scopes(const struct request *request, const struct attempt *attempt, bool user,
+                        struct secret *destination)
+{
+    const struct json *list = json_member(request->parameters, user ? "user_scopes" : "scopes");
+    const char *method = text(request, "method");
+    bool complete = true;
+
+    if (attempt->account.document != NULL && method != NULL && token_method(&attempt->account) != NULL &&
+        strcmp(method, token_method(&attempt->account)) == 0)
+        complete = add_words(destination, token_requested(&attempt->account, user));
+    for (size_t at = 0; complete && at < json_count(list); at++)
+        complete = add_words(destination, json_text(json_at(list, at), NULL));
+    return complete;
+}
+
+static void write_scopes(const struct secret *scopes, const char *member, struct json_writer *writer)
+{
+    const char *at = secret_text(scopes);
+
+    if (scopes->size == 0)
+        return;
+    json_open_array(writer, member);
+    while (*at != '\0') {
+        const size_t size = strcspn(at, " ");
+
+        json_add_bytes(writer, NULL, at, size);
+        at += size + (at[size] == ' ');
+    }
+    json_close_array(writer);
 }
 
 static enum status write_job(const struct request *request, const struct attempt *attempt,
@@ -148,8 +205,8 @@ static enum status write_job(const struct request *request, const struct attempt
     registration_write_job(&attempt->client, true, &writer);
     write_properties(request, &attempt->account, &writer);
     json_add_text(&writer, "flow", attempt->flow);
-    write_list(request, "scopes", &writer);
-    write_list(request, "user_scopes", &writer);
+    write_scopes(&attempt->scopes, "scopes", &writer);
+    write_scopes(&attempt->user_scopes, "user_scopes", &writer);
     if (redirect_uri != NULL)
         json_add_text(&writer, "redirect_uri", redirect_uri);
     if (attempt->port != 0)
@@ -157,17 +214,6 @@ static enum status write_job(const struct request *request, const struct attempt
     json_add_number(&writer, "seconds", (uint64_t)attempt->seconds);
     json_close_object(&writer);
     return writer.failed ? failure_set_no_memory(failure) : STATUS_OK;
-}
-
-static bool join_scopes(const struct request *request, const char *name, struct secret *destination)
-{
-    const struct json *list = json_member(request->parameters, name);
-    bool complete = true;
-
-    for (size_t at = 0; complete && at < json_count(list); at++)
-        complete = (destination->size == 0 || secret_append_byte(destination, ' ')) &&
-                   secret_append_text(destination, json_text(json_at(list, at), NULL));
-    return complete;
 }
 
 /* What the call gives outlives it: it becomes the account's. */
@@ -194,9 +240,11 @@ static enum status make_connected(const struct request *request, const struct at
     CLEANUP(connected_freep) struct connected *connected = calloc(1, sizeof(*connected));
 
     if (connected == NULL || !secret_append_text(&connected->provider, text(request, "provider")) ||
-        !join_scopes(request, "scopes", &connected->requested) ||
-        !join_scopes(request, "user_scopes", &connected->requested))
+        !secret_append(&connected->requested, attempt->scopes.bytes, attempt->scopes.size) ||
+        !secret_append(&connected->requested_user, attempt->user_scopes.bytes, attempt->user_scopes.size))
         return failure_set_no_memory(failure);
+    if (text(request, "method") != NULL)
+        memcpy(connected->method, text(request, "method"), strlen(text(request, "method")) + 1);
     if (copy_properties(request, failure, &connected->properties) != STATUS_OK)
         return failure->status;
     memcpy(connected->app, text(request, "app"), strlen(text(request, "app")) + 1);
@@ -277,6 +325,9 @@ enum status serve_connect(struct session *session, struct request *request)
                               &attempt.seconds);
     if (status == STATUS_OK)
         status = find_parties(session, request, &attempt);
+    if (status == STATUS_OK && (!join_scopes(request, &attempt, false, &attempt.scopes) ||
+                                !join_scopes(request, &attempt, true, &attempt.user_scopes)))
+        status = failure_set_no_memory(failure);
     if (status == STATUS_OK)
         status = write_job(request, &attempt, failure, &line);
     if (status == STATUS_OK)
@@ -319,7 +370,9 @@ enum status serve_keep_account(struct session *session, struct request *request)
         .provider = result->provider != NULL ? result->provider : secret_text(&connected->provider),
         .client = connected->client,
         .grant = connected->grant,
+        .method = connected->method[0] != '\0' ? connected->method : NULL,
         .requested = connected->requested.size > 0 ? secret_text(&connected->requested) : NULL,
+        .requested_user = connected->requested_user.size > 0 ? secret_text(&connected->requested_user) : NULL,
         .obtained_ms = connected->obtained_ms,
     };
     if (connection.account == NULL && connected->account[0] != '\0')

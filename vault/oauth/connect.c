@@ -6,6 +6,7 @@
 #include "oauth/device.h"
 #include "oauth/discovery.h"
 #include "oauth/identity.h"
+#include "oauth/scope.h"
 #include "oauth/token_request.h"
 #include "oauth/tokens.h"
 
@@ -91,11 +92,26 @@ static void find_identity(const struct tokens *tokens, struct identity *identity
         identity_ask(provider, properties, whoami, IDENTITY_SECONDS, &ignored, identity);
 }
 
+/* What was asked for, between blanks. An import asks for nothing. */
+static bool list_requested(const struct errand *errand, struct secret *requested)
+{
+    bool listed = errand->flow == ERRAND_CLIENT_CREDENTIALS
+                      ? scope_join_client(errand->provider, errand->scopes, requested)
+                      : scope_join(errand->provider, errand->scopes, requested);
+
+    for (size_t i = 0; i < requested->size; i++) {
+        if (requested->bytes[i] == ',')
+            requested->bytes[i] = ' ';
+    }
+    return listed;
+}
+
 enum verdict connect_run(struct errand *errand, struct input *input, struct fault *fault,
                          struct secret *ret_line)
 {
     CLEANUP(reply_reset) struct reply reply = {0};
     CLEANUP(identity_reset) struct identity identity = {0};
+    CLEANUP(secret_reset) struct secret requested = {0};
     struct tokens tokens = {.errand = errand, .reply = &reply};
     enum verdict verdict;
 
@@ -106,6 +122,11 @@ enum verdict connect_run(struct errand *errand, struct input *input, struct faul
         return verdict;
     find_identity(&tokens, &identity);
     tokens.identity = &identity;
+    if (errand->flow != ERRAND_IMPORT) {
+        if (!list_requested(errand, &requested))
+            return fault_set_no_memory(fault);
+        tokens.requested = secret_text(&requested);
+    }
     return tokens_write_answer(&tokens, ret_line) ? VERDICT_OK : fault_set_no_memory(fault);
 }
 

@@ -160,6 +160,8 @@ bool tokens_write_answer(const struct tokens *tokens, struct secret *line)
     tokens_write_properties(tokens, &writer, "properties");
     write_times(tokens, &writer);
     write_text(&writer, "scopes", secret_text(&tokens->reply->scopes));
+    if (tokens->requested != NULL)
+        json_add_text(&writer, "requested", tokens->requested);
     if (tokens->identity != NULL)
         identity_write(tokens->identity, &writer);
     if (tokens->errand->provider_is_new)

@@ -15,6 +15,7 @@ struct tokens {
     const struct reply *reply;
     const struct reply *second;      /* to the request that renewed the second token */
     const struct identity *identity; /* of whoever connected */
+    const char *requested;           /* the scopes that were asked for, separated by blanks; of connecting */
     uint64_t soonest_ms;             /* due at the latest then, whatever the replies say; 0: nothing */
 };
 
