@@ -158,6 +158,8 @@ server.script("refresh_missing")
 tap.ok("no refresh token in the reply: none in the answer", "oauth_refresh_token" not in refresh()["properties"])
 server.script("scope_list")
 tap.same("scopes as one text", refresh()["scopes"], "read write")
+server.script({"status": 200, "headers": {f"X-{number}": "x" * 4000 for number in range(20)}, "body": '{"access_token":"at"}'})
+tap.same("more headers than anybody needs are not read", refresh().get("verdict"), TRANSIENT)
 server.script("trickle")
 tap.same("a reply that comes in drops", refresh()["answer"], "tokens")
 

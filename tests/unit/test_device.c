@@ -145,7 +145,7 @@ static void the_interval_is_kept_with_a_fifth_for_fast_clocks(void **state)
 
     (void)state;
     for (int i = 0; i < 3; i++)
-        assert_int_equal(device_pace_next(&pace, VERDICT_TRANSIENT, "authorization_pending"), 6000);
+        assert_int_equal(device_pace_next(&pace, VERDICT_TRANSIENT, "authorization_pending", false), 6000);
 }
 
 static void slow_down_makes_it_longer_for_good(void **state)
@@ -153,9 +153,9 @@ static void slow_down_makes_it_longer_for_good(void **state)
     struct device_pace pace = {.interval_ms = 5000};
 
     (void)state;
-    assert_int_equal(device_pace_next(&pace, VERDICT_TRANSIENT, "slow_down"), 12000);
-    assert_int_equal(device_pace_next(&pace, VERDICT_TRANSIENT, "authorization_pending"), 12000);
-    assert_int_equal(device_pace_next(&pace, VERDICT_TRANSIENT, "slow_down"), 18000);
+    assert_int_equal(device_pace_next(&pace, VERDICT_TRANSIENT, "slow_down", false), 12000);
+    assert_int_equal(device_pace_next(&pace, VERDICT_TRANSIENT, "authorization_pending", false), 12000);
+    assert_int_equal(device_pace_next(&pace, VERDICT_TRANSIENT, "slow_down", false), 18000);
 }
 
 static void what_the_network_swallows_is_asked_again_later_and_later(void **state)
@@ -163,24 +163,27 @@ static void what_the_network_swallows_is_asked_again_later_and_later(void **stat
     struct device_pace pace = {.interval_ms = 5000};
 
     (void)state;
-    assert_int_equal(device_pace_next(&pace, VERDICT_TRANSIENT, ""), 12000);
-    assert_int_equal(device_pace_next(&pace, VERDICT_TRANSIENT, "temporarily_unavailable"), 24000);
-    assert_int_equal(device_pace_next(&pace, VERDICT_TRANSIENT, ""), 48000);
+    assert_int_equal(device_pace_next(&pace, VERDICT_TRANSIENT, "", false), 12000);
+    assert_int_equal(device_pace_next(&pace, VERDICT_TRANSIENT, "temporarily_unavailable", false), 24000);
+    assert_int_equal(device_pace_next(&pace, VERDICT_TRANSIENT, "", false), 48000);
     for (int i = 0; i < 100; i++)
-        assert_int_equal(device_pace_next(&pace, VERDICT_TRANSIENT, "server_error"), DEVICE_INTERVAL_MAX_MS);
-    assert_int_equal(device_pace_next(&pace, VERDICT_TRANSIENT, "authorization_pending"), 6000);
+        assert_int_equal(device_pace_next(&pace, VERDICT_TRANSIENT, "server_error", false),
+                         DEVICE_INTERVAL_MAX_MS);
+    assert_int_equal(device_pace_next(&pace, VERDICT_TRANSIENT, "authorization_pending", false), 6000);
 }
 
-static void everything_else_is_the_end(void **state)
+static void everything_else_is_the_end_unless_the_provider_is_busy(void **state)
 {
     struct device_pace pace = {.interval_ms = 5000};
 
     (void)state;
-    assert_int_equal(device_pace_next(&pace, VERDICT_OK, ""), 0);
-    assert_int_equal(device_pace_next(&pace, VERDICT_REFUSED, "access_denied"), 0);
-    assert_int_equal(device_pace_next(&pace, VERDICT_REFUSED, "expired_token"), 0);
-    assert_int_equal(device_pace_next(&pace, VERDICT_DEAD, "invalid_grant"), 0);
-    assert_int_equal(device_pace_next(&pace, VERDICT_TRANSIENT, "weird_thing"), 0);
+    assert_int_equal(device_pace_next(&pace, VERDICT_OK, "", false), 0);
+    assert_int_equal(device_pace_next(&pace, VERDICT_REFUSED, "access_denied", false), 0);
+    assert_int_equal(device_pace_next(&pace, VERDICT_REFUSED, "expired_token", false), 0);
+    assert_int_equal(device_pace_next(&pace, VERDICT_DEAD, "invalid_grant", false), 0);
+    assert_int_equal(device_pace_next(&pace, VERDICT_TRANSIENT, "weird_thing", false), 0);
+    assert_int_equal(device_pace_next(&pace, VERDICT_TRANSIENT, "weird_thing", true), 12000);
+    assert_int_equal(device_pace_next(&pace, VERDICT_TRANSIENT, "slow_down", true), 12000);
 }
 
 int main(void)
@@ -194,7 +197,7 @@ int main(void)
         cmocka_unit_test(the_interval_is_kept_with_a_fifth_for_fast_clocks),
         cmocka_unit_test(slow_down_makes_it_longer_for_good),
         cmocka_unit_test(what_the_network_swallows_is_asked_again_later_and_later),
-        cmocka_unit_test(everything_else_is_the_end),
+        cmocka_unit_test(everything_else_is_the_end_unless_the_provider_is_busy),
     };
 
     return cmocka_run_group_tests(tests, start, NULL);

@@ -174,7 +174,7 @@ static void a_connected_account_says_how_it_stands(void **state)
     assert_non_null(strstr(reply(),
                            "\"method\":\"authorization_code\",\"client\":\"slack:default\",\"health\":"
                            "\"healthy\",\"token_expires\":\"2027-01-15T08:30:00.000Z\","
-                           "\"scopes\":\"chat read\",\"identity\":\"Ann\""));
+                           "\"scopes\":\"chat read\",\"missing_scopes\":\"write\",\"identity\":\"Ann\""));
     assert_null(strstr(reply(), "acc-1"));
 }
 

@@ -17,6 +17,7 @@
 #define PEER_SIZE 160
 #define WAIT_MAX_MS 10000 /* poll's clock stands still while the machine sleeps */
 #define NUMBER_MAX 86400
+#define MISSED 0 /* of what passes, the row of a reply that says nothing */
 
 /* ---- the reply ---- */
 
@@ -89,16 +90,16 @@ enum status device_read(const struct json *reply, bool loopback, struct failure 
 
 /* ---- asking ---- */
 
-uint64_t device_pace_next(struct device_pace *pace, enum verdict verdict, const char *code)
+uint64_t device_pace_next(struct device_pace *pace, enum verdict verdict, const char *code, bool busy)
 {
     static const struct {
         const char *code;
         uint64_t slower_ms;
         bool missed;
     } passing[] = {
+        {"",                        0,                true },
         {"authorization_pending",   0,                false},
         {"slow_down",               DEVICE_SLOWER_MS, false},
-        {"",                        0,                true },
         {"server_error",            0,                true },
         {"temporarily_unavailable", 0,                true },
     };
@@ -109,8 +110,10 @@ uint64_t device_pace_next(struct device_pace *pace, enum verdict verdict, const 
         return 0;
     while (i < sizeof(passing) / sizeof(passing[0]) && strcmp(passing[i].code, code) != 0)
         i++;
-    if (i == sizeof(passing) / sizeof(passing[0]))
+    if (i == sizeof(passing) / sizeof(passing[0]) && !busy)
         return 0;
+    if (i == sizeof(passing) / sizeof(passing[0]))
+        i = MISSED;
     pace->misses = passing[i].missed ? pace->misses + 1 : 0;
     pace->interval_ms += passing[i].slower_ms;
     wait_ms = pace->interval_ms + pace->interval_ms / 5;
@@ -179,7 +182,7 @@ static enum verdict await(const struct errand *errand, const struct device_grant
                           struct input *input, struct fault *fault, struct reply *ret_reply)
 {
     struct device_pace pace = {.interval_ms = grant->interval_ms};
-    uint64_t wait_ms = device_pace_next(&pace, VERDICT_TRANSIENT, "authorization_pending");
+    uint64_t wait_ms = device_pace_next(&pace, VERDICT_TRANSIENT, "authorization_pending", false);
 
     for (;;) {
         uint64_t next_ms = clock_boot_ms() + wait_ms;
@@ -191,7 +194,7 @@ static enum verdict await(const struct errand *errand, const struct device_grant
             return fault_set(fault, VERDICT_CANCELLED, "the code for %s was not used in time",
                              provider_title(errand->provider));
         verdict = ask(errand, grant, fault, ret_reply);
-        wait_ms = device_pace_next(&pace, verdict, fault->code);
+        wait_ms = device_pace_next(&pace, verdict, fault->code, fault->busy);
         if (wait_ms == 0)
             return verdict;
         if (fault->retry_ms > wait_ms)

@@ -44,8 +44,8 @@ struct device_pace {
 /* How long to wait before the next question, after one that was answered so: the interval and a fifth,
  * because clocks of virtual machines run fast; more from each slow_down on; twice as long for each question
  * that the network or a busy provider swallowed. 0: there is nothing more to ask. `code` is the answer's
- * error, or empty. */
-uint64_t device_pace_next(struct device_pace *pace, enum verdict verdict, const char *code);
+ * error, or empty; `busy`: it came with a status that says so, and then any that is not known passes. */
+uint64_t device_pace_next(struct device_pace *pace, enum verdict verdict, const char *code, bool busy);
 
 /* Shows the code by a notice, and asks until there is an answer, the code or the errand's time runs out, or
  * `input` ends. */

@@ -297,7 +297,10 @@ static enum verdict look_up(const struct errand *errand, struct secret *issuer, 
 {
     CLEANUP(secret_reset) struct secret url = {0};
     struct failure failure;
+    struct fault missed = {0};
     bool found = false;
+    bool down =
+        false; /* one place is, which may be that of the document: the others are asked all the same */
     bool has_own;
 
     if (find_issuer(errand, &failure, &url, issuer) != STATUS_OK)
@@ -308,10 +311,17 @@ static enum verdict look_up(const struct errand *errand, struct secret *issuer, 
 
         if (!has_own && discovery_place(secret_text(issuer), number, &failure, &url) != STATUS_OK)
             return fault_of(fault, &failure);
-        verdict = fetch(errand, secret_text(&url), fault, &found, ret_document);
-        if (verdict != VERDICT_OK)
+        verdict = fetch(errand, secret_text(&url), &missed, &found, ret_document);
+        if (verdict != VERDICT_OK && verdict != VERDICT_TRANSIENT) {
+            *fault = missed;
             return verdict;
+        }
+        if (verdict != VERDICT_OK && !down)
+            *fault = missed;
+        down = down || verdict != VERDICT_OK;
     }
+    if (!found && down)
+        return VERDICT_TRANSIENT;
     if (!found)
         return fault_set(fault, VERDICT_REFUSED, "the issuer of %s has no document of its endpoints",
                          provider_title(errand->provider));

@@ -24,6 +24,7 @@ struct fault {
     char reason[FAILURE_SENTENCE_MAX];
     char code[FAULT_CODE_MAX + 1]; /* empty: there is none that can be repeated */
     uint64_t retry_ms;             /* not before; 0: nothing is said */
+    bool busy;                     /* it was said with a status that means so, whatever the code (5xx, 429) */
     bool sent; /* bytes of a request that uses something up may have reached the provider */
 };
 

@@ -166,6 +166,7 @@ struct receiving {
     CURL *curl;
     struct http_reply *reply;
     uint64_t retry_date_ms;
+    size_t head_size;   /* of all headers, informational replies' included */
     struct secret head; /* for the stream; so are these */
     unsigned lines;
     bool begun;
@@ -189,6 +190,9 @@ static size_t take_header(char *line, size_t one, size_t size, void *context)
     char value[HEADER_VALUE_MAX];
 
     (void)one;
+    receiving->head_size += size;
+    if (receiving->head_size > HTTP_HEAD_MAX)
+        return 0;
     if (header_value(line, size, "content-type", value))
         take_type(receiving->reply, value);
     else if (header_value(line, size, "date", value))

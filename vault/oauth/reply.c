@@ -194,7 +194,8 @@ static const char *const dead_codes[] = {
     "invalid_grant", "bad_refresh_token", "invalid_refresh_token", "bad_verification_code",
     "token_expired", "token_revoked",     "Token is not active",   NULL};
 
-/* What trying again does not change: RFC 6749, 8628, 8707 and OpenID Connect, then GitHub, Google and Slack.
+/* What trying again does not change: RFC 6749, 8628, 8707 and OpenID Connect, then Microsoft, GitHub, Google
+ * and Slack.
  */
 static const char *const refused_codes[] = {
     "invalid_request",
@@ -206,6 +207,7 @@ static const char *const refused_codes[] = {
     "invalid_scope",
     "invalid_target",
     "access_denied",
+    "authorization_declined",
     "expired_token",
     "login_required",
     "consent_required",
@@ -291,6 +293,7 @@ static enum verdict error_fault(const struct provider *provider, const struct ht
 {
     enum verdict verdict = verdict_of(provider, http->status, code);
 
+    fault->busy = is_busy(http->status);
     fault_set_code(fault, code);
     if (fault->code[0] == '\0')
         return fault_set(fault, verdict, "%s answers with status %u and an error", peer, http->status);
