@@ -283,6 +283,41 @@ static void what_is_no_array_has_no_elements(void **state)
     }
 }
 
+static void an_object_is_walked_pair_by_pair(void **state)
+{
+    static const char *const keys[] = {"\"a\"", "\"\\u0062\"", "\"\""};
+    static const char *const values[] = {"{\"x\":[1]}", "2", "null"};
+    struct wire_value object = value_of(" { \"a\" : {\"x\":[1]},\"\\u0062\":2 , \"\":null }");
+    struct wire_value key;
+    struct wire_value value;
+    size_t position = 0;
+
+    (void)state;
+    for (size_t i = 0; i < 3; i++) {
+        assert_true(wire_pair(object, &position, &key, &value));
+        assert_int_equal(key.size, strlen(keys[i]));
+        assert_memory_equal(key.start, keys[i], key.size);
+        assert_int_equal(value.size, strlen(values[i]));
+        assert_memory_equal(value.start, values[i], value.size);
+    }
+    assert_false(wire_pair(object, &position, &key, &value));
+}
+
+static void what_is_no_object_has_no_pairs(void **state)
+{
+    static const char *const values[] = {"",      "{",       "{}",      "{ }",       "[1]",
+                                         "{1:2}", "{\"a\"}", "{\"a\":", "{,\"a\":1}"};
+
+    (void)state;
+    for (size_t i = 0; i < sizeof(values) / sizeof(values[0]); i++) {
+        struct wire_value key;
+        struct wire_value value;
+        size_t position = 0;
+
+        assert_false(wire_pair(value_of(values[i]), &position, &key, &value));
+    }
+}
+
 static void booleans_are_only_those_two_words(void **state)
 {
     bool boolean = false;
@@ -311,6 +346,8 @@ int main(void)
         cmocka_unit_test(what_is_no_text_leaves_the_destination_as_it_was),
         cmocka_unit_test(an_array_is_walked_once_through),
         cmocka_unit_test(what_is_no_array_has_no_elements),
+        cmocka_unit_test(an_object_is_walked_pair_by_pair),
+        cmocka_unit_test(what_is_no_object_has_no_pairs),
         cmocka_unit_test(booleans_are_only_those_two_words),
     };
 
