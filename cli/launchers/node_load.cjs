@@ -7,7 +7,7 @@ const vm = require('node:vm');
 const { pathToFileURL } = require('node:url');
 const { Refusal } = require('./node_step.cjs');
 const { accountsRead, blank, isModule, usesCheckpoint } = require('./node_source.cjs');
-const { bodyOfModule, exportsAnything, exportsArrowWithThis, exportsDefault } = require('./node_source.cjs');
+const { bodyOfModule, exportsAnything, exportsArrowWithThis, exportsDefault, importsAnything } = require('./node_source.cjs');
 
 const ENDINGS = ['.js', '.mjs', '.cjs'];
 const BEFORE = 'module.exports=(event,steps,auths,params)=>async function(){';
@@ -115,7 +115,8 @@ async function load(step) {
   provideNames(step);
   if (path.extname(step.file) === '.cjs' || !isModule(code)) return runBody(step, source.replace(/^#!/, '//'), code);
   const isForeign = path.extname(step.file) === '.js' && !inModuleScope(step.file); // to Node, and hooks cost 50 ms
-  const body = isForeign || exportsArrowWithThis(code) ? bodyOfModule(source, code) : undefined;
+  const isSpared = isForeign || !importsAnything(code) || exportsArrowWithThis(code); // the loader alone costs 5 ms
+  const body = isSpared ? bodyOfModule(source, code) : undefined;
   return body === undefined ? importModule(step, code, isForeign) : runBody(step, body, blank(body), STRICT);
 }
 

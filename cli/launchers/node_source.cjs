@@ -80,6 +80,9 @@ function isModule(code) {
   );
 }
 
+// Whether an ES module, blanked, imports something when it is loaded.
+const importsAnything = (code) => /(?:^|[;}\n])[^\S\n]*import\b(?!\s*\()/.test(code);
+
 // Whether an ES module, blanked, exports something, and whether that is a step.
 const exportsAnything = (code) => /(?:^|[;}\n])[^\S\n]*export\b/.test(code);
 const exportsDefault = (code) => /(?:^|[;}\n])[^\S\n]*export\s*(?:default\b|\{[^}]*\bdefault\b)/.test(code);
@@ -170,4 +173,14 @@ function accountsRead(source, code) {
 
 const usesCheckpoint = (code) => /(?<![\w$])\$checkpoint\b/.test(code);
 
-module.exports = { blank, isModule, exportsAnything, exportsDefault, exportsArrowWithThis, bodyOfModule, accountsRead, usesCheckpoint };
+module.exports = {
+  blank,
+  isModule,
+  exportsAnything,
+  exportsDefault,
+  importsAnything,
+  exportsArrowWithThis,
+  bodyOfModule,
+  accountsRead,
+  usesCheckpoint,
+};

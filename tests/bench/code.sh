@@ -17,6 +17,7 @@ echo '{"amount":5}' > "$folder/event"
 export STEPVAULT_AUTHS=$folder/auths STEPVAULT_EVENT=$folder/event STEPVAULT_RESULT=$folder/result STEPVAULT_STEP=billing/notify
 echo 'async (event, steps, auths) => [event.amount, auths.slack.oauth_access_token];' > "$folder/function.js"
 echo 'export default async (event, steps, auths) => [event.amount, auths.slack.oauth_access_token];' > "$folder/module.mjs"
+echo 'import "node:fs"; export default async (event, steps, auths) => [event.amount, auths.slack];' > "$folder/importing.mjs"
 echo 'export default { props: { slack: { type: "app", app: "slack" } }, run() { return this.slack.$auth; } };' > "$folder/component.mjs"
 printf 'def handler(pd):\n    return pd.inputs["slack"]["$auth"]\n' > "$folder/step.py"
 echo ':' > "$folder/step.sh"
@@ -51,6 +52,7 @@ bar() {
 
 bar "node: a function, beside node -e 0" 15 node "$launchers/node.cjs" "$folder/function.js" :: node -e 0
 bar "node: a function of an ES module, beside node -e 0" 15 node "$launchers/node.cjs" "$folder/module.mjs" :: node -e 0
+bar "node: a function of an ES module that imports, beside node -e 0" 15 node "$launchers/node.cjs" "$folder/importing.mjs" :: node -e 0
 bar "node: a component, beside node -e 0" 15 node "$launchers/node.cjs" "$folder/component.mjs" :: node -e 0
 bar "python: a handler, beside python3 -c pass" - /usr/bin/python3 "$launchers/python.py" "$folder/step.py" :: /usr/bin/python3 -c pass
 bar "bash: beside bash -c :" - bash "$launchers/bash.sh" "$folder/step.sh" :: bash -c :
