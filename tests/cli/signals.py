@@ -326,6 +326,7 @@ class Terminal:
     """The command in a session and group of its own, in the foreground of a terminal of its own."""
 
     def __init__(self, command, background=False, settle=lambda slave: None):
+        self.masked = "--mask" in command
         self.master, slave = pty.openpty()
         settle(slave)
         self.shown = b""
@@ -370,6 +371,10 @@ class Terminal:
 
     def type(self, keys):
         time.sleep(0.1)
+        # What is typed before whoever is beside the command has taken the terminal is echoed by both.
+        deadline = time.monotonic() + 4
+        while self.masked and self.echo() and time.monotonic() < deadline:
+            time.sleep(0.02)
         os.write(self.master, keys)
 
     def echo(self):

@@ -86,7 +86,7 @@ status 0
 late ***"
 wait
 # The reader of the pipe sees its end with the last that could write there, as without us.
-is "the reader waits for the last that writes" "$(masked sh -c '(sleep 0.3; echo last hunter22) & echo first')" "first
+is "the reader waits for the last that writes" "$(masked sh -c '(sleep 1; echo last hunter22) & echo first')" "first
 last ***"
 
 # ---- bounds ----
@@ -119,8 +119,14 @@ try stepvault run s --mask -- sh -c 'echo "<$TOKEN>"; exit 9'
 is "run --mask scrubs the values of the projection" "$status|$out|$err" "9|<***>|"
 try stepvault run s -- sh -c 'echo "<$TOKEN>"'
 is "and run without it does not" "$status|$out" "0|<hunter22>"
-"$here/../cli/signals.py" s "$scratch" --mask > cases 2>&1 || echo "not ok - signals.py came to its end" >> cases
-lines "as without it: " < cases
+# A sanitizer changes limits before main is called.
+case $bin in
+*sanitize*) ;;
+*)
+    "$here/../cli/signals.py" s "$scratch" --mask > cases 2>&1 || echo "not ok - signals.py came to its end" >> cases
+    lines "as without it: " < cases
+    ;;
+esac
 
 # ---- on a terminal ----
 
