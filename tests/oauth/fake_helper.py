@@ -154,6 +154,8 @@ def main():
         elif behaviour == "transient":
             say(answer="failed", verdict="transient", reason="the provider cannot be reached", sent=False)
         else:
+            if behaviour == "revoke waits":
+                wait_for("go")
             say(answer="revoked", revoked=["refresh_token"], page="https://provider.test/apps")
     note(ended=job["job"])
 

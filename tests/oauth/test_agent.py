@@ -801,5 +801,24 @@ def test_disconnecting_waits_for_a_renewal_that_is_under_way():
         check(kinds.index("revoke") > kinds.index("refresh") + 1, kinds)
 
 
+def test_tokens_that_come_while_an_account_is_disconnected_are_revoked_too():
+    with founded() as world:
+        world.connect_account("one")
+        world.ask("Unbind", path="steps/one", alias="slack_one")
+        world.behave("revoke waits")
+        client = world.agent.connect()
+        client.send(client.request("DisconnectAccount", account="slack:one"))
+        until(lambda: world.jobs("revoke"), "no helper was started")
+        world.behave("slow 1")
+        refreshing = world.agent.connect()
+        refreshing.send(refreshing.request("RefreshAccount", account="slack:one"))
+        until(lambda: world.refreshes() == 1, "no helper was started")
+        world.release()
+        is_(client.receive()["parameters"]["revoked"], ["refresh_token"])
+        is_(error(refreshing.receive()) in (None, "NotFound"), True)
+        is_(world.ask("ListAccounts")["accounts"], [])
+        is_((len(world.jobs("revoke")), len(leaves(world, "disconnect"))), (2, 2))
+
+
 if __name__ == "__main__":
     run_tests(dict(globals()))

@@ -4,7 +4,9 @@
 #include "account.h"
 #include "agent/call.h"
 #include "agent/job.h"
+#include "agent/parking.h"
 #include "agent/rejection.h"
+#include "agent/renewal.h"
 #include "agent/session.h"
 #include "agent/task.h"
 #include "base/cleanup.h"
@@ -32,8 +34,9 @@ struct asking {
     uint8_t id[STORE_ID_SIZE];
     uint64_t generation; /* of the token that is tested */
     struct rejection *rejection;
-    bool again;         /* the test has been asked for a second time */
-    struct failure why; /* a token that is not taken could not be renewed; or STATUS_OK */
+    struct parking *parking; /* of a removal, for renewals that were begun meanwhile */
+    bool again;              /* the test has been asked for a second time */
+    struct failure why;      /* a token that is not taken could not be renewed; or STATUS_OK */
     struct leaf_caller caller;
 };
 
@@ -86,24 +89,14 @@ static void write_identity(const struct json *identity, struct json_writer *writ
     json_close_object(writer);
 }
 
-/* ---- the test ---- */
-
-static bool works(const struct asking *asking)
-{
-    return json_member_is(asking->answer, "answer", "tested") &&
-           json_member_boolean(asking->answer, "works", false);
-}
-
-static bool is_rejected(const struct asking *asking)
-{
-    return json_member_is(asking->answer, "answer", "tested") && !works(asking) &&
-           json_member_number(asking->answer, "status", 0) == UNAUTHORIZED;
-}
+/* ---- once more, with the tokens that the account has by now ---- */
 
 /* The job for the token that the account has by now, with a leaf of its own: it leaves, too. */
 static enum status prepare_again(struct asking *asking, struct failure *failure)
 {
-    CLEANUP(leaf_reset) struct leaf leaf = {.action = "test", .granted = true, .caller = &asking->caller};
+    CLEANUP(leaf_reset)
+    struct leaf leaf = {
+        .action = asking->removes ? "disconnect" : "test", .granted = true, .caller = &asking->caller};
     CLEANUP(record_reset) struct record account = {0};
     struct session *session = asking->session;
     bool found = false;
@@ -117,7 +110,8 @@ static enum status prepare_again(struct asking *asking, struct failure *failure)
     if (status == STATUS_OK) {
         account_name_in_leaf(&account, &leaf);
         asking->generation = token_generation(&account);
-        status = token_write_job(session->vault, &account, TOKEN_TEST, &leaf, failure, &asking->line);
+        status = token_write_job(session->vault, &account, asking->removes ? TOKEN_REVOKE : TOKEN_TEST, &leaf,
+                                 failure, &asking->line);
     }
     if (status == STATUS_OK)
         status = log_append(session->vault, &leaf, failure);
@@ -138,6 +132,20 @@ static enum status ask_again(struct asking *asking, struct failure *failure)
     asking->ended = false;
     return task_start(asking->session->tasks, &asking->line, false, TASK_LIMIT_MS, &listener, asking, failure,
                       &asking->task);
+}
+
+/* ---- the test ---- */
+
+static bool works(const struct asking *asking)
+{
+    return json_member_is(asking->answer, "answer", "tested") &&
+           json_member_boolean(asking->answer, "works", false);
+}
+
+static bool is_rejected(const struct asking *asking)
+{
+    return json_member_is(asking->answer, "answer", "tested") && !works(asking) &&
+           json_member_number(asking->answer, "status", 0) == UNAUTHORIZED;
 }
 
 /* True: what comes of it is to be waited for. */
@@ -272,6 +280,29 @@ static enum status remove_account(struct asking *asking, struct failure *failure
     return status;
 }
 
+/* A renewal that was begun meanwhile brings tokens that nobody revoked, and so does connecting anew; this is
+ * looked at until neither is so, and then the account removed before anything else can be. */
+static enum status look_for_new(struct asking *asking, struct failure *failure, bool *ret_waits)
+{
+    CLEANUP(record_reset) struct record account = {0};
+    struct session *session = asking->session;
+    bool found = false;
+    enum status status;
+
+    parking_end(&asking->parking);
+    status = parking_begin(session, NULL, failure, &asking->parking);
+    if (status == STATUS_OK)
+        status = renewal_join(session, asking->id, asking->parking, failure);
+    *ret_waits = status == STATUS_OK && asking->parking->pending > 0;
+    if (status != STATUS_OK || *ret_waits || asking->again)
+        return status;
+    status = record_find_by_id(session->vault, asking->id, failure, &account, &found);
+    if (status != STATUS_OK || !found || token_generation(&account) == asking->generation)
+        return status;
+    *ret_waits = true;
+    return ask_again(asking, failure);
+}
+
 static enum status write_end(struct asking *asking, struct json_writer *writer, struct failure *failure)
 {
     const char *page = json_member_text(asking->answer, "page");
@@ -293,6 +324,7 @@ static enum status asking_slice(void *context, struct reply *reply, struct failu
 {
     struct asking *asking = context;
     enum status status;
+    bool waits;
 
     if (!asking->started) {
         asking->started = true;
@@ -306,8 +338,10 @@ static enum status asking_slice(void *context, struct reply *reply, struct failu
         return asking->removes && status != STATUS_BUSY ? STATUS_OK : status;
     }
     if (asking->removes) {
-        *ret_last = true;
-        status = write_end(asking, &reply->writer, failure);
+        status = look_for_new(asking, failure, &waits);
+        *ret_last = !waits;
+        if (status == STATUS_OK && !waits)
+            status = write_end(asking, &reply->writer, failure);
     } else {
         status = finish_test(asking, reply, failure, ret_last);
     }
@@ -319,7 +353,7 @@ static bool asking_waits(const void *context)
 {
     const struct asking *asking = context;
 
-    return (asking->started && !asking->ended) ||
+    return (asking->started && !asking->ended) || (asking->parking != NULL && asking->parking->pending > 0) ||
            (asking->rejection != NULL && rejection_is_pending(asking->rejection));
 }
 
@@ -329,6 +363,7 @@ static void asking_release(void *context)
 
     task_cancel(&asking->task);
     rejection_freep(&asking->rejection);
+    parking_end(&asking->parking);
     json_freep(&asking->answer);
     secret_reset(&asking->line);
     free(asking);
