@@ -1,6 +1,6 @@
 #!/bin/sh
 # What `stepvault code` prints: that it parses, and that it runs (starters_test.py).
-# limit: 300
+# limit: 600
 # The providers' names lead to a server of the test in a network and with an /etc/hosts of its own, where the machine lets
 # root have them.
 folder=$(dirname "$0")
