@@ -11,8 +11,32 @@ const HEADER = /^(?:async\b\s*)?(?:function\b\s*\*?\s*[\w$]*\s*)?(?:\(([^)]*)\)|
 let step;
 let running = true;
 
+// Whole, however slowly it is read and whoever made the pipe one that does not block; to nobody, if nobody reads it.
 function say(text) {
-  fs.writeSync(2, `${text}\n`);
+  let bytes = Buffer.from(`${text}\n`);
+  while (bytes.length > 0) {
+    try {
+      bytes = bytes.subarray(fs.writeSync(2, bytes));
+    } catch (error) {
+      if (error.code !== 'EAGAIN') return;
+      Atomics.wait(new Int32Array(new SharedArrayBuffer(4)), 0, 0, 5);
+    }
+  }
+}
+
+// Node queues what a slow reader of a pipe has not taken, and process.exit() drops it. Set where the stream is first used:
+// making one costs more than most steps print.
+function blockOnPipes(name) {
+  const { get } = Object.getOwnPropertyDescriptor(process, name);
+  let stream;
+  const open = () => {
+    if (stream === undefined) {
+      stream = get.call(process);
+      stream._handle?.setBlocking?.(true);
+    }
+    return stream;
+  };
+  Object.defineProperty(process, name, { configurable: true, enumerable: true, get: open });
 }
 
 function refuse(refusal) {
@@ -103,6 +127,8 @@ process.on('beforeExit', () => {
   fail(error);
 });
 
+blockOnPipes('stdout');
+blockOnPipes('stderr');
 try {
   if (process.argv.length < 3) throw new Refusal('node.cjs needs the FILE of code');
   process.argv.splice(1, 2, path.resolve(process.argv[2]));

@@ -1,6 +1,7 @@
 // One run of a step: what it is given, what it leaves, and how it says no.
 'use strict';
 const fs = require('node:fs');
+const path = require('node:path');
 
 const RESULT_BYTES = 64 * 1024 * 1024;
 const RESERVED = new Set(['$return_value', '$end', '$error', '$respond']);
@@ -56,7 +57,7 @@ class Step {
   constructor(file) {
     this.file = file;
     this.resultPath = process.env.STEPVAULT_RESULT;
-    this.dbPath = process.env.STEPVAULT_DB;
+    this.dbPath = process.env.STEPVAULT_DB && path.resolve(process.env.STEPVAULT_DB); // the code may go elsewhere
     const paths = {};
     for (const name of ['event', 'steps', 'props', 'db', 'result']) {
       paths[name] = process.env[`STEPVAULT_${name.toUpperCase()}`];

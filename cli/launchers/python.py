@@ -78,7 +78,8 @@ class Step:
         self.outcome = {}
         self.refusal = None
         paths = {name: os.environ.pop("STEPVAULT_" + name.upper(), None) for name in ("event", "steps", "props", "db", "result")}
-        self.result_path, self.db_path = paths["result"], paths["db"]
+        self.result_path = paths["result"]
+        self.db_path = paths["db"] and os.path.abspath(paths["db"])  # the code may go elsewhere
 
         def read(what, path, missing):
             return missing if path is None else read_json(path, what)

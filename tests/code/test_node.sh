@@ -83,6 +83,17 @@ gives "\$.service.db" '{"$return_value":1}' db.mjs --db state.json
 gives "... lives from run to run" '{"$return_value":2}' db.mjs --db state.json
 is "... in a file that is the owner's alone" "$(cat state.json) $(stat -c %a state.json)" '{"n":2} 600'
 gives "... and without one for this run" '{"$return_value":1}' db.mjs
+mkdir elsewhere
+file away.mjs <<< 'export default { props: { db: "$.service.db" }, async run() { process.chdir("elsewhere"); this.db.set("n", 9); } };'
+gives "... and where it was for code that goes elsewhere" '{}' away.mjs --db state.json
+is "... which leaves it there" "$(cat state.json) $(ls elsewhere)" '{"n":9} '
+
+# ---- what they print ----
+file loud.mjs <<< 'export default () => { for (let i = 0; i < 3000; i++) console.log("x".repeat(99)); return 1; };'
+is "a slow reader gets all that was printed" "$(stepvault run billing/notify --code loud.mjs | { sleep 1 && wc -c; })" 300000
+file wail.mjs <<< 'export default () => { for (let i = 0; i < 3000; i++) console.error("x".repeat(99)); throw new Error("at the end"); };'
+{ stepvault run billing/notify --code wail.mjs 2>&1; echo "status $?"; } | { sleep 1 && cat > wailed; }
+is "... and why the code failed" "$(grep -c '^x*$' wailed) $(grep -c '^Error: at the end' wailed) $(tail -n 1 wailed)" "3000 1 status 1"
 
 # ---- components ----
 file shop.app.mjs <<< 'export default {

@@ -67,6 +67,13 @@ file database.py <<< 'def handler(pd):
 gives "pd.service.db" '{"$return_value":1}' database.py --db state.json
 gives "... lives from run to run" '{"$return_value":2}' database.py --db state.json
 is "... in a file that is the owner's alone" "$(cat state.json) $(stat -c %a state.json)" '{"n":2} 600'
+mkdir elsewhere
+file away.py <<< 'import os
+def handler(pd):
+    os.chdir("elsewhere")
+    pd.service.db.set("n", 9)'
+gives "... and where it was for code that goes elsewhere" '{"$return_value":null}' away.py --db state.json
+is "... which leaves it there" "$(cat state.json) $(ls elsewhere)" '{"n":9} '
 file frozen.py <<< 'def handler(pd):
     for change in (lambda: pd.inputs.update(a=1), lambda: pd.inputs["slack"]["$auth"].pop("oauth_access_token")):
         try:
