@@ -30,7 +30,8 @@ int LLVMFuzzerTestOneInput(const uint8_t *bytes, size_t size)
     memcpy(copy, bytes, size);
     copy[size] = '\0';
     const bool right = syntax_check(copy, size, "trigger", &syntax);
-    if (json_parse(copy, size, "it", &failure, &json) == STATUS_OK) {
+    /* jansson skips a NUL behind a number. */
+    if (memchr(copy, '\0', size) == NULL && json_parse(copy, size, "it", &failure, &json) == STATUS_OK) {
         expect(right && syntax.is_object == (json_kind(json) == JSON_KIND_OBJECT));
         json_freep(&json);
     }
