@@ -42,7 +42,8 @@ files() {
 
 installed() {
     local file
-    for file in bin/stepvault libexec/stepvault/stepvault-manage libexec/stepvault/stepvault-agent \
+    for file in bin/stepvault libexec/stepvault/stepvault-manage libexec/stepvault/stepvault-agent libexec/stepvault/stepvault-code \
+        libexec/stepvault/launchers/node.cjs libexec/stepvault/launchers/python.py libexec/stepvault/launchers/bash.sh \
         lib/libstepvault.so.0 lib/libstepvault.so lib/libstepvault.a lib/pkgconfig/stepvault.pc include/stepvault.h \
         share/man/man1/stepvault.1 share/doc/stepvault/README.md share/doc/stepvault/NOTICE \
         share/bash-completion/completions/stepvault share/zsh/site-functions/_stepvault \
@@ -81,6 +82,13 @@ verdict "it finds stepvault-manage and the agent" "$prefix/bin/stepvault" init -
 "$prefix/bin/stepvault" account add demo <<<'{"token":"t"}' >/dev/null
 "$prefix/bin/stepvault" bind hello demo
 verdict "it runs a step" is "$("$prefix/bin/stepvault" run hello -- printenv GREETING 2>&1)" "good morning"
+# shellcheck disable=SC2016 # the code's own
+echo 'echo "$GREETING"' >"$scratch/code.sh"
+echo 'console.log(process.env.GREETING)' >"$scratch/code.js"
+printf 'import os\ndef handler(pd):\n    print(os.environ["GREETING"])\n' >"$scratch/code.py"
+for ending in sh js py; do
+    verdict "it runs code, .$ending" is "$("$prefix/bin/stepvault" run hello --code "$scratch/code.$ending" 2>&1)" "good morning"
+done
 
 cp "$root/tests/peers/library_step.c" "$scratch/step.c"
 sed -i 's|<client/stepvault.h>|<stepvault.h>|' "$scratch/step.c"
