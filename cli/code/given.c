@@ -4,10 +4,12 @@
 #include "base/cleanup.h"
 #include "base/file.h"
 #include "code/syntax.h"
+#include "launch/program.h"
 #include "launch/sealed.h"
 
 #include <errno.h>
 #include <fcntl.h>
+#include <limits.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -148,6 +150,17 @@ static enum status input_hand_on(struct given *given, const char *what, const ch
     return status == STATUS_OK ? memfd_hand_on(given, name, &input.descriptor, failure) : status;
 }
 
+/* Absolute, because code may go elsewhere before it is written back. */
+static enum status database_hand_on(struct given *given, const char *path, struct failure *failure)
+{
+    char absolute[PATH_MAX];
+
+    if (strlen(path) >= sizeof(absolute))
+        return failure_set(failure, STATUS_INVALID, "%.64s... is not the path of a file", path);
+    program_absolute(path, absolute);
+    return variable_add(given, "STEPVAULT_DB", absolute, failure);
+}
+
 /* `{"trigger":{"event":EVENT},` before what stands behind the first bracket of the steps. */
 static bool joined_write(int descriptor, const struct input *event, const struct input *steps)
 {
@@ -248,7 +261,7 @@ enum status given_prepare(const struct order *order, const struct language *lang
         if (status == STATUS_OK)
             status = input_hand_on(given, "props", order->props, "STEPVAULT_PROPS", failure);
         if (status == STATUS_OK && order->database != NULL)
-            status = variable_add(given, "STEPVAULT_DB", order->database, failure);
+            status = database_hand_on(given, order->database, failure);
         if (status == STATUS_OK && order->result != NULL)
             status = result_prepare(given, "STEPVAULT_RESULT", failure);
     }

@@ -65,11 +65,11 @@ file binary.sh <<< 'i=0; while [ $i -lt 256 ]; do printf "\\x$(printf %x $i)"; i
 stepvault run billing/notify --code binary.sh > plain.out
 stepvault run billing/notify --code binary.sh --result binary.json > awaited.out
 is "binary output passes as it is" "$(cksum < plain.out) $(cksum < awaited.out) $(cat binary.json)" "$(bash binary.sh | cksum) $(bash binary.sh | cksum) {}"
-file child.sh <<< 'sleep 1000 > /dev/null 2>&1 & echo $! > child; echo "left=yes" >> "$PIPEDREAM_EXPORTS"'
+file child.sh <<< 'sleep 1000 > /dev/null 2>&1 & echo $! >> child; echo "left=yes" >> "$PIPEDREAM_EXPORTS"'
 try stepvault run billing/notify --code child.sh --result 1
 is "a child that is left behind holds nothing up, nor a pipe of the result" "$status $out $(stepvault run billing/notify --code child.sh --result 9 9>&1 > /dev/null | cat)" '0 {"left":"yes"} {"left":"yes"}'
-is "... and lives" "$(kill -0 "$(cat child)" && echo yes)" yes
-kill "$(cat child)"
+# shellcheck disable=SC2046 # two numbers
+is "... and lives" "$(kill -0 $(cat child) && echo yes; kill $(cat child))" yes
 
 # ---- what is not there ----
 fails "no runtime" 127 'the command "node" is not found' env PATH=/nowhere "$bin/stepvault" run billing/notify --code throws.js
@@ -136,6 +136,13 @@ result"
 else
     skip "a full disk" "needs root and a mount namespace"
 fi
+
+# ---- --db ----
+mkdir elsewhere
+file count.js <<< 'export default { props: { db: "$.service.db" }, async run() { process.chdir("elsewhere"); this.db.set("n", (this.db.get("n") ?? 0) + 1); } }'
+step count.js --db count.json
+step count.js --db count.json
+is "the object of --db goes on, wherever the code goes" "$status $(cat count.json) $(ls elsewhere)" '0 {"n":2} '
 
 # ---- from step to step ----
 file first.py <<< 'def handler(pd):
