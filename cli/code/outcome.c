@@ -76,6 +76,14 @@ static enum status result_make(struct outcome *outcome, const char *left, size_t
     return status == STATUS_OK ? result_put(outcome, text, size, failure) : status;
 }
 
+/* What the code left running may have it open, and reading what somebody truncates is death. Against what it
+ * has mapped writable there is the smaller seal only. */
+static bool result_freeze(int descriptor)
+{
+    return fcntl(descriptor, F_ADD_SEALS, F_SEAL_SHRINK | F_SEAL_GROW | F_SEAL_WRITE) == 0 ||
+           fcntl(descriptor, F_ADD_SEALS, F_SEAL_SHRINK | F_SEAL_GROW) == 0;
+}
+
 enum status outcome_write(struct outcome *outcome, const struct given *given, const struct language *language,
                           const struct mask *mask, struct failure *failure)
 {
@@ -83,7 +91,7 @@ enum status outcome_write(struct outcome *outcome, const struct given *given, co
     char *left;
     enum status status;
 
-    if (fstat(given->result, &facts) != 0)
+    if (!result_freeze(given->result) || fstat(given->result, &facts) != 0)
         return failure_set_errno(failure, STATUS_FAILED, errno, "cannot read the result of the code");
     if (facts.st_size == 0)
         return language->is_shell

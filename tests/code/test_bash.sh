@@ -76,6 +76,16 @@ file leak.py <<< 'def handler(pd):
 step leak.py --mask
 is "--mask scrubs output and result" "$status $out $result" '0 the token is *** {"$return_value":{"token":"***","***":[1]}}'
 
+# Whoever reads what somebody else makes shorter is killed.
+file late.sh <<< '{ exec 3>> "$PIPEDREAM_EXPORTS" && : > opened; until [ -e ended ]; do sleep 0.05; done
+if echo late=1 >&3; then echo changed; else echo refused; fi > late.new && mv late.new late; } > /dev/null 2>&1 &
+until [ -e opened ]; do sleep 0.05; done
+echo text=early >> "$PIPEDREAM_EXPORTS"'
+gives "a result is read though something that goes on has it open" '{"text":"early"}' late.sh
+: > ended
+until [ -e late ]; do sleep 0.05; done
+is "... which changes it no more" "$(cat late)" "refused"
+
 # ---- a step without accounts ----
 stepvault step add billing/none > /dev/null
 file none.js <<< 'return Object.keys(auths);'
