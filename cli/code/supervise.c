@@ -257,6 +257,10 @@ static void signal_pass(struct supervisor *supervisor, int number, bool from_ker
     } else if (number == SIGCONT && supervisor->resumed) {
         supervisor->resumed = false;
     } else if (supervisor->leader >= 0 || !from_kernel) {
+        /* Who stopped us without our knowing may have set the terminal's modes meanwhile, as shells do: it is
+         * taken anew. */
+        if (number == SIGCONT)
+            terminal_give_back(&supervisor->outlets.keyboard);
         command_signal(supervisor, number, from_kernel);
     }
 }

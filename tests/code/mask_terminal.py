@@ -142,6 +142,20 @@ def signals_from_outside():
     return terminal.end() == (3, "ready\nterm\n") and terminal.modes() == before
 
 
+def a_stop_that_is_not_asked_for():
+    """A shell sets its own modes then, and does not restore ours."""
+    terminal = Terminal(["cat"])
+    before = terminal.modes()
+    terminal.wait_modes(True)
+    os.kill(terminal.pid, signal.SIGSTOP)
+    os.waitpid(terminal.pid, os.WUNTRACED)
+    termios.tcsetattr(terminal.slave, termios.TCSANOW, before)
+    os.kill(terminal.pid, signal.SIGCONT)
+    terminal.wait_modes(True)
+    terminal.type(b"hunter22\n\x04")
+    return terminal.end() == (0, "***\n***\n") and terminal.modes() == before
+
+
 def the_hangup_of_the_terminal():
     """The master goes: the command is told, and nothing is left."""
     path = os.path.join(os.environ["TMPDIR"], "hung-up")
@@ -218,6 +232,7 @@ TESTS = [
     ("^\\ ends the command, and so us", quit_reaches_it),
     ("a death by a signal leaves the modes as they were", a_death_by_a_signal_restores_it),
     ("TERM from outside reaches it, and the modes are restored", signals_from_outside),
+    ("after SIGSTOP and SIGCONT the terminal is the command's again", a_stop_that_is_not_asked_for),
     ("when the terminal hangs up, the command is told", the_hangup_of_the_terminal),
     ("when we are killed, the command is hung up", killed_without_mercy),
     ("stdout may be a pipe and stderr the terminal", a_pipe_beside_the_terminal),
