@@ -144,6 +144,16 @@ step count.js --db count.json
 step count.js --db count.json
 is "the object of --db goes on, wherever the code goes" "$status $(cat count.json) $(ls elsewhere)" '0 {"n":2} '
 
+# ---- what --mask is told of ----
+place STRIPE_KEY "sk-$CANARY" billing
+printf 'TOKEN=stepvault://slack/oauth_access_token\nREGION=eu-west-1\n' > refers.env
+is "every way of delivery is scrubbed, and what a file says itself is not" \
+    "$(stepvault run billing/notify --mask --deliver auths --env-file refers.env -- sh -c 'cat "$STEPVAULT_AUTHS"; echo " $TOKEN $REGION $STRIPE_KEY"')" \
+    '{"slack":{"oauth_access_token":"***"}} *** eu-west-1 ***'
+is "... files, too" "$(stepvault run billing/notify --mask --deliver credentials -- sh -c 'cat "$CREDENTIALS_DIRECTORY/STRIPE_KEY"; echo; cat "$CREDENTIALS_DIRECTORY/slack.oauth_access_token"')" '***
+***'
+is "the values do not stay open in the command" "$(stepvault run billing/notify --mask -- sh -c 'ls -l /proc/$$/fd' | grep -c stepvault-mask)" 0
+
 # ---- from step to step ----
 file first.py <<< 'def handler(pd):
     pd.export("name", "Zoë")
