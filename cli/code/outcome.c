@@ -2,7 +2,6 @@
 #include "code/outcome.h"
 
 #include "base/cleanup.h"
-#include "base/file.h"
 #include "base/text.h"
 #include "code/exports.h"
 #include "code/syntax.h"
@@ -10,6 +9,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <limits.h>
+#include <poll.h>
 #include <signal.h>
 #include <string.h>
 #include <sys/mman.h>
@@ -31,6 +31,25 @@ enum status outcome_prepare(const char *target, struct failure *failure, struct 
     return STATUS_OK;
 }
 
+/* The descriptor is the caller's, who may have made it one that does not block. */
+static bool result_write(int descriptor, const uint8_t *bytes, size_t size)
+{
+    while (size > 0) {
+        struct pollfd room = {.fd = descriptor, .events = POLLOUT};
+        const ssize_t written = write(descriptor, bytes, size);
+
+        if (written < 0 && errno == EAGAIN)
+            poll(&room, 1, -1);
+        else if (written < 0 && errno != EINTR)
+            return false;
+        if (written > 0) {
+            bytes += written;
+            size -= (size_t)written;
+        }
+    }
+    return true;
+}
+
 /* The launcher's text, or in bash an object of what was exported. */
 static enum status result_put(struct outcome *outcome, const void *text, size_t size, struct failure *failure)
 {
@@ -44,7 +63,7 @@ static enum status result_put(struct outcome *outcome, const void *text, size_t 
         status = replacement_open(&outcome->file, failure);
         descriptor = outcome->file.descriptor;
     }
-    if (status == STATUS_OK && !file_write_all(descriptor, text, size))
+    if (status == STATUS_OK && !result_write(descriptor, text, size))
         status = failure_set_errno(failure, STATUS_FAILED, errno, "cannot write the result");
     if (status == STATUS_OK && outcome->descriptor < 0)
         status = replacement_finish(&outcome->file, failure);

@@ -54,6 +54,16 @@ has "code that is not there" "$status $err" "127 stepvault: cannot read the code
 # ---- results ----
 try bash -c 'stepvault run billing/notify --code event.js --event event.json --result 7 7> result.fd'
 is "a result to a descriptor" "$status $(cat result.fd)" '0 {"$return_value":{"amount":5,"items":[1,"zwei"]}}'
+file large.sh <<< 'printf "text=%0300000d\n" 0 >> "$PIPEDREAM_EXPORTS"'
+try python3 -c '
+import os, subprocess, time
+reading, writing = os.pipe()
+os.set_blocking(writing, False)
+run = subprocess.Popen(["stepvault", "run", "billing/notify", "--code", "large.sh", "--result", str(writing)], pass_fds=[writing])
+os.close(writing)
+time.sleep(0.5)
+print(len(open(reading, "rb").read()), run.wait())'
+is "... that does not block, and is read slowly" "$out" "300011 0"
 try stepvault run billing/notify --code event.js --result 77
 is "a descriptor that is not open: before anything runs" "$status ${err%%77*}" "125 stepvault: the descriptor "
 try stepvault run billing/notify --code event.js --event event.json --result ./3
