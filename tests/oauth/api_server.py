@@ -87,6 +87,8 @@ class Handler(BaseHTTPRequestHandler):
         for value in ("a=1", "b=2"):
             self.send_header("Set-Cookie", value)
         self.send_header("X-Name", "gr\u00fc\u00dfe")
+        self.send_header("X-Control", "a\x9bb\x1bc")
+        self.send_header("X-Control", "a\xc2\x9bb\xc3\x9b")
         self.send_header("Content-Length", "2")
         self.end_headers()
         self.wfile.write(b"ok")

@@ -241,6 +241,7 @@ tap.ok("--include prints status line and headers first", done.out.startswith(b"H
 document = json.loads(ask("headed", "/twice", "--json").out)
 tap.same("--json is one document", (document["status"], document["headers"]["set-cookie"], document["body"]), (200, ["a=1", "b=2"], "ok"))
 tap.same("... whose headers are text, whatever their bytes", document["headers"]["x-name"], ["gr\u00fc\u00dfe"])
+tap.same("... and have no control characters", document["headers"]["x-control"], ["a b c", "a b\u00db"])
 document = json.loads(ask("headed", "/binary", "--json").out)
 tap.ok("... with base64 where the body is no text", base64.b64decode(document["body_base64"]) == BINARY and "body" not in document)
 api.forget()

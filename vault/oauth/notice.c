@@ -72,6 +72,16 @@ void notice_refused(const char *format, ...)
     (void)end(&writer);
 }
 
+/* Those between 0x80 and 0x9f, too, which are two bytes of UTF-8. */
+static bool is_control(const char *at, bool utf8)
+{
+    const uint8_t byte = (uint8_t)*at;
+
+    if (utf8 && byte == 0xc2)
+        return (uint8_t)at[1] < 0xa0;
+    return byte < ' ' || byte == 0x7f || (!utf8 && byte >= 0x80 && byte < 0xa0);
+}
+
 /* Headers are of any bytes, and texts of JSON are not: what is no UTF-8 is taken for Latin-1. Control
  * characters could steer a terminal. */
 static void add_header_text(struct json_writer *writer, const char *key, const char *text)
@@ -83,13 +93,15 @@ static void add_header_text(struct json_writer *writer, const char *key, const c
     for (const char *at = text; *at != '\0' && complete; at++) {
         uint8_t byte = (uint8_t)*at;
 
-        if (byte < ' ' || byte == 0x7f)
+        if (is_control(at, utf8)) {
             complete = secret_append_byte(&plain, ' ');
-        else if (utf8 || byte < 0x80)
+            at += utf8 && byte >= 0x80;
+        } else if (utf8 || byte < 0x80) {
             complete = secret_append_byte(&plain, byte);
-        else
+        } else {
             complete = secret_append_byte(&plain, (uint8_t)(0xc0 | byte >> 6)) &&
                        secret_append_byte(&plain, (uint8_t)(0x80 | (byte & 0x3f)));
+        }
     }
     writer->failed = writer->failed || !complete;
     json_add_text(writer, key, secret_text(&plain));
