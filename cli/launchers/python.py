@@ -32,7 +32,9 @@ def read_json(path, what):
         if what == "db" and isinstance(error, FileNotFoundError):
             return {}
         raise Refusal(f"cannot read the {what} {path}: {error.strerror}") from None
-    except (ValueError, RecursionError):
+    except RecursionError:
+        raise Refusal(f"the {what} is nested too deeply for Python's json") from None
+    except ValueError:
         raise Refusal(f"the {what} {path} is not JSON") from None
     if what != "event" and not isinstance(value, dict):
         raise Refusal(f"the {what} {path} is not a JSON object")

@@ -99,6 +99,10 @@ is "an event on standard input leaves nothing there" "$(echo '{"a":1}' | stepvau
 is "without it standard input is the code's" "$(echo four | stepvault run billing/notify --code stdin.sh)" 'null
 5'
 
+python3 -c 'print("[" * 9000 + "]" * 9000)' > deep.json
+file deep.py <<< 'def handler(pd): return 1'
+refused "an event that is nested deeper than Python reads" "the event is nested too deeply for Python's json" deep.py --event deep.json
+
 # ---- results ----
 file large.sh <<< 'printf "large=" >> "$PIPEDREAM_EXPORTS"; head -c 68000000 /dev/zero | tr "\0" x >> "$PIPEDREAM_EXPORTS"'
 refused "a result over 64 MiB" "64 MiB" large.sh
