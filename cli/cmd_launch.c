@@ -109,7 +109,7 @@ static const struct option_rule run_options[] = {
     {"steps",                                                "FILE", false, "JSON: what earlier steps left."},
     {"props",   "FILE", false, "JSON: values of props that are no accounts."},
     {"db",                                       "FILE", false, "JSON that lives from run to run ($.service.db)."},
-    {"result",                                           "FILE|FD", false, "Where the code's result goes, as JSON."},
+    {"result",                                           "FILE|FD", false, "Where the code's result goes, as JSON; - is stdout."},
     {"mask",                                                NULL, false, "Scrubs the secrets from what is printed and left."},
     {"reason",   "TEXT", false, "Stands in the log, as a claim."},
     {0},

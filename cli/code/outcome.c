@@ -63,7 +63,8 @@ static enum status result_put(struct outcome *outcome, const void *text, size_t 
         status = replacement_open(&outcome->file, failure);
         descriptor = outcome->file.descriptor;
     }
-    if (status == STATUS_OK && !result_write(descriptor, text, size))
+    if (status == STATUS_OK &&
+        !(result_write(descriptor, text, size) && result_write(descriptor, (const uint8_t *)"\n", 1)))
         status = failure_set_errno(failure, STATUS_FAILED, errno, "cannot write the result");
     if (status == STATUS_OK && outcome->descriptor < 0)
         status = replacement_finish(&outcome->file, failure);

@@ -166,7 +166,8 @@ static enum status set_database(struct arguments *arguments, const char *value, 
 
 static enum status set_result(struct arguments *arguments, const char *value, struct failure *failure)
 {
-    return file_set("--result", value, &arguments->result, failure);
+    /* A descriptor by its number, or by the sign of stdout. */
+    return file_set("--result", strcmp(value, "-") == 0 ? "1" : value, &arguments->result, failure);
 }
 
 static enum status set_help(struct arguments *arguments, const char *value, struct failure *failure)

@@ -63,7 +63,9 @@ run = subprocess.Popen(["stepvault", "run", "billing/notify", "--code", "large.s
 os.close(writing)
 time.sleep(0.5)
 print(len(open(reading, "rb").read()), run.wait())'
-is "... that does not block, and is read slowly" "$out" "300011 0"
+is "... that does not block, and is read slowly" "$out" "300012 0"
+try stepvault run billing/notify --code event.js --event event.json --result - -- x
+is "a result to stdout, a line" "$status $out $(ls -A -- -* 2> /dev/null)" '0 {"$return_value":{"amount":5,"items":[1,"zwei"]}} '
 try stepvault run billing/notify --code event.js --result 77
 is "a descriptor that is not open: before anything runs" "$status ${err%%77*}" "125 stepvault: the descriptor "
 try stepvault run billing/notify --code event.js --event event.json --result ./3
