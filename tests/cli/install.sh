@@ -1,5 +1,6 @@
 #!/bin/bash
 # `make install` writes inside PREFIX only, what it installs works from there, a stranger's program builds against the
+# limit: 300
 # C library by pkg-config, and `make uninstall` takes everything away again. TAP.
 set -u
 
