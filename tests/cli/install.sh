@@ -1,7 +1,7 @@
 #!/bin/bash
 # `make install` writes inside PREFIX only, what it installs works from there, a stranger's program builds against the
-# limit: 300
 # C library by pkg-config, and `make uninstall` takes everything away again. TAP.
+# limit: 300
 set -u
 
 root=$(cd "$(dirname "$0")/../.." && pwd)
