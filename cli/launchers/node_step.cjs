@@ -149,7 +149,8 @@ class Step {
   leave() {
     if (this.refusal !== undefined) throw new Refusal(this.refusal);
     if (this.dbPath !== undefined && this.dbChanged) {
-      const draft = `${this.dbPath}.${process.pid}.new`;
+      // One that a killed run left must not stand in the way, and in containers process ids come again.
+      const draft = `${this.dbPath}.${process.pid}.${Math.random().toString(36).slice(2)}.new`;
       try {
         fs.writeFileSync(draft, JSON.stringify(Object.fromEntries(this.db)), { mode: 0o600, flag: 'wx' });
         fs.renameSync(draft, this.dbPath);

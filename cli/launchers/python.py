@@ -163,7 +163,8 @@ class Step:
             raise Refusal(f"cannot write the result {self.result_path}: {error.strerror}") from None
 
     def write_db(self):
-        draft = f"{self.db_path}.{os.getpid()}.new"
+        # One that a killed run left must not stand in the way, and in containers process ids come again.
+        draft = f"{self.db_path}.{os.getpid()}.{os.urandom(6).hex()}.new"
         try:
             descriptor = os.open(draft, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
             try:

@@ -83,6 +83,10 @@ gives "\$.service.db" '{"$return_value":1}' db.mjs --db state.json
 gives "... lives from run to run" '{"$return_value":2}' db.mjs --db state.json
 is "... in a file that is the owner's alone" "$(cat state.json) $(stat -c %a state.json)" '{"n":2} 600'
 gives "... and without one for this run" '{"$return_value":1}' db.mjs
+file killed.mjs <<< 'import fs from "node:fs";
+export default { props: { db: "$.service.db" }, async run() { fs.writeFileSync(`state.json.${process.pid}.new`, ""); this.db.set("n", 3); } };'
+gives "... whatever a killed run has left beside it" '{}' killed.mjs --db state.json
+is "... which has this one's" "$(cat state.json)" '{"n":3}'
 mkdir elsewhere
 file away.mjs <<< 'export default { props: { db: "$.service.db" }, async run() { process.chdir("elsewhere"); this.db.set("n", 9); } };'
 gives "... and where it was for code that goes elsewhere" '{}' away.mjs --db state.json

@@ -67,6 +67,12 @@ file database.py <<< 'def handler(pd):
 gives "pd.service.db" '{"$return_value":1}' database.py --db state.json
 gives "... lives from run to run" '{"$return_value":2}' database.py --db state.json
 is "... in a file that is the owner's alone" "$(cat state.json) $(stat -c %a state.json)" '{"n":2} 600'
+file killed.py <<< 'import os
+def handler(pd):
+    open(f"state.json.{os.getpid()}.new", "w").close()
+    pd.service.db.set("n", 3)'
+gives "... whatever a killed run has left beside it" '{"$return_value":null}' killed.py --db state.json
+is "... which has this one's" "$(cat state.json)" '{"n":3}'
 mkdir elsewhere
 file away.py <<< 'import os
 def handler(pd):
