@@ -82,7 +82,8 @@ fails "a result without code" 125 "--result is said with --code only" stepvault 
 fails "one standard input for two" 125 "standard input cannot be both" stepvault run billing/notify --code fails.sh --event - --env-file -
 fails "arguments without --" 125 "run needs -- before the code's arguments: stepvault run billing/notify --code fails.sh -- x" \
     stepvault run billing/notify --code fails.sh x
-fails "a descriptor that is open for reading only" 125 "the descriptor 0 of --result is not open for writing" stepvault run billing/notify --code fails.sh --result 0
+fails "a descriptor that is open for reading only" 125 "the descriptor 7 of --result is not open for writing" \
+    bash -c 'stepvault run billing/notify --code fails.sh --result 7 7< /dev/null'
 fails "an ending that nobody knows" 125 "of no language" stepvault run billing/notify --code a.rb
 lacks "... is refused before the vault is asked" "$(stepvault audit log --json)" "a.rb"
 file where.sh <<< 'true'
