@@ -5,6 +5,7 @@ import contextlib
 import json
 import os
 import re
+import select
 import shutil
 import signal
 import socket
@@ -598,6 +599,19 @@ def test_times_can_be_removed_again():
         client.call("Unlock", lifetime=0, idle=0)
         time.sleep(2.5)
         is_(client.call("Status")["parameters"]["locks_in"], 0)
+
+
+def test_an_agent_whose_starter_has_gone_keeps_nothing_of_its_standard_error():
+    with scratch() as folder:
+        process, client = connected(os.path.join(folder, "vault/vault.db"), ["--socket", os.path.join(folder, "run/agent.sock")],
+                                    stderr=subprocess.PIPE)
+        client.send(client.request("Initialize", slots=[machine_slot(KEY)]))
+        client.stream.close()
+        ended, _, _ = select.select([process.stderr], [], [], 20)
+        check(ended and process.stderr.read() == b"", "its end is not seen")
+        is_(process.poll(), None)
+        process.terminate()
+        is_(process.wait(20), 0)
 
 
 def test_kill_at_any_moment_leaves_the_state_before_or_after():

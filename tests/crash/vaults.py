@@ -94,7 +94,10 @@ def run(folder, *words, text="", env=None, limit=60, wrap=()):
         out, err = process.communicate(text.encode(), limit)
     except subprocess.TimeoutExpired:
         os.killpg(process.pid, signal.SIGKILL)
-        out, err = process.communicate()
+        try:
+            out, err = process.communicate(timeout=5)
+        except subprocess.TimeoutExpired:
+            return Result(-99, "", "no end within the limit, and an agent that keeps the pipe of its starter")
         return Result(-99, out.decode("utf-8", "replace"), "no end within the limit")
     return Result(process.returncode, out.decode("utf-8", "replace"), err.decode("utf-8", "replace"))
 

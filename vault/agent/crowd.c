@@ -41,6 +41,16 @@ static void account(struct server *server, struct connection *connection)
         server->next_deadline_ms = connection->deadline_ms;
 }
 
+/* A daemon must not hold on to the terminal or pipe it was started from, whose reader would wait for its end;
+ * until somebody was answered, or has gone, it could complain there. */
+static void leave_terminal(struct server *server)
+{
+    if (server->null < 0)
+        return;
+    dup2(server->null, STDERR_FILENO);
+    cleanup_close(&server->null);
+}
+
 void crowd_drop(struct server *server, struct connection *connection)
 {
     if (connection->descriptor < 0)
@@ -60,6 +70,7 @@ void crowd_drop(struct server *server, struct connection *connection)
     server->session->connections--;
     if (server->first == connection)
         server->first = NULL;
+    leave_terminal(server);
 }
 
 void crowd_reap(struct server *server)
@@ -120,11 +131,7 @@ void crowd_send(struct server *server, struct connection *connection)
         return;
     }
     crowd_settle(server, connection);
-    /* A daemon must not hold on to the terminal it was started from; until now it could complain there. */
-    if (server->null >= 0) {
-        dup2(server->null, STDERR_FILENO);
-        cleanup_close(&server->null);
-    }
+    leave_terminal(server);
 }
 
 /* Makes room by closing the connection that was idle for longest. */
