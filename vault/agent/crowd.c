@@ -70,7 +70,9 @@ void crowd_drop(struct server *server, struct connection *connection)
     server->session->connections--;
     if (server->first == connection)
         server->first = NULL;
-    leave_terminal(server);
+    /* One that ends now is waited for by whoever reads. */
+    if (session_stays(server->session))
+        leave_terminal(server);
 }
 
 void crowd_reap(struct server *server)
