@@ -98,7 +98,8 @@ static enum status make_slots(const struct exchange *exchange, struct failure *f
     if (plan->passphrase) {
         status = prompt_new_passphrase(plan->passphrase_fd, failure, &passphrase);
         if (status == STATUS_OK)
-            status = key_new_passphrase(&passphrase, plan->kdf_ms, failure, &plan->slots[plan->count++]);
+            status = key_new_passphrase(SLOT_PASSPHRASE, &passphrase, plan->kdf_ms, failure,
+                                        &plan->slots[plan->count++]);
     }
     if (status == STATUS_OK)
         status = make_folder(exchange, failure);

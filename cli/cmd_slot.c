@@ -95,20 +95,26 @@ static enum status read_addition(const struct option_values *options, struct fai
                                  struct addition *ret_addition)
 {
     bool passphrase = option_flag(options, "passphrase");
+    bool login = option_flag(options, "login");
     bool recovery = option_flag(options, "recovery");
     uint64_t kdf_ms = 0;
     enum status status =
         option_descriptor(options, "new-passphrase-fd", failure, &ret_addition->passphrase_fd);
 
     if (status == STATUS_OK)
-        status = option_number(options, "kdf-time", KDF_TARGET_MAXIMUM_MS, KDF_TARGET_MS, failure, &kdf_ms);
+        status = option_number(options, "kdf-time", KDF_TARGET_MAXIMUM_MS,
+                               login ? KEY_LOGIN_TARGET_MS : KDF_TARGET_MS, failure, &kdf_ms);
     if (status != STATUS_OK)
         return status;
-    if (passphrase + recovery > 1 || (!passphrase && !recovery && !option_flag(options, "key-file")))
+    if (passphrase + login + recovery > 1 ||
+        (!passphrase && !login && !recovery && !option_flag(options, "key-file")))
         return failure_set(
             failure, STATUS_USAGE,
-            "one kind of slot is added at a time: --key-file FILE, --passphrase or --recovery");
-    ret_addition->kind = passphrase ? SLOT_PASSPHRASE : recovery ? SLOT_RECOVERY : SLOT_MACHINE;
+            "one kind of slot is added at a time: --key-file FILE, --passphrase, --login or --recovery");
+    ret_addition->kind = passphrase ? SLOT_PASSPHRASE
+                         : login    ? SLOT_LOGIN
+                         : recovery ? SLOT_RECOVERY
+                                    : SLOT_MACHINE;
     ret_addition->replace = option_flag(options, "replace");
     ret_addition->kdf_ms = (unsigned)kdf_ms;
     return recovery ? recovery_plan(options, false, failure, &ret_addition->recovery) : STATUS_OK;
@@ -125,7 +131,10 @@ static enum status check_place(const struct addition *addition, const struct key
     if (addition->replace && same == 0)
         return failure_set(failure, STATUS_NOT_FOUND, "the vault has no %s slot to replace",
                            slot_kind_name(addition->kind));
-    if (!addition->replace && same > 0 && addition->kind != SLOT_MACHINE)
+    if (addition->kind == SLOT_LOGIN && same > 1)
+        return failure_set(failure, STATUS_EXISTS,
+                           "the vault has two login slots already, and that is the most it can have");
+    if (!addition->replace && same > 0 && addition->kind != SLOT_MACHINE && addition->kind != SLOT_LOGIN)
         return failure_set(failure, STATUS_EXISTS, "the vault has a %s slot already (--replace replaces it)",
                            slot_kind_name(addition->kind));
     return STATUS_OK;
@@ -134,14 +143,13 @@ static enum status check_place(const struct addition *addition, const struct key
 /* What a person types for the new slot is asked for before the connection is opened; the rest is made after
  * the agent has shown that there is a vault to add it to. */
 static enum status make_slot(const struct invocation *invocation, const struct addition *addition,
-                             const struct secret *passphrase, struct failure *failure,
-                             struct key_slot *ret_slot)
+                             const struct secret *typed, struct failure *failure, struct key_slot *ret_slot)
 {
     CLEANUP(secret_reset) struct secret code = {0};
     enum status status;
 
-    if (addition->kind == SLOT_PASSPHRASE)
-        return key_new_passphrase(passphrase, addition->kdf_ms, failure, ret_slot);
+    if (addition->kind == SLOT_PASSPHRASE || addition->kind == SLOT_LOGIN)
+        return key_new_passphrase(addition->kind, typed, addition->kdf_ms, failure, ret_slot);
     if (addition->kind == SLOT_MACHINE)
         return key_new_machine(option_text(&invocation->options, "key-file"), failure, ret_slot);
     status = key_new_recovery(failure, ret_slot, &code);
@@ -152,7 +160,7 @@ static enum status cmd_slot_add(struct invocation *invocation, struct failure *f
 {
     CLEANUP(exchange_reset) struct exchange exchange = {0};
     CLEANUP(authority_reset) struct authority authority = {0};
-    CLEANUP(secret_reset) struct secret new_passphrase = {0};
+    CLEANUP(secret_reset) struct secret typed = {0};
     CLEANUP(key_reset) struct key key = {0};
     CLEANUP(key_slot_reset) struct key_slot slot = {0};
     const struct option_values *options = &invocation->options;
@@ -168,13 +176,15 @@ static enum status cmd_slot_add(struct invocation *invocation, struct failure *f
     if (status == STATUS_OK)
         status = authority_read(&exchange, options, false, failure, &authority);
     if (status == STATUS_OK && addition.kind == SLOT_PASSPHRASE)
-        status = prompt_new_passphrase(addition.passphrase_fd, failure, &new_passphrase);
+        status = prompt_new_passphrase(addition.passphrase_fd, failure, &typed);
+    if (status == STATUS_OK && addition.kind == SLOT_LOGIN)
+        status = prompt_login_password(addition.passphrase_fd, failure, &typed);
     if (status == STATUS_OK)
         status = authority_open(&exchange, &authority, failure, &headers, &key);
     if (status == STATUS_OK)
         status = check_place(&addition, &headers, failure);
     if (status == STATUS_OK)
-        status = make_slot(invocation, &addition, &new_passphrase, failure, &slot);
+        status = make_slot(invocation, &addition, &typed, failure, &slot);
     if (status == STATUS_OK)
         status = send_slot(&exchange, invocation->command->method, &slot, addition.replace, &key, failure);
     if (status == STATUS_OK && addition.replace)
@@ -278,7 +288,7 @@ static enum status cmd_passwd(struct invocation *invocation, struct failure *fai
     if (status == STATUS_OK)
         status = authority_open(&exchange, &authority, failure, &headers, &key);
     if (status == STATUS_OK)
-        status = key_new_passphrase(&new_passphrase, (unsigned)kdf_ms, failure, &slot);
+        status = key_new_passphrase(SLOT_PASSPHRASE, &new_passphrase, (unsigned)kdf_ms, failure, &slot);
     if (status == STATUS_OK)
         status = send_slot(&exchange, invocation->command->method, &slot, false, &key, failure);
     if (status == STATUS_OK)
@@ -293,15 +303,16 @@ static const struct option_rule passwd_options[] = {
     OPTION_NEW_PASSPHRASE_FD, OPTION_KDF_TIME, {0},
 };
 static const struct option_rule slot_add_options[] = {
-    {"passphrase", NULL, false, "Adds the passphrase slot, where the vault has none."},
-    {"recovery",       NULL, false, "Adds the recovery slot, where the vault has none."},
-    {"replace",            NULL, false, "Replaces the one slot of that kind."},
+    {"passphrase",                                                                NULL, false, "Adds the passphrase slot, where the vault has none."},
+    {"login",                                                                      NULL, false, "Adds a slot for the password that the user logs in with (pam_stepvault)."},
+    {"recovery",                                                                           NULL, false, "Adds the recovery slot, where the vault has none."},
+    {"replace",  NULL, false, "Replaces the one slot of that kind."},
     OPTION_PASSPHRASE_FD,
     OPTION_RECOVERY_CODE_FD,
     OPTION_NEW_PASSPHRASE_FD,
     OPTION_RECOVERY_FD,
     OPTION_KDF_TIME,
-    {0 },
+    {0},
 };
 static const struct option_rule slot_remove_options[] = {
     OPTION_PASSPHRASE_FD,
@@ -329,13 +340,17 @@ const struct command cmd_slot_commands[] = {
     },
     {
         .name = "slot", .subcommand = "add", .run = cmd_slot_add, .method = "AddSlot", .options = slot_add_options,
-        .usage = "--key-file FILE | --passphrase | --recovery [--replace]",
+        .usage = "--key-file FILE | --passphrase | --login | --recovery [--replace]",
         .summary = "add a way to unlock the vault",
         .help = "Adds a slot: for a key file, which is made (mode 0600) if there is none; for a passphrase; or for a "
                 "recovery code, which goes where that of `stepvault init` goes. `slot add --recovery --replace` renews "
                 "it.\n"
                 "\n"
-                "Needs the passphrase anew, or the recovery code, or a key file: with --passphrase or --recovery the one "
+                "With --login it asks for the password that you log in with, which pam_stepvault opens the vault with then. "
+                "Nobody is asked whether it is that; `passwd` of the system keeps the slot in step. A vault has two of them "
+                "at most, the second during a change of the password, and --kdf-time is 400 here.\n"
+                "\n"
+                "Needs the passphrase anew, or the recovery code, or a key file: with one of the other kinds the one "
                 "that --key-file names; else that of $STEPVAULT_KEY_FILE or $CREDENTIALS_DIRECTORY, since --key-file names "
                 "the new one. Works on a locked vault too.",
     },

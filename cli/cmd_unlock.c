@@ -121,25 +121,6 @@ static enum status send_unlock(struct exchange *exchange, const struct opening *
     return status;
 }
 
-static enum status read_key(const struct exchange *exchange, const struct opening *opening,
-                            const struct key_headers *headers, struct failure *failure, struct key *ret_key)
-{
-    CLEANUP(secret_reset) struct secret secret = {0};
-    const struct slot_header *header = NULL;
-    enum status status = key_find_header(headers, opening->kind, failure, &header);
-
-    if (status != STATUS_OK)
-        return status;
-    if (opening->kind == SLOT_MACHINE)
-        return key_read_file(exchange->key_file, failure, ret_key);
-    if (opening->kind == SLOT_RECOVERY) {
-        status = prompt_code(opening->descriptor, failure, &secret);
-        return status == STATUS_OK ? key_from_code(&secret, header, failure, ret_key) : status;
-    }
-    status = prompt_passphrase(opening->descriptor, "Passphrase: ", failure, &secret);
-    return status == STATUS_OK ? key_from_passphrase(&secret, header, failure, ret_key) : status;
-}
-
 /* Two who unlock at once each start an agent, of which one stays. Who lost finds the other's a moment later:
  * true after a pause, until the deadline. */
 static bool may_try_again(enum status status, uint64_t deadline)
@@ -183,6 +164,43 @@ static enum status open_with(struct exchange *exchange, const struct opening *op
     return status;
 }
 
+/* What was typed is tried on the passphrase's slot and, where that it does not open, on those of login
+ * passwords. */
+static enum status open_typed(struct exchange *exchange, const struct opening *opening,
+                              const struct key_headers *headers, struct failure *failure)
+{
+    CLEANUP(secret_reset) struct secret typed = {0};
+    const struct slot_header *slots[KEY_TYPED_MAX];
+    size_t count = key_find_typed(headers, slots);
+    enum status status = count > 0 ? prompt_passphrase(opening->descriptor, "Passphrase: ", failure, &typed)
+                                   : key_find_header(headers, SLOT_PASSPHRASE, failure, &slots[0]);
+
+    for (size_t i = 0; i < count && (status == STATUS_WRONG_KEY || (status == STATUS_OK && i == 0)); i++) {
+        CLEANUP(key_reset) struct key key = {0};
+
+        status = key_from_passphrase(&typed, slots[i], failure, &key);
+        if (status == STATUS_OK)
+            status = open_with(exchange, opening, &key, failure);
+    }
+    return status;
+}
+
+static enum status open_otherwise(struct exchange *exchange, const struct opening *opening,
+                                  const struct key_headers *headers, struct failure *failure)
+{
+    CLEANUP(secret_reset) struct secret code = {0};
+    CLEANUP(key_reset) struct key key = {0};
+    const struct slot_header *header = NULL;
+    enum status status = key_find_header(headers, opening->kind, failure, &header);
+
+    if (status == STATUS_OK && opening->kind == SLOT_RECOVERY)
+        status = prompt_code(opening->descriptor, failure, &code);
+    if (status == STATUS_OK)
+        status = opening->kind == SLOT_RECOVERY ? key_from_code(&code, header, failure, &key)
+                                                : key_read_file(exchange->key_file, failure, &key);
+    return status == STATUS_OK ? open_with(exchange, opening, &key, failure) : status;
+}
+
 /* The agent only knows that a key was wrong; here it is known what the key was made of. */
 static enum status say_wrong(const struct opening *opening, const struct exchange *exchange,
                              struct failure *failure)
@@ -203,11 +221,8 @@ static enum status unlock_locked(struct exchange *exchange, const struct opening
 
     exchange_reset(exchange);
     for (int left = prompts ? TRIES : 1; left > 0; left--) {
-        CLEANUP(key_reset) struct key key = {0};
-
-        status = read_key(exchange, opening, headers, failure, &key);
-        if (status == STATUS_OK)
-            status = open_with(exchange, opening, &key, failure);
+        status = opening->kind == SLOT_PASSPHRASE ? open_typed(exchange, opening, headers, failure)
+                                                  : open_otherwise(exchange, opening, headers, failure);
         if (status == STATUS_WRONG_KEY)
             status = say_wrong(opening, exchange, failure);
         if (status != STATUS_WRONG_KEY || left == 1)

@@ -147,12 +147,12 @@ static struct slot_header new_header(enum slot_kind kind)
     return header;
 }
 
-enum status key_new_passphrase(const struct secret *passphrase, unsigned target_ms, struct failure *failure,
-                               struct key_slot *ret_slot)
+enum status key_new_passphrase(enum slot_kind kind, const struct secret *passphrase, unsigned target_ms,
+                               struct failure *failure, struct key_slot *ret_slot)
 {
     enum status status;
 
-    ret_slot->header = new_header(SLOT_PASSPHRASE);
+    ret_slot->header = new_header(kind);
     status = kdf_calibrate(target_ms, failure, &ret_slot->header.kdf);
     return status == STATUS_OK ? key_from_passphrase(passphrase, &ret_slot->header, failure, &ret_slot->key)
                                : status;
@@ -281,4 +281,30 @@ enum status key_find_header(const struct key_headers *headers, enum slot_kind ki
     }
     return failure_set(failure, STATUS_NOT_FOUND, "the vault has no %s slot; it has: %s",
                        slot_kind_name(kind), kinds);
+}
+
+/* True if `slot` is to be tried before `other`. */
+static bool goes_before(const struct slot_header *slot, const struct slot_header *other)
+{
+    if (slot->kind != other->kind)
+        return slot->kind == SLOT_PASSPHRASE;
+    return slot->created_ms > other->created_ms;
+}
+
+size_t key_find_typed(const struct key_headers *headers, const struct slot_header *ret_found[KEY_TYPED_MAX])
+{
+    size_t count = 0;
+
+    for (size_t i = 0; i < headers->count && count < KEY_TYPED_MAX; i++) {
+        const struct slot_header *header = &headers->headers[i];
+        size_t at = count;
+
+        if (header->kind != SLOT_PASSPHRASE && header->kind != SLOT_LOGIN)
+            continue;
+        for (; at > 0 && goes_before(header, ret_found[at - 1]); at--)
+            ret_found[at] = ret_found[at - 1];
+        ret_found[at] = header;
+        count++;
+    }
+    return count;
 }

@@ -12,6 +12,9 @@
 #include <stddef.h>
 #include <stdint.h>
 
+/* How long the derivation of a login slot takes: a fifth of the two seconds that a login may wait. */
+#define KEY_LOGIN_TARGET_MS 400
+
 /* A key for a call. All zero is the valid empty value. */
 struct key {
     char slot[2 * SLOT_ID_SIZE + 1]; /* the slot it opens; "": tried on the machine slots */
@@ -39,9 +42,10 @@ struct key_slot {
 };
 void key_slot_reset(struct key_slot *slot);
 
-/* A passphrase slot whose derivation takes about `target_ms` here. */
-enum status key_new_passphrase(const struct secret *passphrase, unsigned target_ms, struct failure *failure,
-                               struct key_slot *ret_slot);
+/* A slot for what a person types, SLOT_PASSPHRASE or SLOT_LOGIN, whose derivation takes about `target_ms`
+ * here. */
+enum status key_new_passphrase(enum slot_kind kind, const struct secret *passphrase, unsigned target_ms,
+                               struct failure *failure, struct key_slot *ret_slot);
 
 /* A recovery slot and its code (cleared first). */
 enum status key_new_recovery(struct failure *failure, struct key_slot *ret_slot, struct secret *ret_code);
@@ -73,5 +77,10 @@ enum status key_read_headers(const struct json *parameters, struct failure *fail
 /* The slot of a kind; STATUS_NOT_FOUND names the kinds there are. */
 enum status key_find_header(const struct key_headers *headers, enum slot_kind kind, struct failure *failure,
                             const struct slot_header **ret_header);
+
+/* The slots that something typed may open, in the order in which they are tried: the passphrase's, then those
+ * of login passwords, the latest first. Returns their number. */
+#define KEY_TYPED_MAX 3
+size_t key_find_typed(const struct key_headers *headers, const struct slot_header *ret_found[KEY_TYPED_MAX]);
 
 #endif

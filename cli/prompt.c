@@ -257,20 +257,43 @@ enum status prompt_passphrase(int descriptor, const char *question, struct failu
     return status;
 }
 
-enum status prompt_new_passphrase(int descriptor, struct failure *failure, struct secret *ret_passphrase)
+/* What is asked for twice, because nothing says whether it was mistyped. */
+struct repeated {
+    const char *question;
+    const char *again;
+    const char *differ;
+};
+
+static enum status ask_twice(const struct repeated *words, int descriptor, struct failure *failure,
+                             struct secret *ret_text)
 {
     CLEANUP(secret_reset) struct secret again = {0};
-    enum status status = prompt_passphrase(descriptor, "New passphrase: ", failure, ret_passphrase);
+    enum status status = prompt_passphrase(descriptor, words->question, failure, ret_text);
 
     if (status != STATUS_OK || descriptor != -1)
         return status;
-    status = prompt_line("New passphrase, again: ", true, PROMPT_PASSPHRASE_MAX, "the passphrase", failure,
-                         &again);
+    status = prompt_line(words->again, true, PROMPT_PASSPHRASE_MAX, "the passphrase", failure, &again);
     if (status != STATUS_OK)
         return status;
-    if (again.size != ret_passphrase->size || !secret_equal(again.bytes, ret_passphrase->bytes, again.size))
-        return failure_set(failure, STATUS_INVALID, "the two passphrases differ");
+    if (again.size != ret_text->size || !secret_equal(again.bytes, ret_text->bytes, again.size))
+        return failure_set(failure, STATUS_INVALID, "%s", words->differ);
     return STATUS_OK;
+}
+
+enum status prompt_new_passphrase(int descriptor, struct failure *failure, struct secret *ret_passphrase)
+{
+    static const struct repeated words = {
+        "New passphrase: ", "New passphrase, again: ", "the two passphrases differ"};
+
+    return ask_twice(&words, descriptor, failure, ret_passphrase);
+}
+
+enum status prompt_login_password(int descriptor, struct failure *failure, struct secret *ret_password)
+{
+    static const struct repeated words = {
+        "Login password: ", "Login password, again: ", "the two login passwords differ"};
+
+    return ask_twice(&words, descriptor, failure, ret_password);
 }
 
 enum status prompt_code(int descriptor, struct failure *failure, struct secret *ret_code)

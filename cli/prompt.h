@@ -37,6 +37,9 @@ enum status prompt_passphrase(int descriptor, const char *question, struct failu
 /* As prompt_passphrase, asked for twice; STATUS_INVALID when the two differ. */
 enum status prompt_new_passphrase(int descriptor, struct failure *failure, struct secret *ret_passphrase);
 
+/* The same of the password that the user logs in with. Whether it is that is not asked of anybody. */
+enum status prompt_login_password(int descriptor, struct failure *failure, struct secret *ret_password);
+
 /* As prompt_passphrase, for the recovery code. */
 enum status prompt_code(int descriptor, struct failure *failure, struct secret *ret_code);
 

@@ -70,7 +70,7 @@ static void a_new_passphrase_slot_is_derived_again_from_its_header(void **state)
 
     (void)state;
     assert_true(secret_append_text(&passphrase, "correct horse"));
-    assert_int_equal(key_new_passphrase(&passphrase, 0, &failure, &slot), STATUS_OK);
+    assert_int_equal(key_new_passphrase(SLOT_PASSPHRASE, &passphrase, 0, &failure, &slot), STATUS_OK);
     assert_int_equal(slot.header.kind, SLOT_PASSPHRASE);
     assert_int_equal(key_from_passphrase(&passphrase, &slot.header, &failure, &key), STATUS_OK);
     assert_memory_equal(slot.key.bytes.bytes, key.bytes.bytes, SLOT_KEY_SIZE);
@@ -126,6 +126,27 @@ static void headers_of_a_reply_are_read(void **state)
     assert_int_equal(header->kdf.salt[15], 15);
     assert_int_equal(key_find_header(&headers, SLOT_MACHINE, &failure, &header), STATUS_NOT_FOUND);
     assert_string_equal(failure.sentence, "the vault has no machine slot; it has: passphrase");
+}
+
+static void slots_of_what_is_typed_are_tried_in_order(void **state)
+{
+    struct key_headers headers = {
+        .count = 5,
+        .headers = {{.kind = SLOT_MACHINE},
+                    {.kind = SLOT_LOGIN, .created_ms = 5},
+                    {.kind = SLOT_RECOVERY},
+                    {.kind = SLOT_LOGIN, .created_ms = 9},
+                    {.kind = SLOT_PASSPHRASE, .created_ms = 1}}
+    };
+    const struct slot_header *found[KEY_TYPED_MAX];
+
+    (void)state;
+    assert_int_equal(key_find_typed(&headers, found), 3);
+    assert_ptr_equal(found[0], &headers.headers[4]);
+    assert_ptr_equal(found[1], &headers.headers[3]);
+    assert_ptr_equal(found[2], &headers.headers[1]);
+    headers.count = 1;
+    assert_int_equal(key_find_typed(&headers, found), 0);
 }
 
 static void headers_that_are_none_are_refused(void **state)
@@ -186,6 +207,7 @@ int main(void)
         cmocka_unit_test(a_new_passphrase_slot_is_derived_again_from_its_header),
         cmocka_unit_test(a_new_recovery_slot_is_opened_by_its_code),
         cmocka_unit_test(headers_of_a_reply_are_read),
+        cmocka_unit_test(slots_of_what_is_typed_are_tried_in_order),
         cmocka_unit_test(headers_that_are_none_are_refused),
         cmocka_unit_test(more_slots_than_a_vault_has_are_refused),
     };
