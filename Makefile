@@ -51,6 +51,7 @@ OAUTH = $(wildcard vault/oauth/*.c)
 LAUNCH = $(wildcard cli/launch/*.c)
 MANAGE = $(wildcard cli/*.c cli/import/*.c)
 CODE = $(wildcard cli/code/*.c)
+LOGIN = $(wildcard pam/helper/*.c)
 # What runs a code step's file in its language (cli/launchers/README.md).
 LAUNCHERS = $(wildcard cli/launchers/*.cjs cli/launchers/*.mjs cli/launchers/*.py cli/launchers/*.sh)
 INTERFACE = $(wildcard vault/agent/io.stepvault.Agent.varlink)
@@ -62,8 +63,11 @@ MANAGE_SOURCES = $(MANAGE) $(CLIENT) $(BASE) $(JSON) $(CATALOG) $(wildcard $(add
 AGENT_SOURCES = $(AGENT) $(CONFINE) $(NOUNS) $(STORE) $(filter-out vault/crypto/kdf.c,$(CRYPTO)) vault/catalog/destination.c $(JSON) $(BASE)
 OAUTH_SOURCES = $(OAUTH) $(CONFINE) $(filter-out %/catalog.c,$(CATALOG)) $(wildcard vault/crypto/pkce.c) $(JSON) $(BASE)
 CODE_SOURCES = $(CODE) $(wildcard cli/report.c cli/replacement.c $(addprefix cli/launch/,program.c sealed.c)) $(CLIENT) $(JSON) $(BASE)
+# PAM's helper, and the module: of ours it has what takes names and records apart, and nothing else.
+LOGIN_SOURCES = $(LOGIN) pam/message.c cli/key.c $(CLIENT) $(JSON) $(wildcard $(addprefix vault/crypto/,kdf.c slot.c seal.c)) $(BASE)
+PAM_SOURCES = $(wildcard pam/*.c) $(addprefix vault/base/,name.c status.c text.c)
 LIBRARY_SOURCES = $(CLIENT) $(BASE)
-ALL_SOURCES = $(sort $(LAUNCHER_SOURCES) $(MANAGE_SOURCES) $(AGENT_SOURCES) $(OAUTH_SOURCES) $(CODE_SOURCES))
+ALL_SOURCES = $(sort $(LAUNCHER_SOURCES) $(MANAGE_SOURCES) $(AGENT_SOURCES) $(OAUTH_SOURCES) $(CODE_SOURCES) $(LOGIN_SOURCES) $(PAM_SOURCES))
 TESTED_SOURCES = $(filter-out %/main.c,$(ALL_SOURCES))
 
 UNIT_TESTS = $(patsubst tests/unit/%.c,%,$(wildcard tests/unit/test_*.c))
@@ -83,7 +87,7 @@ CONTROL_FLOW = -mbranch-protection=standard
 endif
 CFLAGS ?= -O2 -g
 DEFINES = -D_GNU_SOURCE -DSTEPVAULT_VERSION='"$(VERSION)"' -DSTEPVAULT_LIBEXEC='"$(LIBEXECDIR)"'
-COMMON = -std=gnu11 $(DEFINES) -Ivault -Icli $(WARNINGS) $(CFLAGS) -ffunction-sections -fdata-sections
+COMMON = -std=gnu11 $(DEFINES) -Ivault -Icli -Ipam $(WARNINGS) $(CFLAGS) -ffunction-sections -fdata-sections
 ifeq ($(SANITIZE),)
 HARDENING = -D_FORTIFY_SOURCE=2 -fstack-protector-strong -fstack-clash-protection $(CONTROL_FLOW)
 else
@@ -106,6 +110,7 @@ ARGON2 = -largon2
 JANSSON = -ljansson
 CURL = -lcurl
 CMOCKA = -lcmocka
+PAM = -lpam
 
 # ---- the build -------------------------------------------------------------------------------------------
 
@@ -121,8 +126,8 @@ SANITIZER_OBJECT = $(if $(findstring undefined,$(SANITIZE)),$(BUILD)/host/tests/
 PROGRAMS = $(if $(wildcard cli/launch/main.c),$(BUILD)/bin/stepvault $(BUILD)/bin/stepvault-glibc) \
 	$(if $(wildcard cli/main.c),$(BUILD)/bin/stepvault-manage) $(if $(wildcard vault/agent/main.c),$(BUILD)/bin/stepvault-agent) \
 	$(if $(wildcard vault/oauth/main.c),$(BUILD)/bin/stepvault-oauth) \
-	$(if $(wildcard cli/code/main.c),$(BUILD)/bin/stepvault-code) $(patsubst cli/%,$(BUILD)/bin/%,$(LAUNCHERS))
-LIBRARIES = $(if $(CLIENT),$(BUILD)/lib/libstepvault.so $(BUILD)/lib/libstepvault.a)
+	$(if $(wildcard cli/code/main.c),$(BUILD)/bin/stepvault-code) $(if $(LOGIN),$(BUILD)/bin/stepvault-login) $(patsubst cli/%,$(BUILD)/bin/%,$(LAUNCHERS))
+LIBRARIES = $(if $(CLIENT),$(BUILD)/lib/libstepvault.so $(BUILD)/lib/libstepvault.a) $(if $(wildcard pam/*.c),$(BUILD)/lib/pam_stepvault.so)
 
 .PHONY: all objects
 all: objects $(PROGRAMS) $(LIBRARIES)
@@ -188,9 +193,16 @@ $(BUILD)/bin/stepvault-oauth: $(call host,$(OAUTH_SOURCES)) $(SANITIZER_OBJECT)
 $(BUILD)/bin/stepvault-code: $(call host,$(CODE_SOURCES)) $(SANITIZER_OBJECT)
 	@mkdir -p $(@D)
 	$(call QUIET,LD)$(CC) -pie $(HOST_LDFLAGS) -o $@ $^ $(JANSSON)
+$(BUILD)/bin/stepvault-login: $(call host,$(LOGIN_SOURCES)) $(SANITIZER_OBJECT)
+	@mkdir -p $(@D)
+	$(call QUIET,LD)$(CC) -pie $(HOST_LDFLAGS) -o $@ $^ $(SODIUM) $(ARGON2) $(JANSSON)
 $(BUILD)/bin/launchers/%: cli/launchers/%
 	@install -D -m 755 $< $@
 
+# It links libpam, and of ours only objects without state.
+$(BUILD)/lib/pam_stepvault.so: $(call host,$(PAM_SOURCES))
+	@mkdir -p $(@D)
+	$(call QUIET,LD)$(CC) -shared $(if $(SANITIZE),,-Wl,-z,defs) $(HOST_LDFLAGS) -o $@ $^ $(PAM)
 $(BUILD)/lib/libstepvault.so.0: $(call host,$(LIBRARY_SOURCES))
 	@mkdir -p $(@D)
 	$(call QUIET,LD)$(CC) -shared -Wl,-soname,libstepvault.so.0 $(if $(SANITIZE),,-Wl,-z,defs) $(HOST_LDFLAGS) -o $@ $^
@@ -261,7 +273,7 @@ check-long: deps
 bench: all tools
 	@for bar in tests/bench/*.sh; do echo "== $$bar"; "$$bar" || exit 1; done
 
-C_FILES = $(wildcard vault/*.[ch] vault/*/*.[ch] cli/*.[ch] cli/*/*.[ch] pam/*.[ch] tests/*.c tests/*/*.[ch])
+C_FILES = $(wildcard vault/*.[ch] vault/*/*.[ch] cli/*.[ch] cli/*/*.[ch] pam/*.[ch] pam/*/*.[ch] tests/*.c tests/*/*.[ch])
 format:
 	clang-format -i $(C_FILES)
 lint: all

@@ -321,8 +321,8 @@ static enum status read_claims(struct request *request)
     const char *command = text(request, "command");
 
     if (purpose != NULL && strcmp(purpose, "run") != 0 && strcmp(purpose, "export") != 0 &&
-        strcmp(purpose, "inject") != 0)
-        return failure_set(&request->failure, STATUS_INVALID, "purpose is run, export or inject");
+        strcmp(purpose, "inject") != 0 && strcmp(purpose, "login") != 0)
+        return failure_set(&request->failure, STATUS_INVALID, "purpose is run, export, inject or login");
     if (reason != NULL && strlen(reason) > REASON_MAX)
         return failure_set(&request->failure, STATUS_TOO_LARGE, "the reason is over %u bytes", REASON_MAX);
     if (command != NULL && strlen(command) > PATH_MAX)
