@@ -1,0 +1,202 @@
+/* pam_stepvault.so: the vault opens at login, and the session gets its variables. Whatever happens, it admits
+ * nobody and refuses nobody (P9): every call is answered with PAM_IGNORE. */
+#include "shim.h"
+
+#include <security/pam_ext.h>
+#include <security/pam_modutil.h>
+#include <string.h>
+#include <syslog.h>
+
+#define EXPORTED __attribute__((visibility("default")))
+
+/* What a call is about. */
+struct call {
+    pam_handle_t *pamh;
+    struct shim_options options;
+    const struct passwd *user;
+    const char *service;
+};
+
+/* No sessions of a person: sudo's is another user's, and what cron and the user manager start is not to have
+ * the variables of a login. */
+static const char *const left_alone[] = {"sudo", "sudo-i", "cron", "crond", "atd", "systemd-user"};
+
+static bool is_left_alone(const char *service)
+{
+    for (size_t i = 0; i < sizeof(left_alone) / sizeof(left_alone[0]); i++)
+        if (strcmp(service, left_alone[i]) == 0)
+            return true;
+    return false;
+}
+
+static const char *item(pam_handle_t *pamh, int type)
+{
+    const void *value = NULL;
+
+    return pam_get_item(pamh, type, &value) == PAM_SUCCESS ? value : NULL;
+}
+
+/* False where there is nothing to do. */
+static bool call_start(pam_handle_t *pamh, int argc, const char **argv, struct call *ret_call)
+{
+    struct call call = {.pamh = pamh};
+    const char *name = item(pamh, PAM_USER);
+
+    if (!shim_options_read(pamh, argc, argv, &call.options))
+        return false;
+    call.service = item(pamh, PAM_SERVICE);
+    if (name == NULL || call.service == NULL || is_left_alone(call.service))
+        return false;
+    call.user = pam_modutil_getpwnam(pamh, name);
+    if (call.user == NULL)
+        return false;
+    *ret_call = call;
+    return true;
+}
+
+static struct message_text text_of(const char *text)
+{
+    return (struct message_text){.bytes = (const uint8_t *)text, .size = text != NULL ? strlen(text) : 0};
+}
+
+/* What became of it, for the journal: numbers and reasons, no name and no value. */
+static void note(const struct call *call, const struct message_answer *answer)
+{
+    if (answer->reason != MESSAGE_DONE && (call->options.debug || !message_reason_is_quiet(answer->reason)))
+        pam_syslog(call->pamh, LOG_NOTICE, "uid %lu: %s", (unsigned long)call->user->pw_uid,
+                   message_reason_text(answer->reason));
+    if (answer->skipped > 0)
+        pam_syslog(call->pamh, LOG_NOTICE, "uid %lu: %lu variables that a session may not have are left out",
+                   (unsigned long)call->user->pw_uid, (unsigned long)answer->skipped);
+}
+
+static void deliver(const struct call *call, const struct message_answer *answer)
+{
+    const char *entry = (const char *)answer->block;
+    unsigned long given = 0;
+
+    for (uint32_t i = 0; i < answer->count; i++, entry += strlen(entry) + 1)
+        given += pam_putenv(call->pamh, entry) == PAM_SUCCESS;
+    if (given > 0 || call->options.debug)
+        pam_syslog(call->pamh, LOG_INFO, "uid %lu: the session gets %lu variables",
+                   (unsigned long)call->user->pw_uid, given);
+}
+
+/* Has the helper do the job and puts what it answers into PAM's environment. */
+static enum message_reason call_do(const struct call *call, enum message_action action, const char *password,
+                                   const char *new_password)
+{
+    const struct message_job job = {.action = action,
+                                    .budget_ms = call->options.deadline_ms,
+                                    .step = text_of(call->options.step),
+                                    .service = text_of(call->service),
+                                    .password = text_of(password),
+                                    .new_password = text_of(new_password)};
+    uint8_t *buffer = shim_memory_allocate(MESSAGE_ANSWER_MAX);
+    struct message_answer answer = {.reason = MESSAGE_FAILED};
+    struct shim_child child;
+    bool late = false;
+
+    if (buffer == NULL || !shim_child_start(call->pamh, call->user, call->options.deadline_ms, &child)) {
+        pam_syslog(call->pamh, LOG_ERR, "uid %lu: cannot start the helper: %m",
+                   (unsigned long)call->user->pw_uid);
+        shim_memory_free(buffer, MESSAGE_ANSWER_MAX);
+        return MESSAGE_FAILED;
+    }
+    if (shim_exchange(&child, &job, buffer, &answer, &late)) {
+        note(call, &answer);
+        if (answer.reason == MESSAGE_DONE && action == MESSAGE_SESSION)
+            deliver(call, &answer);
+    } else {
+        pam_syslog(call->pamh, LOG_NOTICE, "uid %lu: %s", (unsigned long)call->user->pw_uid,
+                   late ? "the vault took too long, and the session goes on without it"
+                        : "the helper ended without an answer");
+    }
+    shim_child_end(&child);
+    shim_memory_free(buffer, MESSAGE_ANSWER_MAX);
+    return answer.reason;
+}
+
+/* Whether the session may still have use for the password. */
+static bool is_settled(enum message_reason reason)
+{
+    return reason == MESSAGE_DONE || reason == MESSAGE_NO_SLOT || reason == MESSAGE_WRONG;
+}
+
+EXPORTED int pam_sm_authenticate(pam_handle_t *pamh, int flags, int argc, const char **argv)
+{
+    struct call call;
+    const char *password = item(pamh, PAM_AUTHTOK);
+
+    (void)flags;
+    shim_stash_drop(pamh);
+    if (password == NULL || password[0] == '\0' || strlen(password) > MESSAGE_TEXT_MAX ||
+        !call_start(pamh, argc, argv, &call))
+        return PAM_IGNORE;
+    if (!is_settled(call_do(&call, MESSAGE_UNLOCK, password, NULL)))
+        shim_stash_put(pamh, call.user->pw_uid, password);
+    return PAM_IGNORE;
+}
+
+/* Lockers of the screen that open no session. */
+EXPORTED int pam_sm_setcred(pam_handle_t *pamh, int flags, int argc, const char **argv)
+{
+    struct call call;
+    const char *password;
+
+    if ((flags & PAM_DELETE_CRED) != 0)
+        shim_stash_drop(pamh);
+    if ((flags & (PAM_REINITIALIZE_CRED | PAM_REFRESH_CRED)) == 0 || !call_start(pamh, argc, argv, &call))
+        return PAM_IGNORE;
+    password = shim_stash_get(pamh, call.user->pw_uid);
+    if (password != NULL && is_settled(call_do(&call, MESSAGE_UNLOCK, password, NULL)))
+        shim_stash_drop(pamh);
+    return PAM_IGNORE;
+}
+
+EXPORTED int pam_sm_acct_mgmt(pam_handle_t *pamh, int flags, int argc, const char **argv)
+{
+    (void)pamh;
+    (void)flags;
+    (void)argc;
+    (void)argv;
+    return PAM_IGNORE;
+}
+
+EXPORTED int pam_sm_open_session(pam_handle_t *pamh, int flags, int argc, const char **argv)
+{
+    struct call call;
+
+    (void)flags;
+    if (call_start(pamh, argc, argv, &call))
+        (void)call_do(&call, MESSAGE_SESSION, shim_stash_get(pamh, call.user->pw_uid), NULL);
+    shim_stash_drop(pamh);
+    return PAM_IGNORE;
+}
+
+EXPORTED int pam_sm_close_session(pam_handle_t *pamh, int flags, int argc, const char **argv)
+{
+    (void)flags;
+    (void)argc;
+    (void)argv;
+    shim_stash_drop(pamh);
+    return PAM_IGNORE;
+}
+
+/* Both passwords are there only if who changes it had to give the old one. */
+EXPORTED int pam_sm_chauthtok(pam_handle_t *pamh, int flags, int argc, const char **argv)
+{
+    struct call call;
+    const char *old = item(pamh, PAM_OLDAUTHTOK);
+    const char *renewed = item(pamh, PAM_AUTHTOK);
+
+    if ((flags & PAM_UPDATE_AUTHTOK) == 0 || renewed == NULL || renewed[0] == '\0' ||
+        strlen(renewed) > MESSAGE_TEXT_MAX || (old != NULL && strlen(old) > MESSAGE_TEXT_MAX) ||
+        !call_start(pamh, argc, argv, &call))
+        return PAM_IGNORE;
+    (void)call_do(&call, MESSAGE_PASSWORD, old, renewed);
+    /* A login goes on after the change of an expired password. */
+    if (shim_stash_get(pamh, call.user->pw_uid) != NULL || (flags & PAM_CHANGE_EXPIRED_AUTHTOK) != 0)
+        shim_stash_put(pamh, call.user->pw_uid, renewed);
+    return PAM_IGNORE;
+}

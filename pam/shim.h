@@ -1,0 +1,63 @@
+/* The parts of pam_stepvault.so. It lives in somebody else's process, with threads, privileges and signals
+ * that are none of its business: nothing global, nothing left open, no disposition touched, no environment
+ * read. */
+#ifndef STEPVAULT_PAM_SHIM_H
+#define STEPVAULT_PAM_SHIM_H
+
+#include "message.h"
+
+#include <pwd.h>
+#include <security/pam_modules.h>
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+/* Memory for secrets: locked where the process may, not in core files, zero in a forked child, wiped when
+ * freed. NULL when there is none. */
+void *shim_memory_allocate(size_t size);
+void shim_memory_free(void *memory, size_t size);
+
+#define SHIM_DEADLINE_MS 2000
+#define SHIM_DEADLINE_MAX_MS 60000
+
+struct shim_options {
+    const char *step;
+    unsigned deadline_ms; /* of each call of the module */
+    bool debug;
+};
+
+/* Reads the module's arguments. False, with a line in the journal, where one is not known: the module then
+ * does nothing, because what was meant is not known either. */
+bool shim_options_read(pam_handle_t *pamh, int argc, const char **argv, struct shim_options *ret_options);
+
+/* The password between auth and session, bound to user and process. */
+void shim_stash_put(pam_handle_t *pamh, uid_t uid, const char *password);
+/* NULL where there is none, or it is of another user or process. Borrowed. */
+const char *shim_stash_get(pam_handle_t *pamh, uid_t uid);
+void shim_stash_drop(pam_handle_t *pamh);
+
+/* Monotonic milliseconds. */
+uint64_t shim_clock_ms(void);
+
+/* A helper that runs as `user`. */
+struct shim_child {
+    int socket;        /* to it; close-on-exec */
+    int alive;         /* at its end when the child has ended and can be reaped */
+    int process;       /* the child between */
+    uint64_t deadline; /* shim_clock_ms */
+};
+
+/* Starts it. It is killed at the deadline, with all that it started and that did not leave its session. False
+ * with errno set, and nothing left. */
+bool shim_child_start(pam_handle_t *pamh, const struct passwd *user, unsigned deadline_ms,
+                      struct shim_child *ret_child);
+
+/* Waits for its end, at most a moment longer than the deadline, and reaps it. */
+void shim_child_end(struct shim_child *child);
+
+/* Sends the job and waits for the answer, in `buffer` of MESSAGE_ANSWER_MAX bytes, which it borrows. False
+ * where there is none before the deadline; `ret_late` then says whether that was the reason. */
+bool shim_exchange(const struct shim_child *child, const struct message_job *job, uint8_t *buffer,
+                   struct message_answer *ret_answer, bool *ret_late);
+
+#endif

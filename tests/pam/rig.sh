@@ -1,0 +1,64 @@
+#!/bin/bash
+# rig.sh COMMAND...: runs it as root in namespaces of its own, in which this machine has stepvault's PAM module in Debian's
+# own stack, and the users tuser (4242) and other (4243) with the password `pw`. Nothing of it is outside: /etc is an overlay;
+# /run, /home, /var/log, /usr/local, /dev are new; processes end with the command. Needs root. BUILD is the build folder.
+set -eu
+if [ "${1:-}" != --inside ]; then
+    top=$(realpath "$(dirname "$0")/../..")
+    RIG=$(mktemp -d)
+    RIG_BUILD=$(realpath "${BUILD:-$top/build}")
+    RIG_TOP=$top
+    export RIG RIG_BUILD RIG_TOP
+    status=0
+    unshare --mount --pid --ipc --uts --fork --kill-child --propagation private "$0" --inside "$@" || status=$?
+    rm -rf "$RIG"
+    exit "$status"
+fi
+shift
+mount -t tmpfs -o mode=755 rig "$RIG"
+mount -t proc proc /proc
+overlay() {
+    mkdir -p "$RIG/$2.up" "$RIG/$2.work"
+    mount -t overlay -o "lowerdir=$1,upperdir=$RIG/$2.up,workdir=$RIG/$2.work" overlay "$1"
+}
+security=$(dirname "$(find /usr/lib /lib -name pam_unix.so | head -1)")
+overlay /etc etc
+overlay /usr/share share
+overlay /var/lib lib
+overlay "$security" security
+for folder in /run /home /var/log /usr/local; do mount -t tmpfs -o mode=755 rig "$folder"; done
+
+# A /dev of its own, for its own /dev/log.
+mkdir "$RIG/dev"
+mount --rbind /dev "$RIG/dev"
+mount -t tmpfs -o mode=755 rig /dev
+for node in null zero full random urandom tty; do
+    touch "/dev/$node"
+    mount --bind "$RIG/dev/$node" "/dev/$node"
+done
+mkdir /dev/pts /dev/shm
+mount -t devpts -o newinstance,ptmxmode=0666,mode=620,gid=5 devpts /dev/pts
+ln -s pts/ptmx /dev/ptmx
+ln -s /proc/self/fd /dev/fd
+mount -t tmpfs -o mode=1777 rig /dev/shm
+mkdir -p /run/lock /run/user /run/sshd /var/log/journal
+python3 "$RIG_TOP/tests/pam/syslog.py" /dev/log /run/syslog &
+for _ in $(seq 100); do [ -S /dev/log ] && break; sleep 0.05; done
+
+mkdir -p /usr/local/libexec/stepvault /usr/local/bin
+install -m 755 "$RIG_BUILD"/bin/stepvault /usr/local/bin/
+install -m 755 "$RIG_BUILD"/bin/stepvault-{manage,agent} /usr/local/libexec/stepvault/
+install -m 711 "$RIG_BUILD/bin/stepvault-login" /usr/local/libexec/stepvault/
+install -m 644 "$RIG_BUILD/lib/pam_stepvault.so" "$security/"
+install -m 644 "$RIG_TOP/pam/stepvault.pam-config" /usr/share/pam-configs/stepvault
+for user in tuser:4242 other:4243; do
+    name=${user%:*} id=${user#*:}
+    echo "$name:x:$id:$id::/home/$name:/bin/bash" >> /etc/passwd
+    echo "$name:x:$id:" >> /etc/group
+    # SHA-512 of `pw`.
+    echo "$name:$(openssl passwd -6 -salt rig pw):19000:0:99999:7:::" >> /etc/shadow
+    install -d -m 700 -o "$id" -g "$id" "/home/$name" "/run/user/$id"
+done
+DEBIAN_FRONTEND=noninteractive pam-auth-update --package > /run/pam-auth-update 2>&1
+cd /
+exec env -i PATH=/usr/local/bin:/usr/bin:/bin:/usr/sbin:/sbin HOME=/root LC_ALL=C.UTF-8 RIG_TOP="$RIG_TOP" RIG="$RIG" "$@"
