@@ -40,6 +40,13 @@ enum status contact_start_agent(struct contact *contact, bool stays, struct fail
     return STATUS_OK;
 }
 
+enum status contact_show(struct contact *contact, struct failure *failure)
+{
+    contact->shown = true;
+    contact_reset(contact);
+    return contact_connect(contact, failure);
+}
+
 enum status contact_call(struct contact *contact, const char *method, const struct secret *members,
                          const struct key *key, struct failure *failure, struct secret *ret_reply)
 {

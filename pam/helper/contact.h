@@ -16,7 +16,7 @@ struct contact {
     struct client *client;
     bool stays; /* we started it, and it is to stay */
     int timeout_ms;
-    bool shown; /* no password is in memory any more, so the agent may look at who asks while it is asked */
+    bool shown; /* contact_show */
 };
 
 /* Finds the user's vault. STATUS_NO_VAULT where there is none. */
@@ -27,6 +27,10 @@ enum status contact_connect(struct contact *contact, struct failure *failure);
 
 /* Starts one, which stays, or which ends with the contact. */
 enum status contact_start_agent(struct contact *contact, bool stays, struct failure *failure);
+
+/* No password is in memory any more, so the agent may look at who asks, while it is asked. It looks at the
+ * first call of a connection, so this makes a new one where it listens. */
+enum status contact_show(struct contact *contact, struct failure *failure);
 
 /* Calls, with the members besides vault and slot key (NULL: none) and with `key` unless it is NULL. */
 enum status contact_call(struct contact *contact, const char *method, const struct secret *members,

@@ -303,7 +303,9 @@ static enum message_reason do_session(const struct message_job *job, struct cont
         return MESSAGE_BAD_JOB;
     reason = open_vault(contact, true, password);
     secret_reset(password);
-    contact->shown = true;
+    if (reason != MESSAGE_DONE)
+        return reason;
+    reason = reason_of(contact_show(contact, &failure));
     return reason == MESSAGE_DONE ? project(contact, step, &job->service, login) : reason;
 }
 

@@ -59,6 +59,18 @@ for user in tuser:4242 other:4243; do
     echo "$name:$(openssl passwd -6 -salt rig pw):19000:0:99999:7:::" >> /etc/shadow
     install -d -m 700 -o "$id" -g "$id" "/home/$name" "/run/user/$id"
 done
+# What a machine lacks that may not be changed: the root of unpacked packages (openssh-server, libwrap0, pamtester, libpam-wrapper).
+if [ -n "${RIG_EXTRA:-}" ]; then
+    mkdir -p /usr/local/sbin /usr/local/lib
+    cp "$RIG_EXTRA"/usr/sbin/* /usr/local/sbin/
+    cp "$RIG_EXTRA"/usr/bin/pamtester /usr/local/bin/
+    cp -P "$RIG_EXTRA"/usr/lib/*/lib*.so* /usr/local/lib/
+    rm -f /usr/local/lib/libpam.so* /usr/local/lib/libpam_misc.so* /usr/local/lib/libpamc.so*
+    cp "$RIG_EXTRA"/etc/pam.d/* /etc/pam.d/
+    ldconfig
+fi
+grep -q ^sshd: /etc/passwd || echo "sshd:x:101:65534::/run/sshd:/usr/sbin/nologin" >> /etc/passwd
 DEBIAN_FRONTEND=noninteractive pam-auth-update --package > /run/pam-auth-update 2>&1
 cd /
-exec env -i PATH=/usr/local/bin:/usr/bin:/bin:/usr/sbin:/sbin HOME=/root LC_ALL=C.UTF-8 RIG_TOP="$RIG_TOP" RIG="$RIG" "$@"
+exec env -i PATH=/usr/local/bin:/usr/local/sbin:/usr/bin:/bin:/usr/sbin:/sbin HOME=/root LC_ALL=C.UTF-8 \
+    ${TMPDIR:+TMPDIR="$TMPDIR"} BUILD="$RIG_BUILD" RIG_TOP="$RIG_TOP" RIG="$RIG" "$@"

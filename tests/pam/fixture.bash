@@ -1,0 +1,66 @@
+# shellcheck shell=bash
+# What scripts share that log in for real. Source it first: it starts the script again within the rig.
+if [ -z "${RIG:-}" ]; then
+    if [ "$(id -u)" != 0 ] || ! unshare --mount --pid --fork true 2>/dev/null; then
+        echo "1..0 # SKIP needs root and namespaces"
+        exit 0
+    fi
+    exec "$(dirname "${BASH_SOURCE[0]}")/rig.sh" "$(realpath "$0")" "$@"
+fi
+# shellcheck source=tests/cli/fixture.bash
+. "$RIG_TOP/tests/cli/fixture.bash"
+chmod 755 "$scratch"
+bin=/usr/local/bin
+export PATH=/usr/local/bin:/usr/local/sbin:/usr/bin:/bin:/usr/sbin:/sbin
+drive=$RIG_TOP/tests/pam/drive.py
+marked=0
+
+# As a user, with the environment of a session.
+as_id() {
+    setpriv --reuid="$1" --regid="$1" --clear-groups env -i "HOME=/home/$2" "USER=$2" "PATH=$PATH" "XDG_RUNTIME_DIR=/run/user/$1" \
+        TERM=dumb "${@:3}"
+}
+tuser() { as_id 4242 tuser "$@"; }
+other() { as_id 4243 other "$@"; }
+
+# The journal since the last `mark`, of our module alone.
+mark() { marked=$(wc -l < /run/syslog); }
+journal() { tail -n "+$((marked + 1))" /run/syslog | sed -n 's/.*pam_stepvault(\([^)]*\)): /\1 /p'; }
+
+state() { tuser stepvault status 2>/dev/null | sed -n 's/^state\t//p'; }
+lock() { tuser stepvault lock; }
+# The kinds of its slots. It is locked then.
+slots() {
+    tuser stepvault unlock --passphrase-fd 3 3< "$scratch/pass"
+    tuser stepvault slot list | cut -f1 | sort | tr '\n' ' '
+    lock
+}
+# Unlocks with a password by the command; the status says whether it opens.
+opens() {
+    lock
+    tuser stepvault unlock --passphrase-fd 3 3<<< "$1" 2> "$scratch/err"
+    local status=$?
+    lock
+    return "$status"
+}
+# user_vault [PASSWORD]: a new vault of tuser with a login slot for the password and a variable for sessions. It is locked.
+user_vault() {
+    end_user
+    rm -rf /home/tuser/.local
+    (
+        cd /home/tuser || exit
+        tuser stepvault init --passphrase-fd 3 --no-recovery --kdf-time 0 3< "$scratch/pass" 2> "$scratch/notes"
+        tuser stepvault slot add --login --kdf-time 0 --passphrase-fd 3 --new-passphrase-fd 4 3< "$scratch/pass" 4<<< "${1:-pw}"
+        printf 'session-%s' "$CANARY" | tuser stepvault env set SESSION_KEY --raw --at login
+        printf 'root-%s' "$CANARY" | tuser stepvault env set ROOT_KEY --raw --at / 2>> "$scratch/notes"
+        tuser stepvault lock
+    )
+}
+end_user() {
+    local process
+    for process in $(pgrep -u 4242 stepvault); do kill -9 "$process"; done
+    rm -rf /run/user/4242/stepvault
+}
+# Logs in by su as another user would: who_gets PASSWORD [COMMAND]
+su_in() { other "$drive" "assword:=>$1" -- su tuser -c "${2:-env}" < /dev/null; }
+chmod 644 "$scratch/pass"

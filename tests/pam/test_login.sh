@@ -1,0 +1,139 @@
+#!/bin/bash
+# limit: 240
+# The programs that log people in, with the module in Debian's own stack: who gets what, and what is left.
+. "$(dirname "$0")/fixture.bash"
+
+is "pam-auth-update puts the module last among what a login asks" "$(grep -l pam_stepvault /etc/pam.d/* | tr '\n' ' ')" \
+    "/etc/pam.d/common-auth /etc/pam.d/common-password /etc/pam.d/common-session "
+
+# ---- su ----
+
+mark
+has "a user without a vault logs in" "$(su_in pw 'echo in')" in
+is "... and nothing is said" "$(journal)" ""
+user_vault pw
+mark
+env=$(su_in pw)
+has "su gets the session's variable" "$env" "SESSION_KEY=session-$CANARY"
+lacks "... and nothing that is placed at the root" "$env" ROOT_KEY
+is "the journal has the count, and no name" "$(journal)" "su:session uid 4242: the session gets 1 variables"
+is "the vault is open" "$(state)" open
+is "its agent is the user's, and a session of its own" "$(ps -o user=,ppid= -p "$(pgrep -o -u 4242 stepvault-agent)" | tr -s ' ')" "tuser 1"
+is "it has nothing of the login" "$(find "/proc/$(pgrep -o -u 4242 stepvault-agent)/fd" -type l -printf '%l\n' | grep -c -e pts -e syslog -e /dev/log)" 0
+is "the log says for what" "$(tuser stepvault audit log --json | jq -r 'select(.action == "project") | .step + " " + .claimed.purpose + " " + .claimed.reason + " " + .who.exe' | tail -1)" \
+    "login login su /usr/local/libexec/stepvault/stepvault-login"
+mark
+has "an open vault gives it again" "$(su_in pw)" SESSION_KEY
+lock
+mark
+has "a wrong password is refused by the system" "$(su_in wrong)" "Authentication failure"
+is "... and not told to anybody" "$(journal) $(state)" " locked"
+mark
+lacks "root's su, which asks for no password: a locked vault gives the session nothing" "$(su tuser -c env)" SESSION_KEY
+is "... quietly" "$(journal)" ""
+su_in pw true > /dev/null
+has "an open one gives it what there is" "$(su tuser -c env)" SESSION_KEY
+has "runuser gets in" "$(runuser tuser -c 'echo in')" in
+
+# ---- login ----
+
+lock
+mark
+has "login" "$("$drive" 'assword:=>pw' '\$ =>env; exit' -- login tuser)" "SESSION_KEY=session-$CANARY"
+has "... said once" "$(journal)" "login:session uid 4242: the session gets 1 variables"
+lock
+has "login after wrong passwords" "$("$drive" 'assword:=>bad' 'login:=>tuser' 'assword:=>pw' '\$ =>env; exit' -- login tuser)" SESSION_KEY
+lock
+out=$("$drive" '\$ =>echo in; env; exit' -- login -f tuser)
+has "login -f" "$out" in
+lacks "... has no password to open the vault with" "$out" SESSION_KEY
+
+# ---- passwords ----
+
+mark
+has "passwd" "$(tuser "$drive" 'urrent.*:=>pw' 'ew password:=>correct-Horse-9' 'etype.*:=>correct-Horse-9' -- passwd)" "updated successfully"
+is "adds a slot and keeps the old one" "$(slots)" "login login passphrase "
+is "... and is quiet" "$(journal)" ""
+opens pw
+is "the old password still opens the vault" "$?" 0
+has "a login with the new one gets in" "$(su_in correct-Horse-9)" SESSION_KEY
+is "... and ends the old one" "$(slots)" "login passphrase "
+opens pw
+is "which opens nothing more" "$?" 1
+mark
+echo tuser:by-Root-1 | chpasswd
+has "a password that root sets leaves the vault as it was" "$(journal)" "chpasswd:chauthtok uid 4242: the password was set without the old one"
+has "a login with it gets in" "$(su_in by-Root-1 'echo in')" in
+has "... and says why the vault stays shut" "$(journal)" "su:session uid 4242: the password does not open the vault"
+is "the agent started for it is gone" "$(pgrep -c -u 4242 stepvault-agent)" 0
+echo tuser:correct-Horse-9 | chpasswd
+chage -d 0 tuser
+mark
+out=$("$drive" 'assword:=>correct-Horse-9' 'urrent.*:=>correct-Horse-9' 'ew password:=>another-Horse-7' 'etype.*:=>another-Horse-7' '\$ =>env; exit' -- login tuser)
+has "an expired password, changed at login" "$out" "SESSION_KEY=session-$CANARY"
+is "... leaves the new one alone" "$(slots)" "login passphrase "
+opens another-Horse-7
+is "which opens the vault" "$?" 0
+echo tuser:pw | chpasswd
+
+# ---- what must not get in anybody's way ----
+
+# logs_in NAME REASON [MS]: within the deadline, with that line in the journal.
+logs_in() {
+    local before after
+    mark
+    before=$(date +%s%N)
+    out=$(su_in pw "echo i''n-2")
+    after=$(date +%s%N)
+    has "$1: the login succeeds" "$out" in-2
+    has "... and the journal says why" "$(journal)" "$2"
+    report $(((after - before) / 1000000 > ${3:-4000})) "... within its deadline"
+    is "... with nothing left of the helper" "$(pgrep -c stepvault-login)" 0
+}
+user_vault pw
+su_in pw true > /dev/null
+kill -STOP "$(pgrep -o -u 4242 stepvault-agent)"
+logs_in "a stopped agent" "took too long" 7000
+end_user
+vault=/home/tuser/.local/share/stepvault/vault.db
+mv "$vault" "$vault.away"
+mkfifo "$vault"
+chown 4242 "$vault"
+logs_in "a FIFO for a vault" "uid 4242: "
+rm "$vault"
+head -c 8192 /dev/urandom > "$vault"
+chown 4242 "$vault"
+chmod 600 "$vault"
+logs_in "a vault of noise" "uid 4242: "
+cp "$vault.away" "$vault"
+chown 0 "$vault"
+logs_in "a vault of root's" "uid 4242: "
+rm "$vault"
+mv "$vault.away" "$vault"
+mv /home/tuser /home/away
+mark
+has "no home: the login succeeds" "$(su_in pw 'echo in')" in
+mv /home/away /home/tuser
+mv /run/user/4242 /run/user/away
+logs_in "no runtime folder" "no runtime folder"
+mv /run/user/away /run/user/4242
+chmod 000 /usr/local/libexec/stepvault/stepvault-login
+mv /usr/local/libexec/stepvault/stepvault-login /usr/local/libexec/stepvault/away
+logs_in "no helper" "ended without an answer"
+mv /usr/local/libexec/stepvault/away /usr/local/libexec/stepvault/stepvault-login
+chmod 711 /usr/local/libexec/stepvault/stepvault-login
+sed -i 's/pam_stepvault.so/pam_stepvault.so stpe=login/' /etc/pam.d/common-session
+logs_in "an option that is none" "does nothing: it does not understand the option stpe=login"
+sed -i 's/ stpe=login/ step=elsewhere/' /etc/pam.d/common-session
+logs_in "a step that is not there" "no such step"
+tuser stepvault step add elsewhere
+logs_in "a step that inherits" "no boundary"
+sed -i 's/ step=elsewhere//' /etc/pam.d/common-session
+has "and then all is well" "$(su_in pw)" SESSION_KEY
+head -c 60000 /dev/zero | tr '\0' x | tuser stepvault env set LONG_ONE --at login
+for number in $(seq 1 6); do head -c 60000 /dev/zero | tr '\0' y | tuser stepvault env set "LONG_$number" --at login; done
+mark
+has "more than a session may have is left out, and the login succeeds" "$(su_in pw 'echo in')" in
+has "... which the journal says" "$(journal)" "are left out"
+
+finish

@@ -1,0 +1,77 @@
+#!/bin/bash
+# limit: 180
+# sshd with the module in Debian's own stack: by password, by key, and by keyboard-interactive.
+. "$(dirname "$0")/fixture.bash"
+
+sshd=$(command -v sshd) || {
+    echo "1..0 # SKIP there is no sshd"
+    exit 0
+}
+port=22422
+mkdir "$scratch/ssh"
+chmod 755 "$scratch/ssh"
+ssh-keygen -q -t ed25519 -N "" -f "$scratch/ssh/host"
+ssh-keygen -q -t ed25519 -N "" -f "$scratch/ssh/key"
+install -d -m 700 -o 4242 -g 4242 /home/tuser/.ssh
+install -m 600 -o 4242 -g 4242 "$scratch/ssh/key.pub" /home/tuser/.ssh/authorized_keys
+cat > "$scratch/ssh/config" << END
+UsePAM yes
+ListenAddress 127.0.0.1
+Port $port
+HostKey $scratch/ssh/host
+KbdInteractiveAuthentication yes
+PidFile none
+END
+cat > "$scratch/ssh/askpass" << 'END'
+#!/bin/sh
+echo "$SSH_TEST_PASSWORD"
+END
+chmod 755 "$scratch/ssh/askpass"
+"$sshd" -D -e -f "$scratch/ssh/config" 2> "$scratch/ssh/log" &
+for _ in $(seq 100); do (: > "/dev/tcp/127.0.0.1/$port") 2> "$scratch/notes" && break; sleep 0.05; done
+
+# ssh_in METHOD [COMMAND]
+ssh_in() {
+    SSH_TEST_PASSWORD=${password:-pw} SSH_ASKPASS=$scratch/ssh/askpass SSH_ASKPASS_REQUIRE=force DISPLAY=:0 setsid -w ssh -F none -p "$port" \
+        -i "$scratch/ssh/key" -o IdentitiesOnly=yes -o PreferredAuthentications="$1" -o StrictHostKeyChecking=no \
+        -o NumberOfPasswordPrompts=1 -o UserKnownHostsFile=/dev/null -o LogLevel=ERROR tuser@127.0.0.1 "${2:-env}" < /dev/null 2>&1
+}
+
+user_vault pw
+mark
+out=$(ssh_in publickey)
+has "a key logs in" "$out" HOME=/home/tuser
+lacks "... and opens no vault" "$out" SESSION_KEY
+is "... quietly" "$(journal)" ""
+mark
+has "a password gives the session its variable" "$(ssh_in password)" "SESSION_KEY=session-$CANARY"
+is "... said once" "$(journal)" "sshd:session uid 4242: the session gets 1 variables"
+has "a key gets it from the open vault" "$(ssh_in publickey)" "SESSION_KEY=session-$CANARY"
+has "keyboard-interactive gets it from the open vault" "$(ssh_in keyboard-interactive)" "SESSION_KEY=session-$CANARY"
+lock
+
+# An agent that runs and is locked, as systemd's socket starts one.
+tuser /usr/local/libexec/stepvault/stepvault-agent --vault /home/tuser/.local/share/stepvault/vault.db \
+    --socket /run/user/4242/stepvault/agent.sock 2> "$scratch/notes" &
+for _ in $(seq 100); do [ -S /run/user/4242/stepvault/agent.sock ] && break; sleep 0.05; done
+has "keyboard-interactive opens the vault of an agent that runs" "$(ssh_in keyboard-interactive)" "SESSION_KEY=session-$CANARY"
+lock
+
+# Where is the password, with a session open?
+password=uncommon-Password-1
+echo "tuser:$password" | chpasswd
+user_vault "$password"
+ssh_in password 'sleep 20' > /dev/null &
+session=$!
+for _ in $(seq 100); do [ -n "$(pgrep -u 4242 -x sleep)" ] && break; sleep 0.05; done
+for process in $(pgrep -x sshd); do
+    python3 "$RIG_TOP/tests/pam/memory_has.py" "$process" "$password" && echo "# $process has it"
+done > "$scratch/found"
+is "no process of sshd has the password when the session is open" "$(cat "$scratch/found")" ""
+is "... and there were some to look at" "$(($(pgrep -c -x sshd) > 1))" 1
+is "nor have the agent's" "$(for process in $(pgrep -u 4242 stepvault); do python3 "$RIG_TOP/tests/pam/memory_has.py" "$process" "$password"; done)" ""
+has "... of a vault that is open" "$(state)" open
+kill "$(pgrep -u 4242 -x sleep)"
+wait "$session"
+
+finish
