@@ -1,8 +1,8 @@
 /* Jobs and answers. All numbers are big-endian.
  *
- * A job: u32 size of what follows, u8 version, u8 action, u32 budget, then step, service, password and new
- * password, each u16 size and bytes. An answer: u32 size of what follows, u8 reason, u32 skipped, u32 count,
- * then the block. */
+ * A job: u32 size of what follows, u8 version, u8 action, u32 budget, then step, service, password, new
+ * password and keys, each u16 size and bytes. An answer: u32 size of what follows, u8 reason, u32 skipped,
+ * u32 count, then the block. */
 #include "message.h"
 
 #include "base/name.h"
@@ -61,7 +61,7 @@ static uint32_t get_u32(const uint8_t *at)
 
 static bool action_is_known(unsigned action)
 {
-    return action >= MESSAGE_UNLOCK && action <= MESSAGE_PASSWORD;
+    return action >= MESSAGE_UNLOCK && action <= MESSAGE_DERIVE;
 }
 
 static bool text_is_sound(const struct message_text *text)
@@ -73,7 +73,7 @@ static bool text_is_sound(const struct message_text *text)
 size_t message_job_write(const struct message_job *job, uint8_t destination[MESSAGE_JOB_MAX])
 {
     const struct message_text *const texts[MESSAGE_JOB_TEXTS] = {&job->step, &job->service, &job->password,
-                                                                 &job->new_password};
+                                                                 &job->new_password, &job->keys};
     size_t size = JOB_HEAD;
 
     for (size_t i = 0; i < MESSAGE_JOB_TEXTS; i++)
@@ -108,7 +108,7 @@ bool message_job_read(const uint8_t *bytes, size_t size, struct message_job *ret
 {
     struct message_job job = {0};
     struct message_text *const texts[MESSAGE_JOB_TEXTS] = {&job.step, &job.service, &job.password,
-                                                           &job.new_password};
+                                                           &job.new_password, &job.keys};
     size_t at = JOB_HEAD;
 
     if (size < JOB_HEAD || message_job_size(bytes) != size || bytes[4] != VERSION ||

@@ -15,9 +15,10 @@
 #define MESSAGE_BLOCK_MAX (256u * 1024u) /* bytes of all entries, each with its NUL */
 
 enum message_action {
-    MESSAGE_UNLOCK = 1,  /* open the vault of an agent that runs and is locked */
-    MESSAGE_SESSION = 2, /* the same, starting an agent where there is none, and project the step */
-    MESSAGE_PASSWORD = 3 /* the login password becomes another one */
+    MESSAGE_UNLOCK = 1,   /* open the vault of an agent that runs and is locked */
+    MESSAGE_SESSION = 2,  /* the same, starting an agent where there is none, and project the step */
+    MESSAGE_PASSWORD = 3, /* the login password becomes another one */
+    MESSAGE_DERIVE = 4,   /* the keys that the password gives, for a session that another process opens */
 };
 
 /* What became of a job. */
@@ -59,9 +60,10 @@ struct message_job {
     struct message_text service;
     struct message_text password; /* empty: none is known */
     struct message_text new_password;
+    struct message_text keys; /* what MESSAGE_DERIVE answered, in place of the password */
 };
 
-#define MESSAGE_JOB_TEXTS 4
+#define MESSAGE_JOB_TEXTS 5
 #define MESSAGE_JOB_MAX (4 + 2 + 4 + MESSAGE_JOB_TEXTS * (2 + MESSAGE_TEXT_MAX))
 
 /* Writes it. Returns its size; 0 where a text is too long, has a NUL, or the action is none. */

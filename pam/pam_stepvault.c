@@ -82,16 +82,36 @@ static void deliver(const struct call *call, const struct message_answer *answer
                    (unsigned long)call->user->pw_uid, given);
 }
 
-/* Has the helper do the job and puts what it answers into PAM's environment. */
-static enum message_reason call_do(const struct call *call, enum message_action action, const char *password,
-                                   const char *new_password)
+/* What a job is done with; each may be missing. */
+struct secrets {
+    const char *password;
+    const char *new_password;
+    struct message_text keys;
+};
+
+static void use_answer(const struct call *call, enum message_action action,
+                       const struct message_answer *answer)
+{
+    note(call, answer);
+    if (answer->reason != MESSAGE_DONE)
+        return;
+    if (action == MESSAGE_SESSION)
+        deliver(call, answer);
+    if (action == MESSAGE_DERIVE && answer->block_size > 0)
+        (void)shim_bridge_put(call->pamh, call->user->pw_uid, answer->block, answer->block_size - 1);
+}
+
+/* Has the helper do the job, and uses what it answers. */
+static enum message_reason call_do(const struct call *call, enum message_action action,
+                                   const struct secrets *secrets)
 {
     const struct message_job job = {.action = action,
                                     .budget_ms = call->options.deadline_ms,
                                     .step = text_of(call->options.step),
                                     .service = text_of(call->service),
-                                    .password = text_of(password),
-                                    .new_password = text_of(new_password)};
+                                    .password = text_of(secrets->password),
+                                    .new_password = text_of(secrets->new_password),
+                                    .keys = secrets->keys};
     uint8_t *buffer = shim_memory_allocate(MESSAGE_ANSWER_MAX);
     struct message_answer answer = {.reason = MESSAGE_FAILED};
     struct shim_child child;
@@ -104,9 +124,7 @@ static enum message_reason call_do(const struct call *call, enum message_action 
         return MESSAGE_FAILED;
     }
     if (shim_exchange(&child, &job, buffer, &answer, &late)) {
-        note(call, &answer);
-        if (answer.reason == MESSAGE_DONE && action == MESSAGE_SESSION)
-            deliver(call, &answer);
+        use_answer(call, action, &answer);
     } else {
         pam_syslog(call->pamh, LOG_NOTICE, "uid %lu: %s", (unsigned long)call->user->pw_uid,
                    late ? "the vault took too long, and the session goes on without it"
@@ -133,7 +151,11 @@ EXPORTED int pam_sm_authenticate(pam_handle_t *pamh, int flags, int argc, const 
     if (password == NULL || password[0] == '\0' || strlen(password) > MESSAGE_TEXT_MAX ||
         !call_start(pamh, argc, argv, &call))
         return PAM_IGNORE;
-    if (!is_settled(call_do(&call, MESSAGE_UNLOCK, password, NULL)))
+    if (is_settled(call_do(&call, MESSAGE_UNLOCK, &(const struct secrets){.password = password})))
+        return PAM_IGNORE;
+    if (shim_bridge_is_needed(call.service))
+        (void)call_do(&call, MESSAGE_DERIVE, &(const struct secrets){.password = password});
+    else
         shim_stash_put(pamh, call.user->pw_uid, password);
     return PAM_IGNORE;
 }
@@ -149,7 +171,8 @@ EXPORTED int pam_sm_setcred(pam_handle_t *pamh, int flags, int argc, const char 
     if ((flags & (PAM_REINITIALIZE_CRED | PAM_REFRESH_CRED)) == 0 || !call_start(pamh, argc, argv, &call))
         return PAM_IGNORE;
     password = shim_stash_get(pamh, call.user->pw_uid);
-    if (password != NULL && is_settled(call_do(&call, MESSAGE_UNLOCK, password, NULL)))
+    if (password != NULL &&
+        is_settled(call_do(&call, MESSAGE_UNLOCK, &(const struct secrets){.password = password})))
         shim_stash_drop(pamh);
     return PAM_IGNORE;
 }
@@ -165,11 +188,20 @@ EXPORTED int pam_sm_acct_mgmt(pam_handle_t *pamh, int flags, int argc, const cha
 
 EXPORTED int pam_sm_open_session(pam_handle_t *pamh, int flags, int argc, const char **argv)
 {
+    struct secrets secrets = {.password = NULL};
     struct call call;
+    bool started = call_start(pamh, argc, argv, &call);
+    uid_t uid = started ? call.user->pw_uid : (uid_t)-1;
+    uint8_t *keys = shim_memory_allocate(MESSAGE_TEXT_MAX);
 
     (void)flags;
-    if (call_start(pamh, argc, argv, &call))
-        (void)call_do(&call, MESSAGE_SESSION, shim_stash_get(pamh, call.user->pw_uid), NULL);
+    /* Whatever comes of it, what was to cross the bridge does not stay in the environment. */
+    if (keys != NULL)
+        secrets.keys = (struct message_text){.bytes = keys, .size = shim_bridge_take(pamh, uid, keys)};
+    secrets.password = shim_stash_get(pamh, uid);
+    if (started)
+        (void)call_do(&call, MESSAGE_SESSION, &secrets);
+    shim_memory_free(keys, MESSAGE_TEXT_MAX);
     shim_stash_drop(pamh);
     return PAM_IGNORE;
 }
@@ -194,7 +226,7 @@ EXPORTED int pam_sm_chauthtok(pam_handle_t *pamh, int flags, int argc, const cha
         strlen(renewed) > MESSAGE_TEXT_MAX || (old != NULL && strlen(old) > MESSAGE_TEXT_MAX) ||
         !call_start(pamh, argc, argv, &call))
         return PAM_IGNORE;
-    (void)call_do(&call, MESSAGE_PASSWORD, old, renewed);
+    (void)call_do(&call, MESSAGE_PASSWORD, &(const struct secrets){.password = old, .new_password = renewed});
     /* A login goes on after the change of an expired password. */
     if (shim_stash_get(pamh, call.user->pw_uid) != NULL || (flags & PAM_CHANGE_EXPIRED_AUTHTOK) != 0)
         shim_stash_put(pamh, call.user->pw_uid, renewed);

@@ -36,6 +36,13 @@ void shim_stash_put(pam_handle_t *pamh, uid_t uid, const char *password);
 const char *shim_stash_get(pam_handle_t *pamh, uid_t uid);
 void shim_stash_drop(pam_handle_t *pamh);
 
+/* True in the process in which sshd asks by keyboard-interactive, which opens no session. */
+bool shim_bridge_is_needed(const char *service);
+/* Hands the keys to the process that opens it. False where that cannot be. */
+bool shim_bridge_put(pam_handle_t *pamh, uid_t uid, const uint8_t *keys, size_t size);
+/* Takes what was handed over for this user, once. Returns its size; 0 where there is nothing. */
+size_t shim_bridge_take(pam_handle_t *pamh, uid_t uid, uint8_t keys[MESSAGE_TEXT_MAX]);
+
 /* Monotonic milliseconds. */
 uint64_t shim_clock_ms(void);
 

@@ -10,6 +10,7 @@
 #include "client/received.h"
 #include "crypto/seal.h"
 #include "helper/contact.h"
+#include "helper/keys.h"
 #include "key.h"
 #include "json/json.h"
 
@@ -18,8 +19,6 @@
 #include <stdio.h>
 #include <string.h>
 #include <sys/file.h>
-
-#define LOGIN_SLOTS 2
 
 static const struct {
     enum status status;
@@ -85,37 +84,6 @@ static enum status wait_turn(struct failure *failure, int *ret_descriptor)
     return STATUS_OK;
 }
 
-/* The keys of what was typed, for each login slot; the password is gone then. */
-struct keys {
-    struct key keys[LOGIN_SLOTS];
-    struct slot_header headers[LOGIN_SLOTS]; /* the latest first */
-    size_t count;
-};
-
-static void keys_reset(struct keys *keys)
-{
-    for (size_t i = 0; i < keys->count; i++)
-        key_reset(&keys->keys[i]);
-}
-
-/* All of them are derived before the first is sent: while an agent is asked it may look at this process, and
- * so may others of the same user. */
-static enum status derive_keys(const struct key_headers *headers, const struct secret *password,
-                               struct failure *failure, struct keys *keys)
-{
-    const struct slot_header *found[KEY_TYPED_MAX];
-    size_t count = key_find_typed(headers, found);
-    enum status status = STATUS_OK;
-
-    for (size_t i = 0; status == STATUS_OK && i < count && keys->count < LOGIN_SLOTS; i++) {
-        if (found[i]->kind != SLOT_LOGIN)
-            continue;
-        keys->headers[keys->count] = *found[i];
-        status = key_from_passphrase(password, found[i], failure, &keys->keys[keys->count++]);
-    }
-    return status;
-}
-
 static bool has_login_slot(const struct key_headers *headers)
 {
     for (size_t i = 0; i < headers->count; i++)
@@ -149,28 +117,40 @@ static enum status try_keys(struct contact *contact, const struct keys *keys, st
         status = contact_call(contact, "Unlock", NULL, &keys->keys[i], failure, &reply);
     }
     /* The new password is in use, so the one before it is over. */
-    if (status == STATUS_OK && at == 0 && keys->count == LOGIN_SLOTS)
+    if (status == STATUS_OK && at == 0 && keys->count == KEYS_MAX)
         (void)remove_slot(contact, &keys->headers[1], &keys->keys[0], &ignored);
     return status;
 }
 
-/* On a connection to an agent that is locked. */
-static enum message_reason unlock(struct contact *contact, struct secret *password)
+/* On a connection to an agent: the keys of what was typed, which is gone then, or those that came with the
+ * job. */
+static enum message_reason find_keys(struct contact *contact, struct login_secrets *secrets,
+                                     struct keys *keys)
 {
-    CLEANUP(keys_reset) struct keys keys = {.count = 0};
     struct key_headers headers = {.count = 0};
     struct failure failure;
-    enum status status = contact_list_slots(contact, &failure, &headers);
+    enum status status;
 
+    if (secrets->keys.size > 0)
+        return keys_read(&secrets->keys, keys) ? MESSAGE_DONE : MESSAGE_BAD_JOB;
+    status = contact_list_slots(contact, &failure, &headers);
     if (status == STATUS_OK && !has_login_slot(&headers))
         return MESSAGE_NO_SLOT;
     if (status == STATUS_OK)
-        status = derive_keys(&headers, password, &failure, &keys);
-    secret_reset(password);
-    contact->shown = true;
-    if (status == STATUS_OK)
-        status = try_keys(contact, &keys, &failure);
+        status = keys_derive(&headers, &secrets->password, &failure, keys);
+    secret_reset(&secrets->password);
     return reason_of(status);
+}
+
+/* On a connection to an agent that is locked. */
+static enum message_reason unlock(struct contact *contact, struct login_secrets *secrets)
+{
+    CLEANUP(keys_reset) struct keys keys = {.count = 0};
+    struct failure failure;
+    enum message_reason reason = find_keys(contact, secrets, &keys);
+
+    contact->shown = true;
+    return reason == MESSAGE_DONE ? reason_of(try_keys(contact, &keys, &failure)) : reason;
 }
 
 /* Connects, starting an agent where there is none if `starts`, and says whether the vault is open. */
@@ -190,7 +170,7 @@ static enum message_reason reach(struct contact *contact, bool starts, bool *ret
 }
 
 /* Leaves the contact connected to an agent that has the vault open. */
-static enum message_reason open_vault(struct contact *contact, bool starts, struct secret *password)
+static enum message_reason open_vault(struct contact *contact, bool starts, struct login_secrets *secrets)
 {
     CLEANUP(cleanup_close) int turn = -1;
     struct failure failure;
@@ -201,14 +181,14 @@ static enum message_reason open_vault(struct contact *contact, bool starts, stru
         return MESSAGE_DONE;
     if (reason != MESSAGE_DONE && (reason != MESSAGE_NO_AGENT || !starts))
         return reason;
-    if (password->size == 0)
+    if (secrets->password.size == 0 && secrets->keys.size == 0)
         return MESSAGE_LOCKED;
     contact_reset(contact);
     if (wait_turn(&failure, &turn) != STATUS_OK)
         return reason_of(failure.status);
     reason = reach(contact, starts, &open);
     if (reason == MESSAGE_DONE && !open)
-        reason = unlock(contact, password);
+        reason = unlock(contact, secrets);
     if (reason != MESSAGE_DONE)
         contact_give_up(contact);
     return reason;
@@ -290,7 +270,7 @@ static enum message_reason project(struct contact *contact, const char *step,
 }
 
 static enum message_reason do_session(const struct message_job *job, struct contact *contact,
-                                      struct secret *password, struct login *login)
+                                      struct login_secrets *secrets, struct login *login)
 {
     char step[NAME_PATH_MAX + 1] = "";
     struct failure failure;
@@ -301,8 +281,8 @@ static enum message_reason do_session(const struct message_job *job, struct cont
     memcpy(step, job->step.bytes, job->step.size);
     if (name_check_path(step, &failure) != STATUS_OK)
         return MESSAGE_BAD_JOB;
-    reason = open_vault(contact, true, password);
-    secret_reset(password);
+    reason = open_vault(contact, true, secrets);
+    login_secrets_reset(secrets);
     if (reason != MESSAGE_DONE)
         return reason;
     reason = reason_of(contact_show(contact, &failure));
@@ -310,6 +290,14 @@ static enum message_reason do_session(const struct message_job *job, struct cont
 }
 
 /* ---- another password ---- */
+
+/* The agent that listens, or one for this alone. */
+static enum status reach_any(struct contact *contact, struct failure *failure)
+{
+    enum status status = contact_connect(contact, failure);
+
+    return status == STATUS_NO_AGENT ? contact_start_agent(contact, false, failure) : status;
+}
 
 static enum status add_slot(struct contact *contact, const struct key_slot *slot, const struct key *key,
                             struct failure *failure)
@@ -348,7 +336,7 @@ static enum status renew(struct contact *contact, const struct keys *old, const 
 
     for (size_t i = 0; status == STATUS_WRONG_KEY && i < old->count; i++) {
         status = STATUS_OK;
-        if (old->count == LOGIN_SLOTS)
+        if (old->count == KEYS_MAX)
             status = remove_slot(contact, &old->headers[1 - i], &old->keys[i], failure);
         if (status == STATUS_OK)
             status = add_slot(contact, slot, &old->keys[i], failure);
@@ -356,38 +344,66 @@ static enum status renew(struct contact *contact, const struct keys *old, const 
     return status;
 }
 
-static enum message_reason do_password(struct contact *contact, struct secret *password,
-                                       struct secret *new_password)
+static enum message_reason do_password(struct contact *contact, struct login_secrets *secrets)
 {
     CLEANUP(keys_reset) struct keys old = {.count = 0};
     CLEANUP(key_slot_reset) struct key_slot slot = {0};
+    CLEANUP(cleanup_close) int turn = -1;
+    const struct secret *password = &secrets->password;
     struct key_headers headers = {.count = 0};
     struct failure failure;
-    enum status status = contact_connect(contact, &failure);
+    enum status status = reach_any(contact, &failure);
 
-    if (status == STATUS_NO_AGENT)
-        status = contact_start_agent(contact, false, &failure);
     if (status == STATUS_OK)
         status = contact_list_slots(contact, &failure, &headers);
     if (status == STATUS_OK && !has_login_slot(&headers))
         return MESSAGE_NO_SLOT;
     if (status == STATUS_OK && password->size == 0)
         return MESSAGE_NO_OLD;
-    if (status == STATUS_OK && password->size == new_password->size &&
-        secret_equal(password->bytes, new_password->bytes, password->size))
+    if (status == STATUS_OK && password->size == secrets->new_password.size &&
+        secret_equal(password->bytes, secrets->new_password.bytes, password->size))
         return MESSAGE_DONE;
+    /* Where there is no place for the lock, there is no login that derives, either. */
+    (void)wait_turn(&failure, &turn);
     if (status == STATUS_OK)
-        status = derive_keys(&headers, password, &failure, &old);
+        status = keys_derive(&headers, password, &failure, &old);
     if (status == STATUS_OK)
-        status = make_slot(&old.headers[0], new_password, &failure, &slot);
-    secret_reset(password);
-    secret_reset(new_password);
+        status = make_slot(&old.headers[0], &secrets->new_password, &failure, &slot);
+    login_secrets_reset(secrets);
     contact->shown = true;
     return reason_of(status == STATUS_OK ? renew(contact, &old, &slot, &failure) : status);
 }
 
-enum message_reason login_do(const struct message_job *job, struct secret *password,
-                             struct secret *new_password, struct login *ret_login)
+/* ---- a session that another process opens ---- */
+
+static enum message_reason do_derive(struct contact *contact, struct login_secrets *secrets,
+                                     struct login *login)
+{
+    CLEANUP(keys_reset) struct keys keys = {.count = 0};
+    CLEANUP(cleanup_close) int turn = -1;
+    struct failure failure;
+    enum status status = reach_any(contact, &failure);
+    enum message_reason reason;
+
+    if (status != STATUS_OK)
+        return reason_of(status);
+    (void)wait_turn(&failure, &turn);
+    reason = find_keys(contact, secrets, &keys);
+    if (reason == MESSAGE_DONE && !keys_write(&keys, &login->block))
+        return MESSAGE_FAILED;
+    login->count = reason == MESSAGE_DONE;
+    return reason;
+}
+
+void login_secrets_reset(struct login_secrets *secrets)
+{
+    secret_reset(&secrets->password);
+    secret_reset(&secrets->new_password);
+    secret_reset(&secrets->keys);
+}
+
+enum message_reason login_do(const struct message_job *job, struct login_secrets *secrets,
+                             struct login *ret_login)
 {
     CLEANUP(contact_reset) struct contact contact = {.timeout_ms = (int)(job->budget_ms & 0xffffff)};
     struct failure failure;
@@ -396,8 +412,9 @@ enum message_reason login_do(const struct message_job *job, struct secret *passw
     if (status != STATUS_OK)
         return reason_of(status);
     if (job->action == MESSAGE_UNLOCK)
-        return open_vault(&contact, false, password);
+        return open_vault(&contact, false, secrets);
     if (job->action == MESSAGE_SESSION)
-        return do_session(job, &contact, password, ret_login);
-    return do_password(&contact, password, new_password);
+        return do_session(job, &contact, secrets, ret_login);
+    return job->action == MESSAGE_PASSWORD ? do_password(&contact, secrets)
+                                           : do_derive(&contact, secrets, ret_login);
 }

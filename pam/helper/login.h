@@ -15,8 +15,15 @@ struct login {
 };
 void login_reset(struct login *login);
 
-/* Does the job; `password` and `new_password` are its secrets, wiped as soon as their keys are derived. */
-enum message_reason login_do(const struct message_job *job, struct secret *password,
-                             struct secret *new_password, struct login *ret_login);
+/* A job's secrets, wiped as soon as their keys are derived. All zero is the valid empty value. */
+struct login_secrets {
+    struct secret password;
+    struct secret new_password;
+    struct secret keys;
+};
+void login_secrets_reset(struct login_secrets *secrets);
+
+enum message_reason login_do(const struct message_job *job, struct login_secrets *secrets,
+                             struct login *ret_login);
 
 #endif

@@ -62,22 +62,27 @@ static bool read_record(struct secret *record)
     return true;
 }
 
+/* Moves a secret out of the record. */
+static bool take_secret(const struct message_text *text, struct secret *ret_secret)
+{
+    bool taken = secret_append(ret_secret, text->bytes, text->size);
+
+    secret_wipe((void *)(uintptr_t)text->bytes, text->size);
+    return taken;
+}
+
 static enum message_reason do_job(struct login *login)
 {
     CLEANUP(secret_reset) struct secret record = {0};
-    CLEANUP(secret_reset) struct secret password = {0};
-    CLEANUP(secret_reset) struct secret new_password = {0};
+    CLEANUP(login_secrets_reset) struct login_secrets secrets = {0};
     struct message_job job;
 
     if (!read_record(&record) || !message_job_read(record.bytes, record.size, &job))
         return MESSAGE_BAD_JOB;
-    if (!secret_append(&password, job.password.bytes, job.password.size) ||
-        !secret_append(&new_password, job.new_password.bytes, job.new_password.size))
+    if (!take_secret(&job.password, &secrets.password) ||
+        !take_secret(&job.new_password, &secrets.new_password) || !take_secret(&job.keys, &secrets.keys))
         return MESSAGE_FAILED;
-    /* The job's own copies; what is left of it is no secret. */
-    secret_wipe((void *)(uintptr_t)job.password.bytes, job.password.size);
-    secret_wipe((void *)(uintptr_t)job.new_password.bytes, job.new_password.size);
-    return login_do(&job, &password, &new_password, login);
+    return login_do(&job, &secrets, login);
 }
 
 static bool send_answer(enum message_reason reason, const struct login *login)

@@ -1,5 +1,6 @@
 /* Fuzzes what the PAM module and its helper read of each other: what is taken for a job or an answer keeps
  * its bounds. */
+#include "helper/keys.h"
 #include "message.h"
 
 #include <stdlib.h>
@@ -35,6 +36,21 @@ static void check_answer(const uint8_t *bytes, size_t size)
         abort();
 }
 
+static void check_keys(const uint8_t *bytes, size_t size)
+{
+    struct secret entry = {0};
+    struct secret again = {0};
+    struct keys keys = {.count = 0};
+
+    /* One list of keys has one spelling. */
+    if (secret_append(&entry, bytes, size) && keys_read(&entry, &keys) &&
+        (!keys_write(&keys, &again) || again.size != size + 1 || memcmp(again.bytes, bytes, size) != 0))
+        abort();
+    keys_reset(&keys);
+    secret_reset(&entry);
+    secret_reset(&again);
+}
+
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
     /* Memory of exactly this size: one byte too far is seen. */
@@ -46,6 +62,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
         memcpy(copy, data, size);
     check_job(copy, size);
     check_answer(copy, size);
+    check_keys(copy, size);
     free(copy);
     return 0;
 }

@@ -49,6 +49,10 @@ is "... said once" "$(journal)" "sshd:session uid 4242: the session gets 1 varia
 has "a key gets it from the open vault" "$(ssh_in publickey)" "SESSION_KEY=session-$CANARY"
 has "keyboard-interactive gets it from the open vault" "$(ssh_in keyboard-interactive)" "SESSION_KEY=session-$CANARY"
 lock
+has "... and where no agent runs" "$(ssh_in keyboard-interactive)" "SESSION_KEY=session-$CANARY"
+lacks "the bridge between sshd's processes is not the session's" "$(ssh_in keyboard-interactive)" STEPVAULT
+is "... and nothing of it is left" "$(ls /run/stepvault-pam)" ""
+lock
 
 # An agent that runs and is locked, as systemd's socket starts one.
 tuser /usr/local/libexec/stepvault/stepvault-agent --vault /home/tuser/.local/share/stepvault/vault.db \

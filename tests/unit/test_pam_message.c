@@ -24,7 +24,8 @@ static const struct message_job *example(void)
                                .step = text_of("login"),
                                .service = text_of("passwd"),
                                .password = text_of("old"),
-                               .new_password = text_of("new one")};
+                               .new_password = text_of("new one"),
+                               .keys = text_of("K=1")};
     return &job;
 }
 
@@ -50,6 +51,7 @@ static void a_job_is_read_as_it_was_written(void **state)
     assert_text(&job.service, "passwd");
     assert_text(&job.password, "old");
     assert_text(&job.new_password, "new one");
+    assert_text(&job.keys, "K=1");
 }
 
 static void a_job_that_is_cut_or_changed_is_none(void **state)
@@ -87,7 +89,7 @@ static void texts_over_their_bound_are_not_sent(void **state)
     job.password = text_of(longest);
     assert_int_equal(message_job_write(&job, bytes), 0);
     longest[MESSAGE_TEXT_MAX] = '\0';
-    job.step = job.service = job.new_password = job.password = text_of(longest);
+    job.step = job.service = job.new_password = job.keys = job.password = text_of(longest);
     assert_int_equal(message_job_write(&job, bytes), MESSAGE_JOB_MAX);
     assert_int_equal(message_job_size((const uint8_t[4]){0xff, 0xff, 0xff, 0xff}), 0);
     assert_int_equal(message_job_size((const uint8_t[4]){0, 0, 0, 5}), 0);

@@ -1,0 +1,215 @@
+/* From the process in which sshd asks by keyboard-interactive to the one that opens the session. Only PAM's
+ * environment crosses between them, which sshd writes into its log when it is told to, so what crosses is
+ * half of what is needed: the keys that the password gives, not the password, are combined with as many
+ * random bytes. The bytes cross; the rest waits in a file of root's until the session is opened, for two
+ * minutes at most. */
+#include "shim.h"
+
+#include <dirent.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <security/pam_ext.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/random.h>
+#include <sys/stat.h>
+#include <time.h>
+#include <unistd.h>
+
+#define FOLDER "/run/stepvault-pam"
+#define VARIABLE "STEPVAULT_BRIDGE"
+#define ID_SIZE 8u
+#define ID_DIGITS (2 * ID_SIZE)
+#define LIFETIME_S 120
+#define TEXT_SIZE (sizeof(VARIABLE) + ID_DIGITS + 1 + 2 * MESSAGE_TEXT_MAX + 1)
+
+/* sshd says so in its title, and nothing else does. */
+bool shim_bridge_is_needed(const char *service)
+{
+    static const char end[] = "[pam]";
+    char title[1024];
+    int descriptor = strcmp(service, "sshd") == 0 ? open("/proc/self/cmdline", O_RDONLY | O_CLOEXEC) : -1;
+    ssize_t size = descriptor >= 0 ? read(descriptor, title, sizeof(title) - 1) : 0;
+
+    if (descriptor >= 0)
+        close(descriptor);
+    if (size <= 0)
+        return false;
+    title[size] = '\0';
+    return strlen(title) >= sizeof(end) - 1 && strcmp(title + strlen(title) - (sizeof(end) - 1), end) == 0;
+}
+
+/* A descriptor of the folder, which nobody else may have made. */
+static int open_folder(void)
+{
+    struct stat facts;
+    int folder;
+
+    if (getuid() != 0 || geteuid() != 0)
+        return -1;
+    (void)mkdir(FOLDER, 0700);
+    folder = open(FOLDER, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
+    if (folder >= 0 && fstat(folder, &facts) == 0 && facts.st_uid == 0 && (facts.st_mode & 077) == 0)
+        return folder;
+    if (folder >= 0)
+        close(folder);
+    return -1;
+}
+
+static bool is_over(const struct stat *facts)
+{
+    struct timespec now;
+
+    clock_gettime(CLOCK_REALTIME, &now);
+    return facts->st_mtime > now.tv_sec || now.tv_sec - facts->st_mtime > LIFETIME_S;
+}
+
+/* Sessions that were never opened leave theirs. */
+static void sweep(int folder)
+{
+    int again = openat(folder, ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+    DIR *list = again >= 0 ? fdopendir(again) : NULL;
+    const struct dirent *entry;
+    struct stat facts;
+
+    if (list == NULL) {
+        if (again >= 0)
+            close(again);
+        return;
+    }
+    while ((entry = readdir(list)) != NULL)
+        if (entry->d_name[0] != '.' && fstatat(folder, entry->d_name, &facts, AT_SYMLINK_NOFOLLOW) == 0 &&
+            is_over(&facts))
+            (void)unlinkat(folder, entry->d_name, 0);
+    closedir(list);
+}
+
+static void to_hex(char *destination, const uint8_t *bytes, size_t size)
+{
+    static const char digits[] = "0123456789abcdef";
+
+    for (size_t i = 0; i < size; i++) {
+        destination[2 * i] = digits[bytes[i] >> 4];
+        destination[2 * i + 1] = digits[bytes[i] & 15];
+    }
+    destination[2 * size] = '\0';
+}
+
+static int digit_of(char text)
+{
+    return text >= '0' && text <= '9' ? text - '0' : text >= 'a' && text <= 'f' ? text - 'a' + 10 : -1;
+}
+
+/* Bytes of the digits; 0 where they are none, or too many. */
+static size_t from_hex(uint8_t *destination, size_t maximum, const char *text)
+{
+    const size_t size = strlen(text) / 2;
+
+    if (strlen(text) % 2 != 0 || size > maximum)
+        return 0;
+    for (size_t i = 0; i < size; i++) {
+        int high = digit_of(text[2 * i]);
+        int low = digit_of(text[2 * i + 1]);
+
+        if (high < 0 || low < 0)
+            return 0;
+        destination[i] = (uint8_t)(high << 4 | low);
+    }
+    return size;
+}
+
+static bool write_file(int folder, const char *name, uid_t uid, const uint8_t *bytes, size_t size)
+{
+    int file = openat(folder, name, O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC, 0600);
+    bool written = file >= 0 && write(file, &uid, sizeof(uid)) == (ssize_t)sizeof(uid) &&
+                   write(file, bytes, size) == (ssize_t)size;
+
+    if (file >= 0)
+        close(file);
+    if (!written)
+        (void)unlinkat(folder, name, 0);
+    return written;
+}
+
+/* What is needed of one call. */
+struct bridge {
+    char text[TEXT_SIZE];
+    uint8_t id[ID_SIZE];
+    uint8_t random[MESSAGE_TEXT_MAX];
+    uint8_t mixed[MESSAGE_TEXT_MAX];
+    char name[ID_DIGITS + 1];
+};
+
+bool shim_bridge_put(pam_handle_t *pamh, uid_t uid, const uint8_t *keys, size_t size)
+{
+    struct bridge *bridge =
+        size > 0 && size <= MESSAGE_TEXT_MAX ? shim_memory_allocate(sizeof(*bridge)) : NULL;
+    int folder = bridge != NULL ? open_folder() : -1;
+    bool done = false;
+
+    if (folder >= 0 && getrandom(bridge->id, ID_SIZE, 0) == (ssize_t)ID_SIZE &&
+        getrandom(bridge->random, size, 0) == (ssize_t)size) {
+        sweep(folder);
+        for (size_t i = 0; i < size; i++)
+            bridge->mixed[i] = keys[i] ^ bridge->random[i];
+        to_hex(bridge->name, bridge->id, ID_SIZE);
+        memcpy(bridge->text, VARIABLE "=", sizeof(VARIABLE));
+        memcpy(bridge->text + sizeof(VARIABLE), bridge->name, ID_DIGITS);
+        bridge->text[sizeof(VARIABLE) + ID_DIGITS] = '.';
+        to_hex(bridge->text + sizeof(VARIABLE) + ID_DIGITS + 1, bridge->random, size);
+        done = write_file(folder, bridge->name, uid, bridge->mixed, size) &&
+               pam_putenv(pamh, bridge->text) == PAM_SUCCESS;
+        if (!done)
+            (void)unlinkat(folder, bridge->name, 0);
+    }
+    if (folder >= 0)
+        close(folder);
+    shim_memory_free(bridge, sizeof(*bridge));
+    return done;
+}
+
+/* The file's bytes, of which it says that they are this user's; 0 where there are none. It is gone then. */
+static size_t read_file(const char *name, uid_t uid, uint8_t *bytes, size_t maximum)
+{
+    int folder = open_folder();
+    int file = folder >= 0 ? openat(folder, name, O_RDONLY | O_NOFOLLOW | O_NONBLOCK | O_CLOEXEC) : -1;
+    struct stat facts;
+    uid_t owner;
+    ssize_t size = -1;
+
+    if (file >= 0 && fstat(file, &facts) == 0 && S_ISREG(facts.st_mode) && !is_over(&facts) &&
+        read(file, &owner, sizeof(owner)) == (ssize_t)sizeof(owner) && owner == uid)
+        size = read(file, bytes, maximum);
+    if (file >= 0)
+        close(file);
+    if (folder >= 0) {
+        (void)unlinkat(folder, name, 0);
+        close(folder);
+    }
+    return size > 0 ? (size_t)size : 0;
+}
+
+size_t shim_bridge_take(pam_handle_t *pamh, uid_t uid, uint8_t keys[MESSAGE_TEXT_MAX])
+{
+    const char *text = pam_getenv(pamh, VARIABLE);
+    struct bridge *bridge = text != NULL ? shim_memory_allocate(sizeof(*bridge)) : NULL;
+    size_t size = 0;
+
+    if (text == NULL)
+        return 0;
+    /* The name has nothing but digits, or the file of another folder could be meant. */
+    if (bridge != NULL && strlen(text) > ID_DIGITS + 1 && strlen(text) < TEXT_SIZE &&
+        text[ID_DIGITS] == '.') {
+        memcpy(bridge->name, text, ID_DIGITS);
+        size = from_hex(bridge->random, MESSAGE_TEXT_MAX, text + ID_DIGITS + 1);
+        if (from_hex(bridge->id, ID_SIZE, bridge->name) != ID_SIZE ||
+            read_file(bridge->name, uid, bridge->mixed, MESSAGE_TEXT_MAX) != size)
+            size = 0;
+        for (size_t i = 0; i < size; i++)
+            keys[i] = bridge->mixed[i] ^ bridge->random[i];
+    }
+    (void)pam_putenv(pamh, VARIABLE);
+    shim_memory_free(bridge, sizeof(*bridge));
+    return size;
+}
