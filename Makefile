@@ -74,6 +74,8 @@ UNIT_TESTS = $(patsubst tests/unit/%.c,%,$(wildcard tests/unit/test_*.c))
 UNIT_HELPERS = $(filter-out tests/unit/test_%,$(wildcard tests/unit/*.c))
 FUZZERS = $(patsubst tests/fuzz/%.c,%,$(wildcard tests/fuzz/fuzz_*.c))
 TOOLS = $(patsubst tests/%.c,%,$(wildcard tests/crash/*.c tests/bench/*.c tests/cli/*.c tests/oauth/*.c tests/peers/certif*.c))
+# What calls PAM as a login does.
+PAM_TOOLS = $(patsubst tests/%.c,%,$(wildcard tests/pam/*.c))
 
 # ---- flags -----------------------------------------------------------------------------------------------
 
@@ -235,6 +237,9 @@ $(BUILD)/tests/fuzz/fuzz_%: $(BUILD)/host/tests/fuzz/fuzz_%.o $(BUILD)/tests/eve
 $(addprefix $(BUILD)/tests/,$(TOOLS)): $(BUILD)/tests/%: $(BUILD)/host/tests/%.o $(BUILD)/tests/everything.a
 	@mkdir -p $(@D)
 	$(call QUIET,LD)$(CC) -pie $(HOST_LDFLAGS) -o $@ $^ $(SODIUM) $(SQLITE) $(ARGON2) $(JANSSON) $(CURL)
+$(addprefix $(BUILD)/tests/,$(PAM_TOOLS)): $(BUILD)/tests/%: $(BUILD)/host/tests/%.o
+	@mkdir -p $(@D)
+	$(call QUIET,LD)$(CC) -pie $(HOST_LDFLAGS) -o $@ $^ $(PAM)
 # One program of several files.
 $(BUILD)/tests/mutation/mutate: $(call host,$(wildcard tests/mutation/*.c)) $(BUILD)/tests/everything.a
 	@mkdir -p $(@D)
@@ -250,7 +255,7 @@ $(BUILD)/tests/peers/library_step: $(BUILD)/host/tests/peers/library_step.o $(BU
 .PHONY: unit-programs fuzz-programs tools deps demo check check-long sanitize fuzz bench format lint
 unit-programs: $(addprefix $(BUILD)/tests/unit/,$(UNIT_TESTS))
 fuzz-programs: $(addprefix $(BUILD)/tests/fuzz/,$(FUZZERS))
-tools: all $(addprefix $(BUILD)/tests/,$(TOOLS)) $(BUILD)/tests/mutation/mutate $(if $(CLIENT),$(BUILD)/tests/peers/step $(BUILD)/tests/peers/library_step)
+tools: all $(addprefix $(BUILD)/tests/,$(TOOLS) $(PAM_TOOLS)) $(BUILD)/tests/mutation/mutate $(if $(CLIENT),$(BUILD)/tests/peers/step $(BUILD)/tests/peers/library_step)
 
 SANITIZE_BUILD = BUILD=build/sanitize CC=gcc SANITIZE=address,undefined CFLAGS='-O1 -g'
 FUZZ_BUILD = BUILD=build/fuzz CC=clang SANITIZE=fuzzer-no-link,address CFLAGS='-O1 -g'

@@ -272,6 +272,7 @@ static enum message_reason project(struct contact *contact, const char *step,
 static enum message_reason do_session(const struct message_job *job, struct contact *contact,
                                       struct login_secrets *secrets, struct login *login)
 {
+    const bool hidden = secrets->password.size > 0;
     char step[NAME_PATH_MAX + 1] = "";
     struct failure failure;
     enum message_reason reason;
@@ -281,11 +282,11 @@ static enum message_reason do_session(const struct message_job *job, struct cont
     memcpy(step, job->step.bytes, job->step.size);
     if (name_check_path(step, &failure) != STATUS_OK)
         return MESSAGE_BAD_JOB;
+    contact->shown = !hidden;
     reason = open_vault(contact, true, secrets);
     login_secrets_reset(secrets);
-    if (reason != MESSAGE_DONE)
-        return reason;
-    reason = reason_of(contact_show(contact, &failure));
+    if (reason == MESSAGE_DONE && hidden)
+        reason = reason_of(contact_show(contact, &failure));
     return reason == MESSAGE_DONE ? project(contact, step, &job->service, login) : reason;
 }
 

@@ -1,0 +1,162 @@
+/* host CASE SERVICE USER PASSWORD: calls PAM as a program that has habits of its own, and says on stdout, as
+ * `name value`, what the calls took and what they left changed of it. */
+#include <dirent.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <pthread.h>
+#include <security/pam_appl.h>
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/resource.h>
+#include <sys/stat.h>
+#include <sys/wait.h>
+#include <syslog.h>
+#include <time.h>
+#include <unistd.h>
+
+static const char *password;
+static volatile sig_atomic_t children_seen;
+
+static void count_child(int number)
+{
+    (void)number;
+    while (waitpid(-1, NULL, WNOHANG) > 0)
+        children_seen++;
+}
+
+static int answer(int count, const struct pam_message **messages, struct pam_response **ret_responses,
+                  void *data)
+{
+    struct pam_response *responses = calloc((size_t)count, sizeof(*responses));
+
+    (void)data;
+    for (int i = 0; i < count; i++)
+        if (messages[i]->msg_style == PAM_PROMPT_ECHO_OFF)
+            responses[i].resp = strdup(password);
+    *ret_responses = responses;
+    return PAM_SUCCESS;
+}
+
+static unsigned long count_entries(const char *path)
+{
+    DIR *list = opendir(path);
+    unsigned long count = 0;
+
+    if (list == NULL)
+        return 0;
+    while (readdir(list) != NULL)
+        count++;
+    closedir(list);
+    return count;
+}
+
+/* All that a module could leave changed, as text to compare. */
+static void describe(char *text, size_t size)
+{
+    sigset_t blocked;
+    int length;
+
+    pthread_sigmask(SIG_BLOCK, NULL, &blocked);
+    length = snprintf(text, size, "fds %lu threads %lu euid %d", count_entries("/proc/self/fd"),
+                      count_entries("/proc/self/task"), (int)geteuid());
+    for (int number = 1; number < 65; number++) {
+        struct sigaction action;
+
+        if (sigaction(number, NULL, &action) == 0)
+            length += snprintf(text + length, size - (size_t)length, "%c%c",
+                               action.sa_handler == SIG_DFL   ? 'd'
+                               : action.sa_handler == SIG_IGN ? 'i'
+                                                              : 'h',
+                               sigismember(&blocked, number) ? 'b' : '-');
+    }
+    snprintf(text + length, size - (size_t)length, " environ %s", getenv("HOST_PROBE"));
+}
+
+static double now_ms(void)
+{
+    struct timespec now;
+
+    clock_gettime(CLOCK_MONOTONIC, &now);
+    return (double)now.tv_sec * 1e3 + (double)now.tv_nsec / 1e6;
+}
+
+static void *spin(void *stop)
+{
+    while (!*(volatile int *)stop) {
+        free(malloc(1000));
+        usleep(100);
+    }
+    return NULL;
+}
+
+static void take_habits(const char *habit)
+{
+    const struct rlimit few = {12, 12};
+    const struct rlimit none = {0, 0};
+
+    if (strcmp(habit, "ignores-children") == 0)
+        signal(SIGCHLD, SIG_IGN);
+    if (strcmp(habit, "reaps-children") == 0)
+        signal(SIGCHLD, count_child);
+    if (strcmp(habit, "few-descriptors") == 0)
+        setrlimit(RLIMIT_NOFILE, &few);
+    if (strcmp(habit, "no-locked-memory") == 0)
+        setrlimit(RLIMIT_MEMLOCK, &none);
+    if (strcmp(habit, "blocks-signals") == 0) {
+        sigset_t all;
+
+        sigfillset(&all);
+        pthread_sigmask(SIG_SETMASK, &all, NULL);
+    }
+    if (strcmp(habit, "no-standard-descriptors") == 0)
+        for (int descriptor = 0; descriptor < 3; descriptor += 2)
+            close(descriptor);
+}
+
+int main(int argc, char **argv)
+{
+    const struct pam_conv conversation = {.conv = answer};
+    static char before[4096], after[4096];
+    static volatile int stop;
+    pthread_t threads[4];
+    pam_handle_t *pamh = NULL;
+    double started, opened, ended;
+    int status;
+
+    if (argc != 5)
+        return 2;
+    password = argv[4];
+    setenv("HOST_PROBE", "kept", 1);
+    take_habits(argv[1]);
+    if (strcmp(argv[1], "threads") == 0)
+        for (int i = 0; i < 4; i++)
+            pthread_create(&threads[i], NULL, spin, (void *)&stop);
+    /* The socket to the journal is opened by the first line, whoever writes it, and stays. */
+    syslog(LOG_AUTHPRIV | LOG_DEBUG, "the test begins");
+    if (pam_start(argv[2], argv[3], &conversation, &pamh) != PAM_SUCCESS)
+        return 2;
+    /* What other modules open for good is open then. */
+    status = pam_authenticate(pamh, 0);
+    describe(before, sizeof(before));
+    started = now_ms();
+    status = status == PAM_SUCCESS ? pam_open_session(pamh, 0) : status;
+    opened = now_ms();
+    describe(after, sizeof(after));
+    printf("status %d\nvariable %s\nbridge %s\n", status, pam_getenv(pamh, "SESSION_KEY"),
+           pam_getenv(pamh, "STEPVAULT_BRIDGE"));
+    printf("changed %s\nchildren %d\n", strcmp(before, after) == 0 ? "nothing" : after, (int)children_seen);
+    printf("waited %s\n", waitpid(-1, NULL, WNOHANG) == -1 && errno == ECHILD ? "none" : "some");
+    if (strcmp(before, after) != 0)
+        printf("before %s\n", before);
+    pam_close_session(pamh, 0);
+    ended = now_ms();
+    printf("open %.0f\nclose %.0f\n", opened - started, ended - opened);
+    stop = 1;
+    if (strcmp(argv[1], "threads") == 0)
+        for (int i = 0; i < 4; i++)
+            pthread_join(threads[i], NULL);
+    pam_end(pamh, status);
+    return 0;
+}
