@@ -239,7 +239,7 @@ $(addprefix $(BUILD)/tests/,$(TOOLS)): $(BUILD)/tests/%: $(BUILD)/host/tests/%.o
 	$(call QUIET,LD)$(CC) -pie $(HOST_LDFLAGS) -o $@ $^ $(SODIUM) $(SQLITE) $(ARGON2) $(JANSSON) $(CURL)
 $(addprefix $(BUILD)/tests/,$(PAM_TOOLS)): $(BUILD)/tests/%: $(BUILD)/host/tests/%.o
 	@mkdir -p $(@D)
-	$(call QUIET,LD)$(CC) -pie $(HOST_LDFLAGS) -o $@ $^ $(PAM)
+	$(call QUIET,LD)$(CC) -pie $(HOST_LDFLAGS) -o $@ $^ $(PAM) $(if $(findstring ordinary,$@),-lpamtest)
 # One program of several files.
 $(BUILD)/tests/mutation/mutate: $(call host,$(wildcard tests/mutation/*.c)) $(BUILD)/tests/everything.a
 	@mkdir -p $(@D)

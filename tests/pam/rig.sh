@@ -65,6 +65,7 @@ if [ -n "${RIG_EXTRA:-}" ]; then
     cp "$RIG_EXTRA"/usr/sbin/* /usr/local/sbin/
     cp "$RIG_EXTRA"/usr/bin/pamtester /usr/local/bin/
     cp -P "$RIG_EXTRA"/usr/lib/*/lib*.so* /usr/local/lib/
+    cp -r "$RIG_EXTRA"/usr/lib/*/pam_wrapper /usr/local/lib/
     rm -f /usr/local/lib/libpam.so* /usr/local/lib/libpam_misc.so* /usr/local/lib/libpamc.so*
     cp "$RIG_EXTRA"/etc/pam.d/* /etc/pam.d/
     ldconfig

@@ -46,13 +46,17 @@ unlockings() {
     lock
 }
 before=$(unlockings)
-for number in $(seq 40); do in_host none > "$scratch/many.$number" & done
-wait $(jobs -p)
+logins=()
+for number in $(seq 40); do
+    in_host none > "$scratch/many.$number" &
+    logins+=($!)
+done
+wait "${logins[@]}"
 is "40 logins at once: all are in" "$(cat "$scratch"/many.* | grep -c '^status 0')" 40
 is "... with one agent" "$(pgrep -c -u 4242 -P 1 stepvault-agent)" 1
 lock
 is "... and one derivation: the vault was unlocked once, and once to look" "$(unlockings)" $((before + 2))
-is "no helper is left, nor a zombie" "$(pgrep -c stepvault-login) $(ps -eo stat= | grep -c Z)" "0 0"
+is "no helper is left, nor a zombie" "$(pgrep -c stepvault-login) $(pgrep -c -r Z .)" "0 0"
 echo "# $(cat "$scratch"/many.* | grep -c "session-$CANARY") of them with the variable"
 
 finish
