@@ -294,12 +294,18 @@ to = $(DESTDIR)$(1)
 BASH_COMPLETION = $(SHAREDIR)/bash-completion/completions/stepvault
 ZSH_COMPLETION = $(SHAREDIR)/zsh/site-functions/_stepvault
 FISH_COMPLETION = $(SHAREDIR)/fish/vendor_completions.d/stepvault.fish
+# Where PAM looks for modules, and Debian for what its stacks are made of: not below PREFIX.
+PAM_MODULES ?= /usr/lib/$(shell $(CC) -print-multiarch 2>/dev/null)/security
+PAM_PROFILES ?= /usr/share/pam-configs
+# Only on the machine itself, and not into the folder of a package.
+PAM_UPDATE = $(if $(DESTDIR),:,$(shell command -v pam-auth-update || echo :))
 
-.PHONY: install uninstall clean
+.PHONY: install uninstall install-pam uninstall-pam clean
 install: all
 	install -d $(call to,$(BINDIR)) $(call to,$(LIBEXECDIR)) $(call to,$(LIBDIR)/pkgconfig) $(call to,$(INCLUDEDIR))
 	install -m 755 $(BUILD)/bin/stepvault $(call to,$(BINDIR)/stepvault)
 	install -m 755 $(addprefix $(BUILD)/bin/,stepvault-manage stepvault-agent stepvault-oauth stepvault-code) $(call to,$(LIBEXECDIR)/)
+	install -m 711 $(BUILD)/bin/stepvault-login $(call to,$(LIBEXECDIR)/)
 	install -D -m 755 -t $(call to,$(LIBEXECDIR)/launchers) $(patsubst cli/%,$(BUILD)/bin/%,$(LAUNCHERS))
 	install -m 644 $(BUILD)/lib/libstepvault.so.0 $(BUILD)/lib/libstepvault.a $(call to,$(LIBDIR)/)
 	ln -sf libstepvault.so.0 $(call to,$(LIBDIR)/libstepvault.so)
@@ -322,6 +328,14 @@ uninstall:
 		$(foreach page,$(MANUALS),$(call to,$(SHAREDIR)/man/man$(patsubst .%,%,$(suffix $(page)))/$(notdir $(page)))) \
 		$(addprefix $(call to,$(LIBDIR)/systemd/),$(UNITS))
 	rm -rf $(call to,$(LIBEXECDIR)) $(call to,$(SHAREDIR)/doc/stepvault) $(call to,$(SHAREDIR)/stepvault)
+install-pam: install
+	install -D -m 644 -t $(call to,$(PAM_MODULES)) $(BUILD)/lib/pam_stepvault.so
+	install -D -m 644 pam/stepvault.pam-config $(call to,$(PAM_PROFILES)/stepvault)
+	DEBIAN_FRONTEND=noninteractive $(PAM_UPDATE) --package
+# Out of the stacks first: a line without its module would be an error in each of them.
+uninstall-pam:
+	DEBIAN_FRONTEND=noninteractive $(PAM_UPDATE) --package --remove stepvault
+	rm -f $(call to,$(PAM_MODULES)/pam_stepvault.so) $(call to,$(PAM_PROFILES)/stepvault)
 clean:
 	rm -rf build
 

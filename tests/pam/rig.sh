@@ -40,6 +40,7 @@ mkdir /dev/pts /dev/shm
 mount -t devpts -o newinstance,ptmxmode=0666,mode=620,gid=5 devpts /dev/pts
 ln -s pts/ptmx /dev/ptmx
 ln -s /proc/self/fd /dev/fd
+for name in stdin:0 stdout:1 stderr:2; do ln -s "/proc/self/fd/${name#*:}" "/dev/${name%:*}"; done
 mount -t tmpfs -o mode=1777 rig /dev/shm
 mkdir -p /run/lock /run/user /run/sshd /var/log/journal
 python3 "$RIG_TOP/tests/pam/syslog.py" /dev/log /run/syslog &
