@@ -38,6 +38,7 @@ static const struct {
     {STATUS_AGENT_ENDED,    MESSAGE_BROKEN_AGENT},
     {STATUS_PROTOCOL,       MESSAGE_BROKEN_AGENT},
     {STATUS_TIMEOUT,        MESSAGE_BROKEN_AGENT},
+    {STATUS_TOO_LARGE,      MESSAGE_BROKEN_AGENT},
 };
 
 static enum message_reason reason_of(enum status status)

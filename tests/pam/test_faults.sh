@@ -1,0 +1,87 @@
+#!/bin/bash
+# limit: 240
+# Agents that are none, or die, and disks that are full: the login succeeds, and nothing comes of it that must not.
+. "$(dirname "$0")/fixture.bash"
+
+socket=/run/user/4242/stepvault/agent.sock
+password=uncommon-Password-1
+echo "tuser:$password" | chpasswd
+user_vault "$password"
+
+# impostor MODE REASON: logs in with it listening; $out is what the session said.
+impostor() {
+    end_user
+    rm -f "$scratch/capture"
+    install -m 666 /dev/null "$scratch/capture"
+    chmod 777 "$scratch"
+    as_id "${3:-4242}" "${4:-tuser}" python3 "$RIG_TOP/tests/pam/impostor.py" "$1" "${5:-$socket}" "$scratch/capture" 2> "$scratch/notes" &
+    local process=$!
+    for _ in $(seq 100); do [ -S "${5:-$socket}" ] && break; sleep 0.05; done
+    mark
+    out=$(su_in "$password" env)
+    has "$1: the login succeeds" "$out" HOME=
+    has "... and the journal says why" "$(journal)" "$2"
+    lacks "... the password is not what it was sent" "$(tr -d '\0' < "$scratch/capture")" "$password"
+    is "... and nothing is left" "$(pgrep -c stepvault-login) $(pgrep -c -r Z .)" "0 0"
+    kill "$process"
+    wait "$process" 2> "$scratch/notes"
+    rm -f "$socket"
+}
+impostor hang "took too long"
+impostor close "broke off"
+impostor noise "broke off"
+impostor flood "broke off"
+impostor serve "broke off"
+lacks "a name that is none comes from an impostor alone, and gives it away" "$out" GOOD_ONE
+impostor names "variables that a session may not have are left out"
+has "one that speaks properly is believed: it is the user's" "$out" GOOD_ONE=1
+lacks "... but in what steers programs" "$out" /evil
+is "... and in numbers" "$(grep -c MANY_ <<< "$out")" 999
+has "it was sent a slot key, as any agent is" "$(tr '\0' '\n' < "$scratch/capture")" '"slot_key"'
+
+# Another user's socket, which only root could have put there.
+mkdir -p /run/user/4242/stepvault
+chown 4242 /run/user/4242/stepvault
+chmod 700 /run/user/4242/stepvault
+python3 -c 'import socket,sys; socket.socket(socket.AF_UNIX).bind(sys.argv[1])' "$socket"
+chown 4243 "$socket"
+mark
+has "a socket of another user's: the login succeeds" "$(su_in "$password" 'echo in')" in
+has "... and says why" "$(journal)" "the agent's socket is not the user's"
+end_user
+
+# An agent that dies while the vault is opened.
+user_vault "$password"
+for delay in 0.02 0.05 0.1 0.2 0.3; do
+    mark
+    (
+        sleep "$delay"
+        pkill -9 -u 4242 stepvault-agent
+    ) &
+    has "an agent that is killed after $delay s: the login succeeds" "$(su_in "$password" 'echo in')" in
+    wait $!
+    end_user
+done
+has "and the vault opens at the next one" "$(su_in "$password")" SESSION_KEY
+lock
+
+# A helper that is killed.
+(sleep 0.1; pkill -9 stepvault-login) &
+mark
+has "a helper that is killed: the login succeeds" "$(su_in "$password" 'echo in')" in
+wait $!
+end_user
+
+# A full disk.
+mv /home/tuser/.local /run/kept
+mkdir /home/tuser/.local
+mount -t tmpfs -o size=600k,uid=4242,mode=700 full /home/tuser/.local
+cp -a /run/kept/. /home/tuser/.local/
+head -c 1000000 /dev/zero > /home/tuser/.local/filler 2> "$scratch/notes"
+mark
+has "a full disk: the login succeeds" "$(su_in "$password" 'echo in')" in
+has "... and the journal says why" "$(journal)" "uid 4242: "
+end_user
+umount /home/tuser/.local
+
+finish
