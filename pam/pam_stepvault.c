@@ -101,12 +101,12 @@ static void use_answer(const struct call *call, enum message_action action,
         (void)shim_bridge_put(call->pamh, call->user->pw_uid, answer->block, answer->block_size - 1);
 }
 
-/* Has the helper do the job, and uses what it answers. */
-static enum message_reason call_do(const struct call *call, enum message_action action,
-                                   const struct secrets *secrets)
+/* Has the helper do the job within that time, and uses what it answers. */
+static enum message_reason call_within(const struct call *call, enum message_action action,
+                                       const struct secrets *secrets, unsigned left_ms)
 {
     const struct message_job job = {.action = action,
-                                    .budget_ms = call->options.deadline_ms,
+                                    .budget_ms = left_ms,
                                     .step = text_of(call->options.step),
                                     .service = text_of(call->service),
                                     .password = text_of(secrets->password),
@@ -117,22 +117,36 @@ static enum message_reason call_do(const struct call *call, enum message_action 
     struct shim_child child;
     bool late = false;
 
-    if (buffer == NULL || !shim_child_start(call->pamh, call->user, call->options.deadline_ms, &child)) {
+    if (buffer == NULL || !shim_child_start(call->user, left_ms, &child)) {
         pam_syslog(call->pamh, LOG_ERR, "uid %lu: cannot start the helper: %m",
                    (unsigned long)call->user->pw_uid);
         shim_memory_free(buffer, MESSAGE_ANSWER_MAX);
         return MESSAGE_FAILED;
     }
-    if (shim_exchange(&child, &job, buffer, &answer, &late)) {
+    if (shim_exchange(&child, &job, buffer, &answer, &late))
         use_answer(call, action, &answer);
-    } else {
+    else
         pam_syslog(call->pamh, LOG_NOTICE, "uid %lu: %s", (unsigned long)call->user->pw_uid,
                    late ? "the vault took too long, and the session goes on without it"
                         : "the helper ended without an answer");
-    }
     shim_child_end(&child);
     shim_memory_free(buffer, MESSAGE_ANSWER_MAX);
     return answer.reason;
+}
+
+static enum message_reason call_do(const struct call *call, enum message_action action,
+                                   const struct secrets *secrets)
+{
+    const unsigned left_ms = shim_time_left(call->pamh, call->options.deadline_ms);
+    const uint64_t started = shim_clock_ms();
+    enum message_reason reason;
+
+    /* That it was spent in vain is said already. */
+    if (left_ms == 0)
+        return MESSAGE_FAILED;
+    reason = call_within(call, action, secrets, left_ms);
+    shim_time_spend(call->pamh, shim_clock_ms() - started);
+    return reason;
 }
 
 /* Whether the session may still have use for the password. */
@@ -148,6 +162,7 @@ EXPORTED int pam_sm_authenticate(pam_handle_t *pamh, int flags, int argc, const 
 
     (void)flags;
     shim_stash_drop(pamh);
+    shim_time_reset(pamh);
     if (password == NULL || password[0] == '\0' || strlen(password) > MESSAGE_TEXT_MAX ||
         !call_start(pamh, argc, argv, &call))
         return PAM_IGNORE;
@@ -211,6 +226,7 @@ EXPORTED int pam_sm_close_session(pam_handle_t *pamh, int flags, int argc, const
     (void)flags;
     (void)argc;
     (void)argv;
+    shim_time_reset(pamh);
     shim_stash_drop(pamh);
     return PAM_IGNORE;
 }
@@ -226,6 +242,7 @@ EXPORTED int pam_sm_chauthtok(pam_handle_t *pamh, int flags, int argc, const cha
         strlen(renewed) > MESSAGE_TEXT_MAX || (old != NULL && strlen(old) > MESSAGE_TEXT_MAX) ||
         !call_start(pamh, argc, argv, &call))
         return PAM_IGNORE;
+    shim_time_reset(pamh);
     (void)call_do(&call, MESSAGE_PASSWORD, &(const struct secrets){.password = old, .new_password = renewed});
     /* A login goes on after the change of an expired password. */
     if (shim_stash_get(pamh, call.user->pw_uid) != NULL || (flags & PAM_CHANGE_EXPIRED_AUTHTOK) != 0)

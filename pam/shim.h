@@ -22,7 +22,7 @@ void shim_memory_free(void *memory, size_t size);
 
 struct shim_options {
     const char *step;
-    unsigned deadline_ms; /* of each call of the module */
+    unsigned deadline_ms; /* of all calls from an authentication on */
     bool debug;
 };
 
@@ -43,6 +43,11 @@ bool shim_bridge_put(pam_handle_t *pamh, uid_t uid, const uint8_t *keys, size_t 
 /* Takes what was handed over for this user, once. Returns its size; 0 where there is nothing. */
 size_t shim_bridge_take(pam_handle_t *pamh, uid_t uid, uint8_t keys[MESSAGE_TEXT_MAX]);
 
+/* How much of the deadline is left to this login, of which calls have spent some. */
+unsigned shim_time_left(pam_handle_t *pamh, unsigned deadline_ms);
+void shim_time_spend(pam_handle_t *pamh, uint64_t ms);
+void shim_time_reset(pam_handle_t *pamh);
+
 /* Monotonic milliseconds. */
 uint64_t shim_clock_ms(void);
 
@@ -56,8 +61,7 @@ struct shim_child {
 
 /* Starts it. It is killed at the deadline, with all that it started and that did not leave its session. False
  * with errno set, and nothing left. */
-bool shim_child_start(pam_handle_t *pamh, const struct passwd *user, unsigned deadline_ms,
-                      struct shim_child *ret_child);
+bool shim_child_start(const struct passwd *user, unsigned deadline_ms, struct shim_child *ret_child);
 
 /* Waits for its end, at most a moment longer than the deadline, and reaps it. */
 void shim_child_end(struct shim_child *child);

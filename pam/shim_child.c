@@ -258,8 +258,7 @@ static bool open_all(int descriptors[4])
     return true;
 }
 
-bool shim_child_start(pam_handle_t *pamh, const struct passwd *user, unsigned deadline_ms,
-                      struct shim_child *ret_child)
+bool shim_child_start(const struct passwd *user, unsigned deadline_ms, struct shim_child *ret_child)
 {
     struct plan plan = {.deadline = shim_clock_ms() + deadline_ms};
     int descriptors[4] = {-1, -1, -1, -1};
@@ -268,7 +267,6 @@ bool shim_child_start(pam_handle_t *pamh, const struct passwd *user, unsigned de
     int process = -1;
     int error;
 
-    (void)pamh;
     if (plan_make(user, &plan) && open_all(descriptors)) {
         plan.socket = descriptors[1];
         plan.alive = descriptors[3];
@@ -356,15 +354,23 @@ static bool read_until_end(const struct shim_child *child, uint8_t *buffer, size
     return true;
 }
 
-bool shim_exchange(const struct shim_child *child, const struct message_job *job, uint8_t *buffer,
-                   struct message_answer *ret_answer, bool *ret_late)
+static bool exchange(const struct shim_child *child, const struct message_job *job, uint8_t *buffer,
+                     struct message_answer *ret_answer)
 {
     size_t size = 0;
 
-    *ret_late = !wait_until(child->socket, POLLIN, child->deadline);
-    if (*ret_late || recv(child->socket, buffer, 1, MSG_DONTWAIT) != 1 || buffer[0] != MESSAGE_READY ||
-        !send_job(child, job))
-        return false;
-    *ret_late = !read_until_end(child, buffer, MESSAGE_ANSWER_MAX, &size);
-    return !*ret_late && message_answer_read(buffer, size, ret_answer);
+    return wait_until(child->socket, POLLIN, child->deadline) &&
+           recv(child->socket, buffer, 1, MSG_DONTWAIT) == 1 && buffer[0] == MESSAGE_READY &&
+           send_job(child, job) && read_until_end(child, buffer, MESSAGE_ANSWER_MAX, &size) &&
+           message_answer_read(buffer, size, ret_answer);
+}
+
+bool shim_exchange(const struct shim_child *child, const struct message_job *job, uint8_t *buffer,
+                   struct message_answer *ret_answer, bool *ret_late)
+{
+    bool answered = exchange(child, job, buffer, ret_answer);
+
+    /* At the deadline the helper is killed, which may be seen before it. */
+    *ret_late = !answered && shim_clock_ms() >= child->deadline;
+    return answered;
 }
