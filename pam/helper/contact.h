@@ -28,8 +28,8 @@ enum status contact_connect(struct contact *contact, struct failure *failure);
 /* Starts one, which stays, or which ends with the contact. */
 enum status contact_start_agent(struct contact *contact, bool stays, struct failure *failure);
 
-/* No password is in memory any more, so the agent may look at who asks, while it is asked. It looks at the
- * first call of a connection, so this makes a new one where it listens. */
+/* No password is in memory any more, so the agent may look at who asks, while it is asked. It looks when it
+ * accepts a connection, so this makes a new one where it listens. */
 enum status contact_show(struct contact *contact, struct failure *failure);
 
 /* Calls, with the members besides vault and slot key (NULL: none) and with `key` unless it is NULL. */

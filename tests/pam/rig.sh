@@ -60,13 +60,14 @@ for user in tuser:4242 other:4243; do
     echo "$name:$(openssl passwd -6 -salt rig pw):19000:0:99999:7:::" >> /etc/shadow
     install -d -m 700 -o "$id" -g "$id" "/home/$name" "/run/user/$id"
 done
-# What a machine lacks that may not be changed: the root of unpacked packages (openssh-server, libwrap0, pamtester, libpam-wrapper).
-if [ -n "${RIG_EXTRA:-}" ]; then
+# What is unpacked and not installed: by tests/deps openssh-server and libwrap0; or whatever else RIG_EXTRA has.
+RIG_EXTRA=${RIG_EXTRA:-$RIG_TOP/build/pam/root}
+if [ -d "$RIG_EXTRA" ]; then
     mkdir -p /usr/local/sbin /usr/local/lib
     cp "$RIG_EXTRA"/usr/sbin/* /usr/local/sbin/
-    cp "$RIG_EXTRA"/usr/bin/pamtester /usr/local/bin/
+    [ ! -e "$RIG_EXTRA/usr/bin/pamtester" ] || cp "$RIG_EXTRA/usr/bin/pamtester" /usr/local/bin/
     cp -P "$RIG_EXTRA"/usr/lib/*/lib*.so* /usr/local/lib/
-    cp -r "$RIG_EXTRA"/usr/lib/*/pam_wrapper /usr/local/lib/
+    for folder in "$RIG_EXTRA"/usr/lib/*/pam_wrapper; do [ ! -d "$folder" ] || cp -r "$folder" /usr/local/lib/; done
     rm -f /usr/local/lib/libpam.so* /usr/local/lib/libpam_misc.so* /usr/local/lib/libpamc.so*
     cp "$RIG_EXTRA"/etc/pam.d/* /etc/pam.d/
     ldconfig

@@ -76,6 +76,40 @@ opens another-Horse-7
 is "which opens the vault" "$?" 0
 echo tuser:pw | chpasswd
 
+# Where pam_unix cannot write the new password, and the stack goes on all the same: a file that is mounted cannot be renamed
+# over. Both passwords must open the vault then, and the next change ends what never came to be.
+user_vault pw
+cp -p /etc/shadow /run/shadow
+sed -i 's/^password.*pam_unix.so/password required pam_unix.so/; /pam_deny/d' /etc/pam.d/common-password
+mount --bind /etc/shadow /etc/shadow
+tuser "$drive" 'urrent.*:=>pw' 'ew password:=>never-Came-2-be' 'etype.*:=>never-Came-2-be' -- passwd > "$scratch/out"
+umount /etc/shadow
+has "a change that the system fails at" "$(cat "$scratch/out")" "password unchanged"
+is "leaves the old slot" "$(slots)" "login login passphrase "
+has "a login with the old password opens the vault" "$(su_in pw)" SESSION_KEY
+is "... and keeps both, for who knows which is meant" "$(slots)" "login login passphrase "
+tuser "$drive" 'urrent.*:=>pw' 'ew password:=>second-Try-3' 'etype.*:=>second-Try-3' -- passwd > "$scratch/out"
+is "the next change makes no third" "$(slots)" "login login passphrase "
+has "a login with it" "$(su_in second-Try-3)" SESSION_KEY
+is "... leaves the new one" "$(slots)" "login passphrase "
+opens never-Came-2-be
+is "what never came to be opens nothing" "$?" 1
+echo tuser:pw | chpasswd
+user_vault pw
+
+# Where is the password, with a session of login open?
+echo tuser:uncommon-Password-1 | chpasswd
+user_vault uncommon-Password-1
+"$drive" 'assword:=>uncommon-Password-1' '\$ =>sleep 30' -- login tuser > "$scratch/out" &
+for _ in $(seq 100); do [ -n "$(pgrep -u 4242 -x sleep)" ] && break; sleep 0.05; done
+is "login's memory has the password no more when the session is open" \
+    "$(for process in $(pgrep -x login); do python3 "$RIG_TOP/tests/pam/memory_has.py" "$process" uncommon-Password-1; done)" ""
+is "... and there was a login to look at" "$(pgrep -c -x login)" 1
+pkill -u 4242 -x sleep
+pkill -x login
+wait $!
+echo tuser:pw | chpasswd
+
 # ---- what must not get in anybody's way ----
 
 # logs_in NAME REASON [MS]: within the deadline, with that line in the journal.
