@@ -242,8 +242,11 @@ EXPORTED int pam_sm_chauthtok(pam_handle_t *pamh, int flags, int argc, const cha
         strlen(renewed) > MESSAGE_TEXT_MAX || (old != NULL && strlen(old) > MESSAGE_TEXT_MAX) ||
         !call_start(pamh, argc, argv, &call))
         return PAM_IGNORE;
+    /* Somebody typed before it, and the session that may follow has its own time: this can take most of it.
+     */
     shim_time_reset(pamh);
     (void)call_do(&call, MESSAGE_PASSWORD, &(const struct secrets){.password = old, .new_password = renewed});
+    shim_time_reset(pamh);
     /* A login goes on after the change of an expired password. */
     if (shim_stash_get(pamh, call.user->pw_uid) != NULL || (flags & PAM_CHANGE_EXPIRED_AUTHTOK) != 0)
         shim_stash_put(pamh, call.user->pw_uid, renewed);

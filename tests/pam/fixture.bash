@@ -15,6 +15,11 @@ export PATH=/usr/local/bin:/usr/local/sbin:/usr/bin:/bin:/usr/sbin:/sbin
 drive=$RIG_TOP/tests/pam/drive.py
 marked=0
 
+# deadline MS: of the module, in Debian's stack.
+deadline() { sed -i "s/\(pam_stepvault.so\)\( deadline=[0-9]*\)\?/\1 deadline=$1/" /etc/pam.d/common-*; }
+# What is tried is what comes of a login, on a machine that may be busy; what is to be late sets its own.
+[ -n "${untouched:-}" ] || deadline 30000
+
 # As a user, with the environment of a session.
 as_id() {
     setpriv --reuid="$1" --regid="$1" --clear-groups env -i "HOME=/home/$2" "USER=$2" "PATH=$PATH" "XDG_RUNTIME_DIR=/run/user/$1" \
@@ -23,9 +28,24 @@ as_id() {
 tuser() { as_id 4242 tuser "$@"; }
 other() { as_id 4243 other "$@"; }
 
-# The journal since the last `mark`, of our module alone.
-mark() { marked=$(wc -l < /run/syslog); }
-journal() { tail -n "+$((marked + 1))" /run/syslog | sed -n 's/.*pam_stepvault(\([^)]*\)): /\1 /p'; }
+# The journal since the last `mark`, of our module alone. What was sent is there when a line that is sent now is.
+caught_up=0
+catch_up() {
+    caught_up=$((caught_up + 1))
+    logger -u /dev/log "caught up $$ $caught_up $BASHPID"
+    for _ in $(seq 200); do
+        ! grep -q "caught up $$ $caught_up $BASHPID\$" /run/syslog || return 0
+        sleep 0.05
+    done
+}
+mark() {
+    catch_up
+    marked=$(wc -l < /run/syslog)
+}
+journal() {
+    catch_up
+    tail -n "+$((marked + 1))" /run/syslog | sed -n 's/.*pam_stepvault(\([^)]*\)): /\1 /p'
+}
 
 state() { tuser stepvault status 2>/dev/null | sed -n 's/^state\t//p'; }
 lock() { tuser stepvault lock; }

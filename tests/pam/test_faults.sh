@@ -27,7 +27,9 @@ impostor() {
     wait "$process" 2> "$scratch/notes"
     rm -f "$socket"
 }
+deadline 1000
 impostor hang "took too long"
+deadline 30000
 impostor close "broke off"
 impostor noise "broke off"
 impostor flood "broke off"

@@ -8,9 +8,9 @@ host=$BUILD/tests/pam/host
 # The module with as few others as there can be, which leave things open of their own.
 cat > /etc/pam.d/alone << END
 auth required pam_unix.so
-auth optional pam_stepvault.so
+auth optional pam_stepvault.so deadline=30000
 session required pam_permit.so
-session optional pam_stepvault.so
+session optional pam_stepvault.so deadline=30000
 END
 grep -v stepvault /etc/pam.d/alone > /etc/pam.d/without
 # in_host HABIT [SERVICE]: logs tuser in.

@@ -13,7 +13,7 @@ cp "$BUILD/tests/pam/ordinary" /usr/local/bin/
 install -d -o 4242 -m 700 "$scratch/services"
 cd "$scratch/services" || exit 1
 # pam_unix asks its setgid helper of the user's own password, and of nobody else's.
-printf '%s\n' "auth required pam_unix.so" "auth optional $module" "session required pam_permit.so" "session optional $module" | tee locker sudo > session
+printf '%s\n' "auth required pam_unix.so" "auth optional $module deadline=30000" "session required pam_permit.so" "session optional $module deadline=30000" | tee locker sudo > session
 sed 's/pam_unix.so/pam_permit.so/' session > permitted
 for kind in auth account password session; do echo "$kind required $module"; done | tee alone > other
 chown 4242 ./*
