@@ -102,6 +102,8 @@ static void take_habits(const char *habit)
         signal(SIGCHLD, count_child);
     if (strcmp(habit, "few-descriptors") == 0)
         setrlimit(RLIMIT_NOFILE, &few);
+    if (strcmp(habit, "few-processes") == 0)
+        setrlimit(RLIMIT_NPROC, &(const struct rlimit){1, 1});
     if (strcmp(habit, "no-locked-memory") == 0)
         setrlimit(RLIMIT_MEMLOCK, &none);
     if (strcmp(habit, "blocks-signals") == 0) {
@@ -139,6 +141,9 @@ int main(int argc, char **argv)
         return 2;
     /* What other modules open for good is open then. */
     status = pam_authenticate(pamh, 0);
+    /* As xrdp does: the session is opened in another process. */
+    if (strcmp(argv[1], "forks-between") == 0 && fork() != 0)
+        return wait(NULL) > 0 ? 0 : 2;
     describe(before, sizeof(before));
     started = now_ms();
     status = status == PAM_SUCCESS ? pam_open_session(pamh, 0) : status;

@@ -31,6 +31,12 @@ lock
 mark
 out=$(in_host few-descriptors)
 is "few descriptors: the login succeeds" "$(value status) $(value changed)" "0 nothing"
+lock
+out=$(in_host few-processes)
+is "few processes: the login succeeds" "$(value status) $(value changed)" "0 nothing"
+lock
+out=$(in_host forks-between)
+is "a fork between authentication and session: no password crosses it" "$(value status) $(value variable) $(value changed)" "0 (null) nothing"
 
 # What it adds to a session, with an open vault. The bar is 20 ms; a busy machine would fail it by itself.
 in_host none > "$scratch/notes"
