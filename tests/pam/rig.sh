@@ -25,6 +25,7 @@ security=$(dirname "$(find /usr/lib /lib -name pam_unix.so | head -1)")
 overlay /etc etc
 overlay /usr/share share
 overlay /var/lib lib
+overlay /var/cache cache # of debconf, which allows one at a time
 overlay "$security" security
 for folder in /run /home /var/log /usr/local; do mount -t tmpfs -o mode=755 rig "$folder"; done
 
@@ -73,7 +74,10 @@ if [ -d "$RIG_EXTRA" ]; then
     ldconfig
 fi
 grep -q ^sshd: /etc/passwd || echo "sshd:x:101:65534::/run/sshd:/usr/sbin/nologin" >> /etc/passwd
-DEBIAN_FRONTEND=noninteractive pam-auth-update --package > /run/pam-auth-update 2>&1
+DEBIAN_FRONTEND=noninteractive pam-auth-update --package > /run/pam-auth-update 2>&1 || {
+    cat /run/pam-auth-update >&2
+    exit 1
+}
 cd /
 exec env -i PATH=/usr/local/bin:/usr/local/sbin:/usr/bin:/bin:/usr/sbin:/sbin HOME=/root LC_ALL=C.UTF-8 \
     ${TMPDIR:+TMPDIR="$TMPDIR"} BUILD="$RIG_BUILD" RIG_TOP="$RIG_TOP" RIG="$RIG" "$@"
