@@ -303,9 +303,9 @@ static const struct option_rule passwd_options[] = {
     OPTION_NEW_PASSPHRASE_FD, OPTION_KDF_TIME, {0},
 };
 static const struct option_rule slot_add_options[] = {
-    {"passphrase",                                                                NULL, false, "Adds the passphrase slot, where the vault has none."},
-    {"login",                                                                      NULL, false, "Adds a slot for the password that the user logs in with (pam_stepvault)."},
-    {"recovery",                                                                           NULL, false, "Adds the recovery slot, where the vault has none."},
+    {"passphrase",                                        NULL, false, "Adds the passphrase slot, where the vault has none."},
+    {"login",                                              NULL, false, "Adds a login slot (two at most; --kdf-time 400)."},
+    {"recovery",                                                   NULL, false, "Adds the recovery slot, where the vault has none."},
     {"replace",  NULL, false, "Replaces the one slot of that kind."},
     OPTION_PASSPHRASE_FD,
     OPTION_RECOVERY_CODE_FD,
@@ -342,17 +342,12 @@ const struct command cmd_slot_commands[] = {
         .name = "slot", .subcommand = "add", .run = cmd_slot_add, .method = "AddSlot", .options = slot_add_options,
         .usage = "--key-file FILE | --passphrase | --login | --recovery [--replace]",
         .summary = "add a way to unlock the vault",
-        .help = "Adds a slot: for a key file, which is made (mode 0600) if there is none; for a passphrase; or for a "
-                "recovery code, which goes where that of `stepvault init` goes. `slot add --recovery --replace` renews "
-                "it.\n"
+        .help = "Adds a slot: for a key file, which is made (mode 0600) if there is none; a passphrase; the login "
+                "password, with which pam_stepvault(8) opens the vault; or a recovery code, which goes where that of "
+                "`stepvault init` goes.\n"
                 "\n"
-                "With --login it asks for the password that you log in with, which pam_stepvault opens the vault with then. "
-                "Nobody is asked whether it is that; `passwd` of the system keeps the slot in step. A vault has two of them "
-                "at most, the second during a change of the password, and --kdf-time is 400 here.\n"
-                "\n"
-                "Needs the passphrase anew, or the recovery code, or a key file: with one of the other kinds the one "
-                "that --key-file names; else that of $STEPVAULT_KEY_FILE or $CREDENTIALS_DIRECTORY, since --key-file names "
-                "the new one. Works on a locked vault too.",
+                "Needs the passphrase anew, the recovery code, or a key file: the one that --key-file names or, where that "
+                "is the new one, that of $STEPVAULT_KEY_FILE or $CREDENTIALS_DIRECTORY. Works on a locked vault too.",
     },
     {
         .name = "slot", .subcommand = "remove", .run = cmd_slot_remove, .method = "RemoveSlot",

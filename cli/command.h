@@ -103,9 +103,7 @@ const struct command *command_next(struct command_walk *walk);
 #define OPTION_KDF_TIME                                                                                      \
     {                                                                                                        \
         "kdf-time", "MS", false,                                                                             \
-            "How long deriving a key from the passphrase shall take here; default 1000. 0 is the least "     \
-            "that "                                                                                          \
-            "stepvault accepts, 64 MiB and 3 passes."                                                        \
+            "How long deriving the key shall take here; default 1000. 0 is the least, 64 MiB and 3 passes."  \
     }
 #define OPTION_NOTE                                                                                          \
     {                                                                                                        \
