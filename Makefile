@@ -7,7 +7,7 @@
 #   make fuzz                               build/fuzz        (clang, libFuzzer and address)
 # Within one, host/ holds what the ordinary compiler made and musl/ what musl-gcc made for the static launcher.
 
-VERSION = 0.5.0
+VERSION = 0.6.0
 PREFIX ?= /usr/local
 DESTDIR ?=
 BUILD ?= build
