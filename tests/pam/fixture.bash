@@ -12,7 +12,7 @@ fi
 chmod 755 "$scratch"
 bin=/usr/local/bin
 export PATH=/usr/local/bin:/usr/local/sbin:/usr/bin:/bin:/usr/sbin:/sbin
-drive=$RIG_TOP/tests/pam/drive.py
+drive=/usr/local/bin/drive.py
 marked=0
 
 # deadline MS: of the module, in Debian's stack.

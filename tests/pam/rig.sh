@@ -52,6 +52,8 @@ install -m 755 "$RIG_BUILD"/bin/stepvault /usr/local/bin/
 install -m 755 "$RIG_BUILD"/bin/stepvault-{manage,agent} /usr/local/libexec/stepvault/
 install -m 711 "$RIG_BUILD/bin/stepvault-login" /usr/local/libexec/stepvault/
 install -m 644 "$RIG_BUILD/lib/pam_stepvault.so" "$security/"
+# What users of the rig run: the tree may lie where they cannot go.
+install -m 755 "$RIG_TOP"/tests/pam/{drive,impostor}.py /usr/local/bin/
 install -m 644 "$RIG_TOP/pam/stepvault.pam-config" /usr/share/pam-configs/stepvault
 for user in tuser:4242 other:4243; do
     name=${user%:*} id=${user#*:}

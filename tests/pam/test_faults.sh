@@ -14,7 +14,7 @@ impostor() {
     rm -f "$scratch/capture"
     install -m 666 /dev/null "$scratch/capture"
     chmod 777 "$scratch"
-    as_id "${3:-4242}" "${4:-tuser}" python3 "$RIG_TOP/tests/pam/impostor.py" "$1" "${5:-$socket}" "$scratch/capture" 2> "$scratch/notes" &
+    as_id "${3:-4242}" "${4:-tuser}" impostor.py "$1" "${5:-$socket}" "$scratch/capture" 2> "$scratch/notes" &
     local process=$!
     for _ in $(seq 100); do [ -S "${5:-$socket}" ] && break; sleep 0.05; done
     mark
