@@ -113,6 +113,8 @@ JANSSON = -ljansson
 CURL = -lcurl
 CMOCKA = -lcmocka
 PAM = -lpam
+# What a module brings: the sanitizers' crypt is none where the library comes after them.
+CRYPT = -Wl,--no-as-needed -lcrypt
 
 # ---- the build -------------------------------------------------------------------------------------------
 
@@ -239,7 +241,7 @@ $(addprefix $(BUILD)/tests/,$(TOOLS)): $(BUILD)/tests/%: $(BUILD)/host/tests/%.o
 	$(call QUIET,LD)$(CC) -pie $(HOST_LDFLAGS) -o $@ $^ $(SODIUM) $(SQLITE) $(ARGON2) $(JANSSON) $(CURL)
 $(addprefix $(BUILD)/tests/,$(PAM_TOOLS)): $(BUILD)/tests/%: $(BUILD)/host/tests/%.o
 	@mkdir -p $(@D)
-	$(call QUIET,LD)$(CC) -pie $(HOST_LDFLAGS) -o $@ $^ $(PAM) $(if $(findstring ordinary,$@),-lpamtest)
+	$(call QUIET,LD)$(CC) -pie $(HOST_LDFLAGS) -o $@ $^ $(PAM) $(if $(findstring ordinary,$@),-lpamtest) $(if $(SANITIZE),$(CRYPT))
 # One program of several files.
 $(BUILD)/tests/mutation/mutate: $(call host,$(wildcard tests/mutation/*.c)) $(BUILD)/tests/everything.a
 	@mkdir -p $(@D)

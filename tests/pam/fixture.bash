@@ -13,6 +13,7 @@ chmod 755 "$scratch"
 bin=/usr/local/bin
 export PATH=/usr/local/bin:/usr/local/sbin:/usr/bin:/bin:/usr/sbin:/sbin
 drive=/usr/local/bin/drive.py
+module=/usr/local/lib/stepvault/pam_stepvault.so # for programs of the tests
 marked=0
 
 # deadline MS: of the module, in Debian's stack.

@@ -142,8 +142,11 @@ int main(int argc, char **argv)
     /* What other modules open for good is open then. */
     status = pam_authenticate(pamh, 0);
     /* As xrdp does: the session is opened in another process. */
-    if (strcmp(argv[1], "forks-between") == 0 && fork() != 0)
-        return wait(NULL) > 0 ? 0 : 2;
+    if (strcmp(argv[1], "forks-between") == 0 && fork() != 0) {
+        status = wait(NULL) > 0 ? 0 : 2;
+        pam_end(pamh, PAM_DATA_SILENT);
+        return status;
+    }
     describe(before, sizeof(before));
     started = now_ms();
     status = status == PAM_SUCCESS ? pam_open_session(pamh, 0) : status;

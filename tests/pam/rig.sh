@@ -51,7 +51,12 @@ mkdir -p /usr/local/libexec/stepvault /usr/local/bin
 install -m 755 "$RIG_BUILD"/bin/stepvault /usr/local/bin/
 install -m 755 "$RIG_BUILD"/bin/stepvault-{manage,agent} /usr/local/libexec/stepvault/
 install -m 711 "$RIG_BUILD/bin/stepvault-login" /usr/local/libexec/stepvault/
-install -m 644 "$RIG_BUILD/lib/pam_stepvault.so" "$security/"
+# Programs of the system take the ordinary module, the tests' own (/usr/local/lib/stepvault) the one of the build, which may have
+# sanitizers: these must be there before the program is.
+mkdir -p /usr/local/lib/stepvault
+install -m 644 "$RIG_BUILD/lib/pam_stepvault.so" /usr/local/lib/stepvault/
+if grep -q __asan_init "$RIG_BUILD/lib/pam_stepvault.so"; then ordinary=$RIG_TOP/build; else ordinary=$RIG_BUILD; fi
+install -m 644 "$ordinary/lib/pam_stepvault.so" "$security/"
 # What users of the rig run: the tree may lie where they cannot go.
 install -m 755 "$RIG_TOP"/tests/pam/{drive,impostor}.py /usr/local/bin/
 install -m 644 "$RIG_TOP/pam/stepvault.pam-config" /usr/share/pam-configs/stepvault

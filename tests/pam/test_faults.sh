@@ -1,5 +1,6 @@
 #!/bin/bash
 # limit: 240
+# sanitize: yes
 # Agents that are none, or die, and disks that are full: the login succeeds, and nothing comes of it that must not.
 . "$(dirname "$0")/fixture.bash"
 

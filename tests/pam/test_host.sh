@@ -1,5 +1,6 @@
 #!/bin/bash
 # limit: 180
+# sanitize: yes
 # Programs with habits of their own, of which nothing is changed; and many logins at once.
 . "$(dirname "$0")/fixture.bash"
 
@@ -8,15 +9,16 @@ host=$BUILD/tests/pam/host
 # The module with as few others as there can be, which leave things open of their own.
 cat > /etc/pam.d/alone << END
 auth required pam_unix.so
-auth optional pam_stepvault.so deadline=30000
+auth optional $module deadline=30000
 session required pam_permit.so
-session optional pam_stepvault.so deadline=30000
+session optional $module deadline=30000
 END
 grep -v stepvault /etc/pam.d/alone > /etc/pam.d/without
-# in_host HABIT [SERVICE]: logs tuser in.
-in_host() { "$host" "$1" "${2:-alone}" tuser pw; }
+# in_host HABIT [SERVICE]: logs tuser in. A sanitizer's report is a status of its own.
+in_host() { "$host" "$1" "${2:-alone}" tuser pw || echo "$1: $?" >> "$scratch/ended"; }
 value() { sed -n "s/^$1 //p" <<< "$out"; }
 
+: > "$scratch/ended"
 user_vault pw
 for habit in none threads ignores-children reaps-children blocks-signals no-locked-memory no-standard-descriptors; do
     lock
@@ -63,6 +65,7 @@ is "... with one agent" "$(pgrep -c -u 4242 -P 1 stepvault-agent)" 1
 lock
 is "... and one derivation: the vault was unlocked once, and once to look" "$(unlockings)" $((before + 2))
 is "no helper is left, nor a zombie" "$(pgrep -c stepvault-login) $(pgrep -c -r Z .)" "0 0"
+is "every host ended well" "$(cat "$scratch/ended")" ""
 echo "# $(cat "$scratch"/many.* | grep -c "session-$CANARY") of them with the variable"
 
 finish

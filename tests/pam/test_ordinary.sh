@@ -1,10 +1,10 @@
 #!/bin/bash
 # limit: 120
+# sanitize: yes
 # The module as an ordinary user has it, in a locker of the screen: under pam_wrapper, libpamtest and pamtester.
 . "$(dirname "$0")/fixture.bash"
 
 wrapper=$(find /usr/local/lib /usr/lib -name libpam_wrapper.so 2> "$scratch/notes" | head -1)
-module=$(find /usr/lib -name pam_stepvault.so | head -1)
 if [ -z "$wrapper" ] || [ ! -x "$BUILD/tests/pam/ordinary" ]; then
     echo "1..0 # SKIP there is no pam_wrapper"
     exit 0
@@ -21,7 +21,9 @@ cd "$scratch" || exit 1
 # pam_wrapper's folders outlive a program that executes another one.
 trap 'find /tmp -maxdepth 1 -name "pam.?" -user 4242 -exec rm -rf {} +; leave' EXIT
 
-wrapped() { tuser env "LD_PRELOAD=$wrapper" PAM_WRAPPER=1 "PAM_WRAPPER_SERVICE_DIR=$scratch/services" "BETWEEN=${between:-}" "$@"; }
+# A module with sanitizers wants theirs to be there first.
+sanitizer=$(ldd /usr/local/bin/ordinary | sed -n 's/.*=> \(.*libasan[^ ]*\).*/\1/p')
+wrapped() { tuser env "LD_PRELOAD=$sanitizer $wrapper" PAM_WRAPPER=1 "PAM_WRAPPER_SERVICE_DIR=$scratch/services" "BETWEEN=${between:-}" "$@"; }
 start_agent="/usr/local/libexec/stepvault/stepvault-agent --vault /home/tuser/.local/share/stepvault/vault.db \
     --socket /run/user/4242/stepvault/agent.sock 2> /dev/null & for n in \$(seq 100); do [ -S /run/user/4242/stepvault/agent.sock ] && break; sleep 0.05; done"
 
