@@ -44,12 +44,12 @@ static enum status send(struct exchange *exchange, const char *method, const str
 }
 
 /* Tries the rekey with this slot alone. */
-static enum status try_slot(struct exchange *exchange, const char *method, const struct keyring_slot *slot)
+static enum status try_slot(struct exchange *exchange, const char *method, const struct keyring_slot *slot,
+                            struct failure *failure)
 {
     CLEANUP(exchange_question_reset) struct question question = {0};
     CLEANUP(exchange_answer_reset) struct answer answer = {0};
-    struct failure ignored;
-    enum status status = exchange_open(exchange, &ignored);
+    enum status status = exchange_open(exchange, failure);
 
     exchange_question(&question, method);
     json_open_array(&question.writer, "slots");
@@ -57,8 +57,36 @@ static enum status try_slot(struct exchange *exchange, const char *method, const
     json_close_array(&question.writer);
     json_add_boolean(&question.writer, "dry_run", true);
     if (status == STATUS_OK)
-        status = exchange_send(exchange, &question, &slot->now, &ignored, &answer);
+        status = exchange_send(exchange, &question, &slot->now, failure, &answer);
     exchange_reset(exchange);
+    return status;
+}
+
+/* Leaves of the login slots those that the password opens. */
+static enum status settle_logins(struct exchange *exchange, const char *method, struct keyring *keyring,
+                                 struct failure *failure)
+{
+    enum status status = STATUS_OK;
+    size_t collected = 0;
+    size_t opened = 0;
+
+    for (size_t at = 0; status == STATUS_OK && at < keyring->count;) {
+        if (keyring->slots[at].next.header.kind != SLOT_LOGIN) {
+            at++;
+            continue;
+        }
+        collected++;
+        status = try_slot(exchange, method, &keyring->slots[at], failure);
+        if (status == STATUS_WRONG_KEY) {
+            keyring_drop(keyring, at);
+            status = STATUS_OK;
+        } else if (status == STATUS_OK) {
+            status = keyring_authorise(keyring, at++, failure);
+            opened++;
+        }
+    }
+    if (status == STATUS_OK && collected > 0 && opened == 0)
+        return failure_set(failure, STATUS_WRONG_KEY, "the login password does not open the vault");
     return status;
 }
 
@@ -66,10 +94,12 @@ static enum status try_slot(struct exchange *exchange, const char *method, const
 static enum status say_wrong(struct exchange *exchange, const char *method, const struct keyring *keyring,
                              struct failure *failure)
 {
+    struct failure ignored;
+
     for (size_t i = 0; i < keyring->count; i++) {
         const struct keyring_slot *slot = &keyring->slots[i];
 
-        if (slot->path != NULL && try_slot(exchange, method, slot) == STATUS_WRONG_KEY)
+        if (slot->path != NULL && try_slot(exchange, method, slot, &ignored) == STATUS_WRONG_KEY)
             return failure_set(failure, STATUS_WRONG_KEY, "the key file %s does not open the vault",
                                slot->path);
     }
@@ -91,14 +121,22 @@ static size_t name_slots(const struct key_headers *headers, const struct json *r
 {
     char id[ID_TEXT_SIZE];
     size_t gone = 0;
+    size_t logins = 0;
+    size_t logins_gone = 0;
 
     for (size_t i = 0; i < headers->count; i++) {
+        bool is_login = headers->headers[i].kind == SLOT_LOGIN;
+
         text_to_hex(id, headers->headers[i].id, SLOT_ID_SIZE);
         bool goes = is_listed(removed, id);
         output_note("the %s slot %s %s", slot_kind_name(headers->headers[i].kind), id,
                     goes ? "is removed" : "stays");
         gone += goes;
+        logins += is_login;
+        logins_gone += is_login && goes;
     }
+    if (logins_gone > 0 && logins_gone == logins)
+        output_note("logins do not open the vault then, until `stepvault slot add --login`");
     return gone;
 }
 
@@ -182,7 +220,10 @@ static enum status cmd_rekey(struct invocation *invocation, struct failure *fail
     if (status == STATUS_OK)
         status = keyring_collect(&exchange, options, &headers, recovery.wanted, failure, &keyring);
     if (status == STATUS_OK)
-        status = send(&exchange, invocation->command->method, &keyring, true, failure, &plan);
+        status = settle_logins(&exchange, invocation->command->method, &keyring, failure);
+    if (status != STATUS_OK)
+        return status;
+    status = send(&exchange, invocation->command->method, &keyring, true, failure, &plan);
     if (status == STATUS_WRONG_KEY)
         status = say_wrong(&exchange, invocation->command->method, &keyring, failure);
     if (status != STATUS_OK)
@@ -197,12 +238,13 @@ static enum status cmd_rekey(struct invocation *invocation, struct failure *fail
 
 static const struct option_rule rekey_options[] = {
     OPTION_PASSPHRASE_FD,
-    {"keep-key", "FILE", true, "Keeps the slot of this key file, too."},
+    {"login-password-fd",                      "N", false, "Reads the login password as one line of descriptor N."},
+    {"keep-key",                                   "FILE", true, "Keeps the slot of this key file, too."},
     OPTION_RECOVERY,
     OPTION_RECOVERY_CODE_FD,
     OPTION_RECOVERY_FD,
-    {"no-recovery",      NULL, false, "Makes no new recovery code."},
-    {"yes",          NULL, false, "Removes slots without asking."},
+    {"no-recovery",                                        NULL, false, "Makes no new recovery code."},
+    {"yes",NULL, false, "Removes slots without asking."},
     {0},
 };
 
@@ -213,9 +255,9 @@ const struct command cmd_rekey_commands[] = {
         .usage = "[--passphrase-fd N] [--key-file FILE] [--keep-key FILE]... [--recovery-fd N | --no-recovery]",
         .summary = "give the vault a new key",
         .help = "Seals everything anew under a new key, all or nothing; the old one opens nothing in the file any more. "
-                "Of the ways to unlock only those stay whose key is given: the passphrase, which is asked for, the "
-                "key file at hand and those of --keep-key. The others are named and, when that is confirmed, removed. A "
-                "new recovery code is made, as by `stepvault init`.\n"
+                "Of the ways to unlock only those stay whose key is given: the passphrase and the login password, "
+                "which are asked for, the key file at hand and those of --keep-key. The others are named and, when "
+                "that is confirmed, removed. A new recovery code is made, as by `stepvault init`.\n"
                 "\n"
                 "Do this after a key or a copy of the vault got into wrong hands; what was in a copy stays known, so "
                 "change those secrets, too.",

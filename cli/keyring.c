@@ -51,43 +51,100 @@ static const struct slot_header *find(const struct key_headers *headers, enum sl
     return header;
 }
 
-/* `ret_passphrase` stays empty where its slot is to go. */
-static enum status read_passphrase(int descriptor, bool optional, struct failure *failure,
-                                   struct secret *ret_passphrase)
+/* What a person types for the slots of a kind. */
+struct typed {
+    enum slot_kind kind;
+    const char *option;   /* of the descriptor that has it instead */
+    const char *question; /* where no other key authorises */
+    const char *optional; /* where one does */
+    const char *what;
+};
+
+static const struct typed passphrase_words = {
+    .kind = SLOT_PASSPHRASE,
+    .option = "passphrase-fd",
+    .question = "Passphrase: ",
+    .optional = "Passphrase (empty: it opens the vault no more): ",
+    .what = "the passphrase",
+};
+
+static const struct typed login_words = {
+    .kind = SLOT_LOGIN,
+    .option = "login-password-fd",
+    .question = "Login password: ",
+    .optional = "Login password (empty: it opens the vault no more): ",
+    .what = "the login password",
+};
+
+static enum status ask_typed(const struct typed *words, int descriptor, bool optional,
+                             struct failure *failure, struct secret *ret_text)
 {
     enum status status;
 
     if (descriptor != -1 || !optional)
-        return prompt_passphrase(descriptor, "Passphrase: ", failure, ret_passphrase);
-    status = prompt_line("Passphrase (empty: it opens the vault no more): ", true, PROMPT_PASSPHRASE_MAX,
-                         "the passphrase", failure, ret_passphrase);
+        return prompt_passphrase(descriptor, words->question, failure, ret_text);
+    status = prompt_line(words->optional, true, PROMPT_PASSPHRASE_MAX, words->what, failure, ret_text);
     if (status == STATUS_KEY_REQUIRED)
-        secret_clear(ret_passphrase);
+        secret_clear(ret_text);
     return status == STATUS_KEY_REQUIRED ? STATUS_OK : status;
+}
+
+/* `ret_text` stays empty where the vault has no such slot, or the slot is to go. */
+static enum status read_typed(const struct keyring *keyring, const struct option_values *options,
+                              const struct key_headers *headers, const struct typed *words,
+                              struct failure *failure, struct secret *ret_text)
+{
+    const struct slot_header *header = find(headers, words->kind);
+    int descriptor;
+    enum status status = option_descriptor(options, words->option, failure, &descriptor);
+
+    if (status == STATUS_OK && descriptor != -1)
+        status = key_find_header(headers, words->kind, failure, &header);
+    if (status == STATUS_OK && header != NULL)
+        status = ask_typed(words, descriptor, keyring->authority.bytes.size > 0, failure, ret_text);
+    return status;
+}
+
+/* A slot of `header` that goes on, under the same text. NULL where that cannot be. */
+static struct keyring_slot *add_typed(struct keyring *keyring, const struct secret *text,
+                                      const struct slot_header *header, struct failure *failure)
+{
+    struct keyring_slot *slot = add(keyring, failure);
+
+    if (slot == NULL || key_from_passphrase(text, header, failure, &slot->now) != STATUS_OK ||
+        key_renew_passphrase(text, header, failure, &slot->next) != STATUS_OK)
+        return NULL;
+    return slot;
 }
 
 static enum status collect_passphrase(struct keyring *keyring, const struct option_values *options,
                                       const struct key_headers *headers, struct failure *failure)
 {
     CLEANUP(secret_reset) struct secret passphrase = {0};
-    const struct slot_header *header = find(headers, SLOT_PASSPHRASE);
-    struct keyring_slot *slot;
-    int descriptor;
-    enum status status = option_descriptor(options, "passphrase-fd", failure, &descriptor);
+    const struct keyring_slot *slot;
+    enum status status = read_typed(keyring, options, headers, &passphrase_words, failure, &passphrase);
 
-    if (status == STATUS_OK && descriptor != -1)
-        status = key_find_header(headers, SLOT_PASSPHRASE, failure, &header);
-    if (status == STATUS_OK && header != NULL)
-        status = read_passphrase(descriptor, keyring->authority.bytes.size > 0, failure, &passphrase);
     if (status != STATUS_OK || passphrase.size == 0)
         return status;
-    slot = add(keyring, failure);
-    if (slot == NULL)
-        return failure->status;
-    status = key_from_passphrase(&passphrase, header, failure, &slot->now);
-    if (status == STATUS_OK)
-        status = key_renew_passphrase(&passphrase, header, failure, &slot->next);
-    return status == STATUS_OK ? authorise(keyring, &slot->now, failure) : status;
+    slot = add_typed(keyring, &passphrase, find(headers, SLOT_PASSPHRASE), failure);
+    return slot == NULL ? failure->status : authorise(keyring, &slot->now, failure);
+}
+
+/* After a change of the password there are two, of which it may open one: all are collected, and
+ * keyring_drop takes what it does not open. */
+static enum status collect_login(struct keyring *keyring, const struct option_values *options,
+                                 const struct key_headers *headers, struct failure *failure)
+{
+    CLEANUP(secret_reset) struct secret password = {0};
+    enum status status = read_typed(keyring, options, headers, &login_words, failure, &password);
+
+    if (status != STATUS_OK || password.size == 0)
+        return status;
+    for (size_t i = 0; i < headers->count; i++)
+        if (headers->headers[i].kind == SLOT_LOGIN &&
+            add_typed(keyring, &password, &headers->headers[i], failure) == NULL)
+            return failure->status;
+    return STATUS_OK;
 }
 
 static bool has_key(const struct keyring *keyring, const struct key *key)
@@ -173,10 +230,27 @@ enum status keyring_collect(const struct exchange *exchange, const struct option
         status = collect_files(keyring, exchange, options, headers, failure);
     if (status == STATUS_OK)
         status = collect_passphrase(keyring, options, headers, failure);
+    if (status == STATUS_OK)
+        status = collect_login(keyring, options, headers, failure);
     if (status != STATUS_OK || !new_recovery)
         return status;
     slot = add(keyring, failure);
     return slot == NULL ? failure->status : key_new_recovery(failure, &slot->next, &keyring->code);
+}
+
+enum status keyring_authorise(struct keyring *keyring, size_t at, struct failure *failure)
+{
+    return authorise(keyring, &keyring->slots[at].now, failure);
+}
+
+void keyring_drop(struct keyring *keyring, size_t at)
+{
+    key_slot_reset(&keyring->slots[at].next);
+    key_reset(&keyring->slots[at].now);
+    keyring->count--;
+    for (; at < keyring->count; at++)
+        keyring->slots[at] = keyring->slots[at + 1];
+    keyring->slots[at] = (struct keyring_slot){.path = NULL};
 }
 
 void keyring_write(const struct keyring *keyring, struct json_writer *writer)

@@ -30,12 +30,19 @@ struct keyring {
 void keyring_reset(struct keyring *keyring);
 
 /* Collects the keys at hand for the slots that there are: the passphrase, by --passphrase-fd or by asking,
- * which a person may leave empty where another key authorises the call; the exchange's key file and those of
- * --keep-key; with --recovery or --recovery-code-fd the recovery code, whose slot goes on unless
- * `new_recovery`, which adds one of a new code. Deriving takes two seconds for a passphrase. */
+ * which a person may leave empty where another key authorises the call; in the same way the login password,
+ * for each login slot, whether it opens it or not; the exchange's key file and those of --keep-key; with
+ * --recovery or --recovery-code-fd the recovery code, whose slot goes on unless `new_recovery`, which adds
+ * one of a new code. Deriving takes two seconds for a passphrase. */
 enum status keyring_collect(const struct exchange *exchange, const struct option_values *options,
                             const struct key_headers *headers, bool new_recovery, struct failure *failure,
                             struct keyring *keyring);
+
+/* The key of this slot authorises the call, where no other does yet. */
+enum status keyring_authorise(struct keyring *keyring, size_t at, struct failure *failure);
+
+/* This slot does not go on. */
+void keyring_drop(struct keyring *keyring, size_t at);
 
 /* The member `slots` of Rekey. */
 void keyring_write(const struct keyring *keyring, struct json_writer *writer);

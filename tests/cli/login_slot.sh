@@ -1,7 +1,8 @@
 #!/bin/bash
 # The slot of a login password: slot add --login, and what opens the vault then.
 # shellcheck source=tests/cli/fixture.bash
-. "$(dirname "$0")/fixture.bash"
+here=$(dirname "$(realpath "$0")")
+. "$here/fixture.bash"
 
 # add PASSWORD: a login slot for it, authorised by the passphrase.
 add() { stepvault slot add --login --kdf-time 0 --passphrase-fd 5 --new-passphrase-fd 6 5< "$scratch/pass" 6<<< "$1"; }
@@ -51,5 +52,57 @@ succeeds "a login slot beside a key file alone" stepvault slot add --login --kdf
 stepvault lock
 succeeds "opens a vault that has no passphrase" stepvault unlock --passphrase-fd 5 5<<< "login $CANARY"
 stepvault lock
+
+# ---- rekey: the password's slot goes on where the password is given ----
+
+# opens PASSWORD: the vault, which is locked then.
+opens() {
+    local status=0
+    stepvault lock
+    stepvault unlock --passphrase-fd 5 5<<< "$1" || status=$?
+    stepvault lock
+    return "$status"
+}
+rekey() { stepvault rekey --no-recovery --passphrase-fd 5 "$@" 5< "$scratch/pass"; }
+new_vault renewed
+add "old $CANARY"
+add "new $CANARY"
+try rekey --login-password-fd 6 6<<< "wrong $CANARY"
+is "rekey with a login password that opens nothing" "$status" 1
+has "... says so" "$err" "the login password does not open the vault"
+is "... and changes nothing" "$(stepvault slot list | cut -f1 | sort | tr '\n' ' ')" "login login passphrase "
+stepvault lock
+try rekey --yes --login-password-fd 6 6<<< "old $CANARY"
+is "rekey of a locked vault with the password of one of two" "$status" 0
+has "keeps that one's slot" "$err" "slots: 2 kept, 0 made, 1 removed"
+lacks "... and has nothing to say of logins" "$err" "slot add --login"
+succeeds "the password still opens it" opens "old $CANARY"
+fails "the other one does not" 1 "does not open" opens "new $CANARY"
+succeeds "the passphrase opens it" unlock
+try rekey
+is "rekey without it" "$status" 1
+has "names the slot that would go" "$(sed -En 's/.*the ([a-z]+) slot [0-9a-f]+ (.*)/\1 \2/p' <<< "$err" | sort | tr '\n' ' ')" \
+    "login is removed passphrase stays"
+has "... and what makes another" "$err" "until \`stepvault slot add --login\`"
+is "on a terminal it is asked for" "$(python3 "$here/terminal.py" "Passphrase: " "$pass" "Login password (empty" "old $CANARY" -- \
+    stepvault rekey --no-recovery 2>&1 | grep -c 'slots: 2 kept, 0 made, 0 removed')" 1
+succeeds "and opens the vault under the new key" opens "old $CANARY"
+succeeds "the passphrase opens it" unlock
+is "left empty, its slot goes when that is confirmed" "$(python3 "$here/terminal.py" "Passphrase: " "$pass" "Login password (empty" "" \
+    "key, which those" yes -- stepvault rekey --no-recovery 2>&1 | grep -c 'slots: 1 kept, 0 made, 1 removed')" 1
+fails "and it opens nothing" 1 "does not open" opens "old $CANARY"
+succeeds "the passphrase opens it" unlock
+fails "a descriptor of it wants a slot" 4 "no login slot" rekey --login-password-fd 6 6<<< "old $CANARY"
+holds "the vault holds"
+stepvault lock
+
+new_vault keyed-login --key-file "$scratch/other.key"
+stepvault slot add --login --kdf-time 0 --new-passphrase-fd 6 --key-file "$scratch/other.key" 6<<< "login $CANARY"
+mv "$scratch/other.key" "$scratch/lost.key"
+stepvault unlock --passphrase-fd 5 5<<< "login $CANARY"
+try stepvault rekey --no-recovery --yes --login-password-fd 6 6<<< "login $CANARY"
+is "the login password alone authorises" "$status" 0
+has "and its slot is the only one then" "$err" "slots: 1 kept, 0 made, 1 removed"
+succeeds "which opens it" opens "login $CANARY"
 
 finish
