@@ -36,10 +36,17 @@ void shim_stash_put(pam_handle_t *pamh, uid_t uid, const char *password);
 const char *shim_stash_get(pam_handle_t *pamh, uid_t uid);
 void shim_stash_drop(pam_handle_t *pamh);
 
+/* True of what /proc/PID/cmdline has of such a process of sshd's. */
+bool shim_title_asks(const char *title, size_t size);
 /* True in the process in which sshd asks by keyboard-interactive, which opens no session. */
 bool shim_bridge_is_needed(const char *service);
 /* Hands the keys to the process that opens it. False where that cannot be. */
 bool shim_bridge_put(pam_handle_t *pamh, uid_t uid, const uint8_t *keys, size_t size);
+/* Takes the text that crosses apart: the name of a file, and as many random bytes as it has. Returns their
+ * number; 0 where it is no such text. */
+#define SHIM_BRIDGE_DIGITS 16u
+size_t shim_bridge_read(const char *text, char name[SHIM_BRIDGE_DIGITS + 1],
+                        uint8_t random[MESSAGE_TEXT_MAX]);
 /* Takes what was handed over for this user, once. Returns its size; 0 where there is nothing. */
 size_t shim_bridge_take(pam_handle_t *pamh, uid_t uid, uint8_t keys[MESSAGE_TEXT_MAX]);
 

@@ -5,6 +5,8 @@
  * minutes at most. */
 #include "shim.h"
 
+#include "base/text.h"
+
 #include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
@@ -19,25 +21,28 @@
 
 #define FOLDER "/run/stepvault-pam"
 #define VARIABLE "STEPVAULT_BRIDGE"
-#define ID_SIZE 8u
-#define ID_DIGITS (2 * ID_SIZE)
+#define ID_SIZE (SHIM_BRIDGE_DIGITS / 2)
 #define LIFETIME_S 120
-#define TEXT_SIZE (sizeof(VARIABLE) + ID_DIGITS + 1 + 2 * MESSAGE_TEXT_MAX + 1)
+#define TEXT_SIZE (sizeof(VARIABLE) + SHIM_BRIDGE_DIGITS + 1 + 2 * MESSAGE_TEXT_MAX + 1)
 
 /* sshd says so in its title, and nothing else does. */
-bool shim_bridge_is_needed(const char *service)
+bool shim_title_asks(const char *title, size_t size)
 {
     static const char end[] = "[pam]";
+    const size_t length = strnlen(title, size);
+
+    return length >= sizeof(end) - 1 && memcmp(title + length - (sizeof(end) - 1), end, sizeof(end) - 1) == 0;
+}
+
+bool shim_bridge_is_needed(const char *service)
+{
     char title[1024];
     int descriptor = strcmp(service, "sshd") == 0 ? open("/proc/self/cmdline", O_RDONLY | O_CLOEXEC) : -1;
-    ssize_t size = descriptor >= 0 ? read(descriptor, title, sizeof(title) - 1) : 0;
+    ssize_t size = descriptor >= 0 ? read(descriptor, title, sizeof(title)) : 0;
 
     if (descriptor >= 0)
         close(descriptor);
-    if (size <= 0)
-        return false;
-    title[size] = '\0';
-    return strlen(title) >= sizeof(end) - 1 && strcmp(title + strlen(title) - (sizeof(end) - 1), end) == 0;
+    return size > 0 && shim_title_asks(title, (size_t)size);
 }
 
 /* A descriptor of the folder, which nobody else may have made. */
@@ -85,40 +90,6 @@ static void sweep(int folder)
     closedir(list);
 }
 
-static void to_hex(char *destination, const uint8_t *bytes, size_t size)
-{
-    static const char digits[] = "0123456789abcdef";
-
-    for (size_t i = 0; i < size; i++) {
-        destination[2 * i] = digits[bytes[i] >> 4];
-        destination[2 * i + 1] = digits[bytes[i] & 15];
-    }
-    destination[2 * size] = '\0';
-}
-
-static int digit_of(char text)
-{
-    return text >= '0' && text <= '9' ? text - '0' : text >= 'a' && text <= 'f' ? text - 'a' + 10 : -1;
-}
-
-/* Bytes of the digits; 0 where they are none, or too many. */
-static size_t from_hex(uint8_t *destination, size_t maximum, const char *text)
-{
-    const size_t size = strlen(text) / 2;
-
-    if (strlen(text) % 2 != 0 || size > maximum)
-        return 0;
-    for (size_t i = 0; i < size; i++) {
-        int high = digit_of(text[2 * i]);
-        int low = digit_of(text[2 * i + 1]);
-
-        if (high < 0 || low < 0)
-            return 0;
-        destination[i] = (uint8_t)(high << 4 | low);
-    }
-    return size;
-}
-
 static bool write_file(int folder, const char *name, uid_t uid, const uint8_t *bytes, size_t size)
 {
     int file = openat(folder, name, O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC, 0600);
@@ -138,7 +109,7 @@ struct bridge {
     uint8_t id[ID_SIZE];
     uint8_t random[MESSAGE_TEXT_MAX];
     uint8_t mixed[MESSAGE_TEXT_MAX];
-    char name[ID_DIGITS + 1];
+    char name[SHIM_BRIDGE_DIGITS + 1];
 };
 
 bool shim_bridge_put(pam_handle_t *pamh, uid_t uid, const uint8_t *keys, size_t size)
@@ -153,11 +124,11 @@ bool shim_bridge_put(pam_handle_t *pamh, uid_t uid, const uint8_t *keys, size_t 
         sweep(folder);
         for (size_t i = 0; i < size; i++)
             bridge->mixed[i] = keys[i] ^ bridge->random[i];
-        to_hex(bridge->name, bridge->id, ID_SIZE);
+        text_to_hex(bridge->name, bridge->id, ID_SIZE);
         memcpy(bridge->text, VARIABLE "=", sizeof(VARIABLE));
-        memcpy(bridge->text + sizeof(VARIABLE), bridge->name, ID_DIGITS);
-        bridge->text[sizeof(VARIABLE) + ID_DIGITS] = '.';
-        to_hex(bridge->text + sizeof(VARIABLE) + ID_DIGITS + 1, bridge->random, size);
+        memcpy(bridge->text + sizeof(VARIABLE), bridge->name, SHIM_BRIDGE_DIGITS);
+        bridge->text[sizeof(VARIABLE) + SHIM_BRIDGE_DIGITS] = '.';
+        text_to_hex(bridge->text + sizeof(VARIABLE) + SHIM_BRIDGE_DIGITS + 1, bridge->random, size);
         done = write_file(folder, bridge->name, uid, bridge->mixed, size) &&
                pam_putenv(pamh, bridge->text) == PAM_SUCCESS;
         if (!done)
@@ -190,6 +161,22 @@ static size_t read_file(const char *name, uid_t uid, uint8_t *bytes, size_t maxi
     return size > 0 ? (size_t)size : 0;
 }
 
+size_t shim_bridge_read(const char *text, char name[SHIM_BRIDGE_DIGITS + 1], uint8_t random[MESSAGE_TEXT_MAX])
+{
+    const size_t digits = strnlen(text, TEXT_SIZE);
+    const size_t size = digits > SHIM_BRIDGE_DIGITS + 1 ? (digits - SHIM_BRIDGE_DIGITS - 1) / 2 : 0;
+    uint8_t id[ID_SIZE];
+
+    if (size == 0 || size > MESSAGE_TEXT_MAX || text[SHIM_BRIDGE_DIGITS] != '.')
+        return 0;
+    memcpy(name, text, SHIM_BRIDGE_DIGITS);
+    name[SHIM_BRIDGE_DIGITS] = '\0';
+    /* The name has nothing but digits, or the file of another folder could be meant. */
+    return text_from_hex(id, ID_SIZE, name) && text_from_hex(random, size, text + SHIM_BRIDGE_DIGITS + 1)
+               ? size
+               : 0;
+}
+
 size_t shim_bridge_take(pam_handle_t *pamh, uid_t uid, uint8_t keys[MESSAGE_TEXT_MAX])
 {
     const char *text = pam_getenv(pamh, VARIABLE);
@@ -198,17 +185,12 @@ size_t shim_bridge_take(pam_handle_t *pamh, uid_t uid, uint8_t keys[MESSAGE_TEXT
 
     if (text == NULL)
         return 0;
-    /* The name has nothing but digits, or the file of another folder could be meant. */
-    if (bridge != NULL && strlen(text) > ID_DIGITS + 1 && strlen(text) < TEXT_SIZE &&
-        text[ID_DIGITS] == '.') {
-        memcpy(bridge->name, text, ID_DIGITS);
-        size = from_hex(bridge->random, MESSAGE_TEXT_MAX, text + ID_DIGITS + 1);
-        if (from_hex(bridge->id, ID_SIZE, bridge->name) != ID_SIZE ||
-            read_file(bridge->name, uid, bridge->mixed, MESSAGE_TEXT_MAX) != size)
-            size = 0;
-        for (size_t i = 0; i < size; i++)
-            keys[i] = bridge->mixed[i] ^ bridge->random[i];
-    }
+    if (bridge != NULL)
+        size = shim_bridge_read(text, bridge->name, bridge->random);
+    if (size > 0 && read_file(bridge->name, uid, bridge->mixed, MESSAGE_TEXT_MAX) != size)
+        size = 0;
+    for (size_t i = 0; i < size; i++)
+        keys[i] = bridge->mixed[i] ^ bridge->random[i];
     (void)pam_putenv(pamh, VARIABLE);
     shim_memory_free(bridge, sizeof(*bridge));
     return size;
