@@ -85,6 +85,11 @@ enum status account_check_unbound(struct vault *vault, const struct record *acco
 enum status account_resolve(struct vault *vault, const char *account, struct failure *failure,
                             struct record *ret_record);
 
+/* One that was found before, by its id: it may have other properties by now. Fills the leaf as the nouns do.
+ * STATUS_NOT_FOUND: it is not there any more. */
+enum status account_find_again(struct vault *vault, const uint8_t id[STORE_ID_SIZE], struct leaf *leaf,
+                               struct failure *failure, struct record *ret_account);
+
 /* For import.c: the record of a new account, after the checks of account_add that need no look at the vault;
  * and `previous` with the properties and the note of `given`, after those of account_set. `*ret_changed` is
  * false where it had them already. Drafts borrow the names. */

@@ -177,6 +177,20 @@ enum status account_resolve(struct vault *vault, const char *account, struct fai
     return again.status;
 }
 
+enum status account_find_again(struct vault *vault, const uint8_t id[STORE_ID_SIZE], struct leaf *leaf,
+                               struct failure *failure, struct record *ret_account)
+{
+    bool found;
+    enum status status = record_find_by_id(vault, id, failure, ret_account, &found);
+
+    if (status != STATUS_OK)
+        return status;
+    if (!found)
+        return failure_set(failure, STATUS_NOT_FOUND, "the account is not there any more");
+    account_name_in_leaf(ret_account, leaf);
+    return STATUS_OK;
+}
+
 static void write_account(const struct record *account, const struct records *bindings, const char *key,
                           struct json_writer *writer)
 {

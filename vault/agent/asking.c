@@ -11,7 +11,6 @@
 #include "agent/task.h"
 #include "base/cleanup.h"
 #include "base/text.h"
-#include "log.h"
 #include "token.h"
 
 #include <stdlib.h>
@@ -99,26 +98,16 @@ static enum status prepare_again(struct asking *asking, struct failure *failure)
         .action = asking->removes ? "disconnect" : "test", .granted = true, .caller = &asking->caller};
     CLEANUP(record_reset) struct record account = {0};
     struct session *session = asking->session;
-    bool found = false;
     enum status status = session_begin(session, failure);
 
-    if (status != STATUS_OK)
-        return status;
-    status = record_find_by_id(session->vault, asking->id, failure, &account, &found);
-    if (status == STATUS_OK && !found)
-        status = failure_set(failure, STATUS_NOT_FOUND, "the account is not there any more");
+    if (status == STATUS_OK)
+        status = account_find_again(session->vault, asking->id, &leaf, failure, &account);
     if (status == STATUS_OK) {
-        account_name_in_leaf(&account, &leaf);
         asking->generation = token_generation(&account);
         status = token_write_job(session->vault, &account, asking->removes ? TOKEN_REVOKE : TOKEN_TEST, &leaf,
                                  failure, &asking->line);
     }
-    if (status == STATUS_OK)
-        status = log_append(session->vault, &leaf, failure);
-    if (status == STATUS_OK)
-        return session_commit(session, failure);
-    session_rollback(session);
-    return status;
+    return session_end_turn(session, status, &leaf, failure);
 }
 
 static enum status ask_again(struct asking *asking, struct failure *failure)
@@ -172,19 +161,13 @@ static enum status note(struct asking *asking, const char *reason, struct failur
 {
     CLEANUP(leaf_reset) struct leaf leaf = {.action = "tested", .caller = &asking->caller};
     struct session *session = asking->session;
-    bool noted;
+    bool noted = false;
     enum status status = session_begin(session, failure);
 
-    if (status != STATUS_OK)
-        return status;
-    status = token_note_trial(session->vault, asking->id, asking->generation, works(asking), reason, &leaf,
-                              failure, &noted);
-    if (status == STATUS_OK && noted)
-        status = log_append(session->vault, &leaf, failure);
     if (status == STATUS_OK)
-        return session_commit(session, failure);
-    session_rollback(session);
-    return status;
+        status = token_note_trial(session->vault, asking->id, asking->generation, works(asking), reason,
+                                  &leaf, failure, &noted);
+    return session_end_turn(session, status, noted ? &leaf : NULL, failure);
 }
 
 static enum status write_test(struct asking *asking, bool final, struct json_writer *writer,
@@ -267,17 +250,11 @@ static enum status remove_account(struct asking *asking, struct failure *failure
     struct session *session = asking->session;
     enum status status = session_begin(session, failure);
 
-    if (status != STATUS_OK)
-        return status;
-    status = account_remove(session->vault, asking->account, &leaf, failure);
+    if (status == STATUS_OK)
+        status = account_remove(session->vault, asking->account, &leaf, failure);
     if (status == STATUS_OK)
         status = describe(asking, &leaf, failure);
-    if (status == STATUS_OK)
-        status = log_append(session->vault, &leaf, failure);
-    if (status == STATUS_OK)
-        return session_commit(session, failure);
-    session_rollback(session);
-    return status;
+    return session_end_turn(session, status, &leaf, failure);
 }
 
 /* A renewal that was begun meanwhile brings tokens that nobody revoked, and so does connecting anew; this is

@@ -282,12 +282,8 @@ static enum status store(struct renewal *renewal, struct failure *failure, enum 
         return status;
     status = token_settle(session->vault, &renewal->job, &renewal->result, clock_wall_ms(), &leaf, failure,
                           ret_settled);
-    if (status == STATUS_OK)
-        status = append(session, &leaf, failure);
-    if (status == STATUS_OK)
-        return session_commit(session, failure);
+    status = session_end_turn(session, status, &leaf, failure);
     session->suspect = session->suspect || status == STATUS_CORRUPT;
-    session_rollback(session);
     return status;
 }
 

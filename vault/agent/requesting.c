@@ -8,7 +8,6 @@
 #include "agent/session.h"
 #include "agent/task.h"
 #include "base/cleanup.h"
-#include "log.h"
 #include "token.h"
 
 #include <stdlib.h>
@@ -144,24 +143,13 @@ static enum status prepare_again(struct requesting *requesting, struct failure *
     struct leaf leaf = {.action = "request", .granted = true, .caller = &requesting->caller};
     CLEANUP(record_reset) struct record account = {0};
     struct session *session = requesting->session;
-    bool found = false;
     enum status status = session_begin(session, failure);
 
-    if (status != STATUS_OK)
-        return status;
-    status = record_find_by_id(session->vault, requesting->id, failure, &account, &found);
-    if (status == STATUS_OK && !found)
-        status = failure_set(failure, STATUS_NOT_FOUND, "the account is not there any more");
-    if (status == STATUS_OK) {
-        account_name_in_leaf(&account, &leaf);
+    if (status == STATUS_OK)
+        status = account_find_again(session->vault, requesting->id, &leaf, failure, &account);
+    if (status == STATUS_OK)
         status = requesting_write(&account, requesting->parameters, &leaf, failure, &requesting->line);
-    }
-    if (status == STATUS_OK)
-        status = log_append(session->vault, &leaf, failure);
-    if (status == STATUS_OK)
-        return session_commit(session, failure);
-    session_rollback(session);
-    return status;
+    return session_end_turn(session, status, &leaf, failure);
 }
 
 /* Nothing of the first reply is wanted. */

@@ -178,6 +178,17 @@ enum status session_commit(struct session *session, struct failure *failure)
     return status;
 }
 
+enum status session_end_turn(struct session *session, enum status status, struct leaf *leaf,
+                             struct failure *failure)
+{
+    if (status == STATUS_OK && leaf != NULL && !leaf->appended)
+        status = log_append(session->vault, leaf, failure);
+    if (status == STATUS_OK)
+        return session_commit(session, failure);
+    session_rollback(session);
+    return status;
+}
+
 void session_fold(struct session *session)
 {
     if (session->vault != NULL && !session->turn)
@@ -211,13 +222,7 @@ enum status session_log(struct session *session, struct leaf *leaf, struct failu
 {
     enum status status = session_begin(session, failure);
 
-    if (status == STATUS_OK) {
-        status = log_append(session->vault, leaf, failure);
-        if (status == STATUS_OK)
-            status = session_commit(session, failure);
-        else
-            session_rollback(session);
-    }
+    status = session_end_turn(session, status, leaf, failure);
     if (status != STATUS_LOG_UNWRITABLE)
         return status;
     session_note_failure(session, failure);

@@ -92,6 +92,11 @@ enum status session_begin(struct session *session, struct failure *failure);
 enum status session_commit(struct session *session, struct failure *failure);
 void session_rollback(struct session *session);
 
+/* Ends a turn of the agent's own. Where `status`, of what was done in it, is STATUS_OK, it is committed with
+ * the leaf, unless that is NULL or in the log already; else, and on failure, nothing of the turn is left. */
+enum status session_end_turn(struct session *session, enum status status, struct leaf *leaf,
+                             struct failure *failure);
+
 /* To be called between turns: what a large one left to be done for the file. */
 void session_fold(struct session *session);
 
