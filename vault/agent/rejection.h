@@ -3,13 +3,12 @@
  * and then asks the same once more (research 3.2 and 3.3). However many ask, of one generation one renewal
  * comes, and none of a generation that came of a rejection.
  *
- *     sent with the token of `generation` (token_generation), and answered 401, for the first time:
- *         rejection_start, then the job waits while rejection_is_pending;
- *         rejection_find_outcome
- *             REJECTION_RETRY   read the account anew (record_find_by_id), ask once more, with a leaf of its
- * own REJECTION_FINAL   the answer stands: it cannot be renewed, or renewing it was refused as dead
- *             REJECTION_UNKNOWN the answer stands: why it could not be renewed now is in the failure
- *         rejection_freep, in any case, and while the vault is open
+ * Whoever was answered 401 for the first time calls rejection_start with the generation of the
+ * token that it sent (token_generation), waits while rejection_is_pending, and asks for the outcome. With
+ * REJECTION_RETRY it reads the account anew (account_find_again) and asks once more, with a leaf of its own.
+ * With the others the answer stands: REJECTION_FINAL where the token cannot be renewed, or renewing it was
+ * refused as dead; REJECTION_UNKNOWN where it could not be renewed now, and the failure says why. In any case
+ * rejection_freep ends it, while the vault is open.
  *
  * All of it between turns, from the slices of a job (job.h) that keeps the vault open; the renewal has turns
  * and leaves of its own (renewal.h). */
