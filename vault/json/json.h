@@ -2,7 +2,8 @@
  *
  * The writer is ours because a log line is hashed as written and because it is on the way of every
  * projection; parsing, where the danger is, is jansson's: duplicate keys, invalid UTF-8, NUL, trailing bytes
- * and depth over 64 are refused (the first and third not in replies of others: json_parse_foreign). */
+ * and depth over 64 are refused. What others wrote may have duplicate keys and NUL all the same
+ * (json_parse_foreign). */
 #ifndef STEPVAULT_JSON_JSON_H
 #define STEPVAULT_JSON_JSON_H
 
