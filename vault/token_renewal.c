@@ -320,8 +320,10 @@ static void note_refusal(struct token_fields *fields, const struct token_result 
     if (fields->refusals == 0 || fields->refused > now_ms)
         fields->refused = now_ms;
     fields->refusals++;
-    if (fields->refusals >= TOKEN_REFUSALS_MAX && now_ms - fields->refused >= TOKEN_REFUSALS_OVER_MS)
-        fields->state = TOKEN_STATE_DEAD, fields->rejected = 0;
+    if (fields->refusals >= TOKEN_REFUSALS_MAX && now_ms - fields->refused >= TOKEN_REFUSALS_OVER_MS) {
+        fields->state = TOKEN_STATE_DEAD;
+        fields->rejected = 0;
+    }
     put_off(fields, result, REFUSED_AGAIN_MS, now_ms);
 }
 
