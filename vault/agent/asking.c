@@ -18,7 +18,6 @@
 
 #define REVOKED_MAX 8u
 #define NO_ANSWER "the helper gave no answer"
-#define UNAUTHORIZED 401
 
 struct asking {
     struct session *session;
@@ -134,7 +133,7 @@ static bool works(const struct asking *asking)
 static bool is_rejected(const struct asking *asking)
 {
     return json_member_is(asking->answer, "answer", "tested") && !works(asking) &&
-           json_member_number(asking->answer, "status", 0) == UNAUTHORIZED;
+           json_member_number(asking->answer, "status", 0) == REJECTION_STATUS;
 }
 
 /* True: what comes of it is to be waited for. */

@@ -3,7 +3,7 @@
  * and then asks the same once more (research 3.2 and 3.3). However many ask, of one generation one renewal
  * comes, and none of a generation that came of a rejection.
  *
- * Whoever was answered 401 for the first time calls rejection_start with the generation of the
+ * Whoever was answered REJECTION_STATUS for the first time calls rejection_start with the generation of the
  * token that it sent (token_generation), waits while rejection_is_pending, and asks for the outcome. With
  * REJECTION_RETRY it reads the account anew (account_find_again) and asks once more, with a leaf of its own.
  * With the others the answer stands: REJECTION_FINAL where the token cannot be renewed, or renewing it was
@@ -20,6 +20,9 @@
 
 #include <stdbool.h>
 #include <stdint.h>
+
+/* Of HTTP: what an API says of a token that it does not take. */
+#define REJECTION_STATUS 401
 
 struct session;
 struct rejection;

@@ -13,7 +13,6 @@
 #include <stdlib.h>
 #include <string.h>
 
-#define UNAUTHORIZED 401
 #define NOTICES_MAX (1u << 20)
 
 struct requesting {
@@ -168,7 +167,7 @@ static bool has_recourse(struct requesting *requesting)
 {
     struct failure ignored;
 
-    return requesting->generation != 0 && !requesting->again && requesting->status == UNAUTHORIZED &&
+    return requesting->generation != 0 && !requesting->again && requesting->status == REJECTION_STATUS &&
            rejection_start(requesting->session, requesting->id, requesting->generation, &ignored,
                            &requesting->rejection) == STATUS_OK;
 }
