@@ -36,14 +36,7 @@ static void list_app(void *context, const struct catalog_found *found)
     json_open_object(listing->writer, NULL);
     json_add_text(listing->writer, "slug", found->slug);
     json_add_text(listing->writer, "title", found->title);
-    json_open_array(listing->writer, "methods");
-    for (const char *name = found->methods; *name != '\0'; name += strspn(name, ", ")) {
-        size_t length = strcspn(name, ",");
-
-        json_add_bytes(listing->writer, NULL, name, length);
-        name += length;
-    }
-    json_close_array(listing->writer);
+    json_add_words(listing->writer, "methods", found->methods, ", ");
     json_add_boolean(listing->writer, "own", found->own);
     json_close_object(listing->writer);
 }

@@ -3,6 +3,7 @@
 
 #include "base/cleanup.h"
 #include "base/file.h"
+#include "base/words.h"
 
 #include <string.h>
 
@@ -21,19 +22,19 @@ enum status preference_parse(const char *text, const char *what, struct failure 
         {"device",     &preference.device    },
         {"paste",      &preference.paste     },
     };
+    const char *word;
+    size_t size;
 
-    for (text += strspn(text, blanks); *text != '\0'; text += strspn(text, blanks)) {
-        size_t length = strcspn(text, blanks);
+    while ((word = words_next(&text, blanks, &size)) != NULL) {
         size_t i = 0;
 
         while (i < sizeof(words) / sizeof(words[0]) &&
-               (strlen(words[i].word) != length || strncmp(words[i].word, text, length) != 0))
+               (strlen(words[i].word) != size || strncmp(words[i].word, word, size) != 0))
             i++;
         if (i == sizeof(words) / sizeof(words[0]))
             return failure_set(failure, STATUS_INVALID,
                                "%s has a word that is not no-browser, device or paste", what);
         *words[i].chosen = true;
-        text += length;
     }
     *ret_preference = preference;
     return STATUS_OK;

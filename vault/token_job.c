@@ -47,19 +47,6 @@ static void write_properties(const struct record *account, enum token_purpose pu
     }
 }
 
-/* Scopes are kept as one text. */
-static void write_scopes(const char *scopes, struct json_writer *writer)
-{
-    json_open_array(writer, "scopes");
-    while (scopes != NULL && *scopes != '\0') {
-        size_t size = strcspn(scopes, " ");
-        if (size > 0)
-            json_add_bytes(writer, NULL, scopes, size);
-        scopes += size + (scopes[size] != '\0');
-    }
-    json_close_array(writer);
-}
-
 static void write_start(const struct token_fields *fields, enum token_purpose purpose,
                         struct json_writer *writer)
 {
@@ -70,7 +57,7 @@ static void write_start(const struct token_fields *fields, enum token_purpose pu
     if (purpose != TOKEN_REFRESH || strcmp(fields->grant, TOKEN_CLIENT_CREDENTIALS) != 0)
         return;
     json_add_text(writer, "flow", TOKEN_CLIENT_CREDENTIALS);
-    write_scopes(fields->requested, writer);
+    json_add_words(writer, "scopes", fields->requested, " ");
 }
 
 /* The names alone, for the leaf. */

@@ -2,21 +2,12 @@
 #include "token_interior.h"
 
 #include "base/cleanup.h"
+#include "base/words.h"
 
 #include <string.h>
 #include <strings.h>
 
 #define SEPARATORS " ,"
-
-/* The next word; NULL behind the last. */
-static const char *next_word(const char **text, size_t *ret_size)
-{
-    const char *word = *text + strspn(*text, SEPARATORS);
-
-    *ret_size = strcspn(word, SEPARATORS);
-    *text = word + *ret_size;
-    return *ret_size > 0 ? word : NULL;
-}
 
 /* What asks for a kind of reply, which providers name otherwise in what they give, or not at all. */
 static bool is_of_protocol(const char *scope, size_t size)
@@ -50,7 +41,7 @@ static bool is_given(const char *granted, const char *scope, size_t size)
     const char *given;
     size_t given_size;
 
-    while ((given = next_word(&granted, &given_size)) != NULL)
+    while ((given = words_next(&granted, SEPARATORS, &given_size)) != NULL)
         if (covers(given, given_size, scope, size))
             return true;
     return is_of_protocol(scope, size);
@@ -64,12 +55,10 @@ void token_write_missing(const struct token_fields *fields, struct json_writer *
     const char *scope;
     size_t size;
 
-    if (fields->granted == NULL || requested == NULL)
+    if (fields->granted == NULL)
         return;
-    while ((scope = next_word(&requested, &size)) != NULL)
-        if (!is_given(fields->granted, scope, size) &&
-            ((missing.size > 0 && !secret_append_byte(&missing, ' ')) ||
-             !secret_append(&missing, scope, size)))
+    while ((scope = words_next(&requested, SEPARATORS, &size)) != NULL)
+        if (!is_given(fields->granted, scope, size) && !words_append(&missing, ' ', scope, size))
             return;
     if (missing.size > 0)
         json_add_bytes(writer, "missing_scopes", missing.bytes, missing.size);

@@ -1,29 +1,18 @@
 /* The table of languages. */
 #include "code/language.h"
 
+#include "base/words.h"
+
 #include <stddef.h>
 #include <string.h>
 
 static const struct language languages[] = {
-    {".js .mjs .cjs ", "node",    "launchers/node.cjs",  false},
-    {".py ",           "python3", "launchers/python.py", false},
-    {".sh .bash ",     "bash",    "launchers/bash.sh",   true },
+    {".js .mjs .cjs", "node",    "launchers/node.cjs",  false},
+    {".py",           "python3", "launchers/python.py", false},
+    {".sh .bash",     "bash",    "launchers/bash.sh",   true },
 };
 
 #define KNOWN ".js, .mjs and .cjs (node), .py (python3), .sh and .bash (bash)"
-
-static bool has_ending(const struct language *language, const char *ending)
-{
-    const size_t length = strlen(ending);
-    const char *at = language->endings;
-
-    for (size_t known; *at != '\0'; at += known + 1) {
-        known = strcspn(at, " ");
-        if (known == length && memcmp(at, ending, length) == 0)
-            return true;
-    }
-    return false;
-}
 
 enum status language_find(const char *file, struct failure *failure, const struct language **ret_language)
 {
@@ -34,7 +23,7 @@ enum status language_find(const char *file, struct failure *failure, const struc
         return failure_set(failure, STATUS_INVALID,
                            "the code %s has no ending that names its language; known are " KNOWN, file);
     for (size_t i = 0; i < sizeof(languages) / sizeof(languages[0]); i++) {
-        if (has_ending(&languages[i], ending)) {
+        if (words_has(languages[i].endings, " ", ending, strlen(ending))) {
             *ret_language = &languages[i];
             return STATUS_OK;
         }

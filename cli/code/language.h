@@ -7,7 +7,7 @@
 #include <stdbool.h>
 
 struct language {
-    const char *endings;  /* with a blank after each */
+    const char *endings;  /* with blanks between them */
     const char *runtime;  /* looked up in PATH */
     const char *launcher; /* of cli/launchers */
     bool is_shell;        /* has no JSON: reads PIPEDREAM_STEPS, and gets its accounts as variables, too */

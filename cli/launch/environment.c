@@ -4,6 +4,7 @@
 #include "base/cleanup.h"
 #include "base/name.h"
 #include "base/text.h"
+#include "base/words.h"
 #include "client/client.h"
 #include "launch/auths.h"
 #include "launch/credentials.h"
@@ -54,14 +55,13 @@ static bool name_is_own(const char *name, size_t size)
 
 bool environment_read_outer(struct environment_plan *plan)
 {
-    const char *name = getenv(ENVIRONMENT_DELIVERED);
+    const char *names = getenv(ENVIRONMENT_DELIVERED);
+    const char *name;
+    size_t size;
 
-    while (name != NULL && *name != '\0') {
-        size_t size = strcspn(name, ",");
-
-        if (size > 0 && !nameset_add(&plan->outer, name, size, NULL))
+    while ((name = words_next(&names, ",", &size)) != NULL) {
+        if (!nameset_add(&plan->outer, name, size, NULL))
             return false;
-        name += size + (name[size] == ',');
     }
     return true;
 }

@@ -10,6 +10,7 @@
 #include "base/cleanup.h"
 #include "base/clock.h"
 #include "base/name.h"
+#include "base/words.h"
 #include "registration.h"
 #include "token.h"
 
@@ -132,27 +133,14 @@ static void attempt_reset(struct attempt *attempt)
     secret_reset(&attempt->user_scopes);
 }
 
-static bool has_word(const struct secret *text, const char *word, size_t size)
+static bool add_scopes(const char *more, struct secret *scopes)
 {
-    for (const char *at = secret_text(text); *at != '\0'; at += strspn(at, " ")) {
-        const size_t length = strcspn(at, " ");
+    const char *scope;
+    size_t size;
 
-        if (length == size && memcmp(at, word, size) == 0)
-            return true;
-        at += length;
-    }
-    return false;
-}
-
-static bool add_words(struct secret *text, const char *words)
-{
-    while (words != NULL && *(words += strspn(words, " ")) != '\0') {
-        const size_t size = strcspn(words, " ");
-
-        if (!has_word(text, words, size) &&
-            ((text->size > 0 && !secret_append_byte(text, ' ')) || !secret_append(text, words, size)))
+    while ((scope = words_next(&more, " ", &size)) != NULL) {
+        if (!words_has(secret_text(scopes), " ", scope, size) && !words_append(scopes, ' ', scope, size))
             return false;
-        words += size;
     }
     return true;
 }
@@ -160,7 +148,7 @@ static bool add_words(struct secret *text, const char *words)
 /* The scopes of the call, and of an account that is connected anew in the same way those that it was asked
  * for, too: so one more takes none away. */
 static bool join_scopes(const struct request *request, const struct attempt *attempt, bool user,
-                        struct secret *destination)
+                        struct secret *scopes)
 {
     const struct json *list = json_member(request->parameters, user ? "user_scopes" : "scopes");
     const char *method = text(request, "method");
@@ -168,26 +156,16 @@ static bool join_scopes(const struct request *request, const struct attempt *att
 
     if (attempt->account.document != NULL && method != NULL && token_method(&attempt->account) != NULL &&
         strcmp(method, token_method(&attempt->account)) == 0)
-        complete = add_words(destination, token_requested(&attempt->account, user));
+        complete = add_scopes(token_requested(&attempt->account, user), scopes);
     for (size_t at = 0; complete && at < json_count(list); at++)
-        complete = add_words(destination, json_text(json_at(list, at), NULL));
+        complete = add_scopes(json_text(json_at(list, at), NULL), scopes);
     return complete;
 }
 
 static void write_scopes(const struct secret *scopes, const char *member, struct json_writer *writer)
 {
-    const char *at = secret_text(scopes);
-
-    if (scopes->size == 0)
-        return;
-    json_open_array(writer, member);
-    while (*at != '\0') {
-        const size_t size = strcspn(at, " ");
-
-        json_add_bytes(writer, NULL, at, size);
-        at += size + (at[size] == ' ');
-    }
-    json_close_array(writer);
+    if (scopes->size > 0)
+        json_add_words(writer, member, secret_text(scopes), " ");
 }
 
 static enum status write_job(const struct request *request, const struct attempt *attempt,

@@ -4,6 +4,7 @@
 
 #include "base/cleanup.h"
 #include "base/text.h"
+#include "base/words.h"
 
 #include <jansson.h>
 #include <string.h>
@@ -395,4 +396,15 @@ void json_add_value(struct json_writer *writer, const char *key, const struct js
     if (!writer->failed &&
         json_dump_callback(json_of(value), append_dumped, writer, JSON_COMPACT | JSON_ENCODE_ANY) != 0)
         writer->failed = true;
+}
+
+void json_add_words(struct json_writer *writer, const char *key, const char *text, const char *separators)
+{
+    const char *word;
+    size_t size;
+
+    json_open_array(writer, key);
+    while ((word = words_next(&text, separators, &size)) != NULL)
+        json_add_bytes(writer, NULL, word, size);
+    json_close_array(writer);
 }

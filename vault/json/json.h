@@ -90,6 +90,8 @@ void json_add_hex(struct json_writer *writer, const char *key, const void *bytes
 void json_add_number(struct json_writer *writer, const char *key, uint64_t number);
 void json_add_boolean(struct json_writer *writer, const char *key, bool boolean);
 void json_add_null(struct json_writer *writer, const char *key);
+/* An array of the words of a text (base/words.h). */
+void json_add_words(struct json_writer *writer, const char *key, const char *text, const char *separators);
 /* A finished JSON value as it stands. */
 void json_add_raw(struct json_writer *writer, const char *key, const void *json, size_t size);
 /* A parsed value, written again (compact, object members in order). */

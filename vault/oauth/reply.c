@@ -4,6 +4,7 @@
 #include "base/cleanup.h"
 #include "base/clock.h"
 #include "base/text.h"
+#include "base/words.h"
 #include "catalog/path.h"
 #include "oauth/query.h"
 
@@ -476,14 +477,12 @@ static void set_times(const struct provider *provider, const struct http_reply *
 static bool append_scopes(struct secret *scopes, const struct json *value)
 {
     const char *text = json_text(value, NULL);
+    const char *scope;
+    size_t size;
 
-    while (text != NULL && *text != '\0') {
-        size_t size = strcspn(text, ", ");
-
-        if (size > 0 &&
-            ((scopes->size > 0 && !secret_append_byte(scopes, ' ')) || !secret_append(scopes, text, size)))
+    while ((scope = words_next(&text, ", ", &size)) != NULL) {
+        if (!words_append(scopes, ' ', scope, size))
             return false;
-        text += size + (text[size] != '\0');
     }
     return true;
 }

@@ -1,6 +1,7 @@
 /* Joining of scopes. */
 #include "oauth/scope.h"
 
+#include "base/words.h"
 #include "catalog/facts.h"
 
 #include <string.h>
@@ -11,31 +12,17 @@ static char separator_of(const struct provider *provider)
     return strcmp(provider_fact(provider, "scope_separator", "space"), "comma") == 0 ? ',' : ' ';
 }
 
-static bool has(const struct secret *text, char separator, const char *scope)
-{
-    const size_t size = strlen(scope);
-
-    for (const char *at = secret_text(text); *at != '\0';) {
-        size_t length = strcspn(at, (const char[]){separator, '\0'});
-
-        if (length == size && memcmp(at, scope, size) == 0)
-            return true;
-        at += length + (at[length] != '\0');
-    }
-    return false;
-}
-
 static bool append_all(struct secret *text, char separator, const struct json *scopes)
 {
+    const char separators[] = {separator, '\0'};
     bool appended = true;
 
     for (size_t i = 0; appended && i < json_count(scopes); i++) {
-        const char *scope = json_text(json_at(scopes, i), NULL);
+        size_t size = 0;
+        const char *scope = json_text(json_at(scopes, i), &size);
 
-        if (scope[0] == '\0' || has(text, separator, scope))
-            continue;
-        appended = (text->size == 0 || secret_append_byte(text, (uint8_t)separator)) &&
-                   secret_append_text(text, scope);
+        if (size > 0 && !words_has(secret_text(text), separators, scope, size))
+            appended = words_append(text, separator, scope, size);
     }
     return appended;
 }
