@@ -49,7 +49,7 @@ static struct target read_target(const struct invocation *invocation)
 /* ---- the app's entry, for an account that was not connected ---- */
 
 /* Whether the account has what requests of this method are authorised with. */
-static bool fits(const struct app_method *method, const struct json *account)
+static bool fits_account(const struct app_method *method, const struct json *account)
 {
     const struct destination destination = {.request = json_member(method->entry, "request")};
     const struct json *properties = json_member(account, "properties");
@@ -87,9 +87,9 @@ static const struct app_method *choose_method(const struct app *app, const struc
 
         if (!is_makeable(method))
             other = other != NULL ? other : method;
-        else if (fits(method, account) && method->kind != APP_OAUTH2)
+        else if (fits_account(method, account) && method->kind != APP_OAUTH2)
             return method;
-        else if (fits(method, account) && granted == NULL)
+        else if (fits_account(method, account) && granted == NULL)
             granted = method;
     }
     return granted != NULL ? granted : other;

@@ -29,7 +29,7 @@ enum status token_judge_rejection(struct vault *vault, const uint8_t id[STORE_ID
 }
 
 /* False: it stands so already, or is nothing that a test could say. */
-static bool reject(struct token_fields *fields, const char *reason)
+static bool note_rejection(struct token_fields *fields, const char *reason)
 {
     struct failure ignored;
 
@@ -42,7 +42,7 @@ static bool reject(struct token_fields *fields, const char *reason)
     return true;
 }
 
-static bool accept(struct token_fields *fields)
+static bool end_rejection(struct token_fields *fields)
 {
     if (fields->rejected == 0 || token_is_final(fields))
         return false;
@@ -76,8 +76,8 @@ enum status token_note_trial(struct vault *vault, const uint8_t id[STORE_ID_SIZE
     enum status status = token_find_account(vault, id, failure, &account, &fields, &found);
     if (status != STATUS_OK)
         return status;
-    bool noted =
-        found && fields.generation == generation && (taken ? accept(&fields) : reject(&fields, reason));
+    bool noted = found && fields.generation == generation &&
+                 (taken ? end_rejection(&fields) : note_rejection(&fields, reason));
     if (noted) {
         account_name_in_leaf(&account, leaf);
         leaf->granted = taken;

@@ -57,7 +57,7 @@ static const char ALPHABETS[][65] = {"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnop
                                      "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_"};
 static const size_t LINE_LENGTHS[] = {76, 64};
 
-static bool add(struct pattern_list *list, const void *bytes, size_t size)
+static bool add_pattern(struct pattern_list *list, const void *bytes, size_t size)
 {
     struct pattern pattern = {(uint32_t)list->bytes.size, (uint32_t)size};
 
@@ -69,7 +69,7 @@ static bool add(struct pattern_list *list, const void *bytes, size_t size)
 
 static bool add_secret(struct pattern_list *list, const struct secret *text)
 {
-    return add(list, text->bytes, text->size);
+    return add_pattern(list, text->bytes, text->size);
 }
 
 static bool is_word(uint8_t byte)
@@ -119,7 +119,7 @@ static bool append_unit(struct secret *text, uint32_t unit, bool upper)
 }
 
 /* The code point of a well-formed sequence. */
-static uint32_t decode(const uint8_t *bytes, size_t size)
+static uint32_t decode_point(const uint8_t *bytes, size_t size)
 {
     static const uint8_t FIRST[] = {0, 0x7f, 0x1f, 0x0f, 0x07};
     uint32_t point = bytes[0] & FIRST[size];
@@ -136,7 +136,7 @@ static bool append_ascii(struct secret *text, const uint8_t *bytes, size_t seque
     /* As Python has what is not UTF-8 in an environment. */
     if (sequence == 0)
         return append_unit(text, 0xdc00u + bytes[0], upper);
-    point = decode(bytes, sequence);
+    point = decode_point(bytes, sequence);
     if (point < 0x10000)
         return append_unit(text, point, upper);
     point -= 0x10000;
@@ -227,7 +227,7 @@ static bool add_base64_lines(struct pattern_list *list, const struct secret *tex
     for (size_t at = 0; right && whole > length && at < whole; at += length) {
         const size_t piece = whole - at < length ? whole - at : length;
 
-        right = piece < LINE_MIN || add(list, text->bytes + at, piece);
+        right = piece < LINE_MIN || add_pattern(list, text->bytes + at, piece);
     }
     return right;
 }
@@ -258,7 +258,7 @@ static bool add_line(struct pattern_list *list, const uint8_t *line, size_t size
         size--;
     for (; size > 0 && is_blank(*line); line++)
         size--;
-    return size < LINE_MIN || add(list, line, size);
+    return size < LINE_MIN || add_pattern(list, line, size);
 }
 
 static bool add_lines(struct pattern_list *list, const uint8_t *value, size_t size)
@@ -286,7 +286,7 @@ bool pattern_add_forms(struct pattern_list *list, const void *value, size_t size
     const size_t urls = size > FORMS_ALL_MAX ? URL_COMMON : sizeof(URL_FORMS) / sizeof(URL_FORMS[0]);
     const size_t jsons = size > FORMS_ALL_MAX ? JSON_COMMON : sizeof(JSON_FORMS) / sizeof(JSON_FORMS[0]);
     bool right =
-        add(list, value, size) && add_lines(list, value, size) && add_base64_forms(list, value, size);
+        add_pattern(list, value, size) && add_lines(list, value, size) && add_base64_forms(list, value, size);
 
     for (size_t i = 0; right && i < urls; i++)
         right = add_url(list, value, size, &URL_FORMS[i], UPPER) &&

@@ -311,7 +311,7 @@ static int time_until(const struct supervisor *supervisor, uint64_t deadline)
 }
 
 /* One turn. False when the command has ended and what it had printed is written. */
-static bool turn(struct supervisor *supervisor)
+static bool take_turn(struct supervisor *supervisor)
 {
     struct pollfd polled[POLLED];
     const size_t count = POLLED_OUTPUT + supervisor->outlets.count * PUMP_POLLED;
@@ -465,7 +465,7 @@ enum status supervise(const struct supervision *supervision, struct failure *fai
     if (status == STATUS_OK) {
         /* Not undumpable: what the command was given is read through our descriptors in /proc. */
         secret_protect_process(false);
-        while (turn(&supervisor))
+        while (take_turn(&supervisor))
             ;
         terminal_leave(&supervisor.outlets.keyboard);
         if (!output_ends(&supervisor))

@@ -145,7 +145,7 @@ static bool has_recourse(struct asking *asking)
 }
 
 /* What is said, and noted, of a token that is not taken. */
-static void explain(const struct asking *asking, struct failure *ret_reason)
+static void explain_rejection(const struct asking *asking, struct failure *ret_reason)
 {
     const char *reason = reason_of(asking, "tested");
 
@@ -156,7 +156,7 @@ static void explain(const struct asking *asking, struct failure *ret_reason)
                     asking->again ? ", with a token that was renewed just now, too" : "");
 }
 
-static enum status note(struct asking *asking, const char *reason, struct failure *failure)
+static enum status note_trial(struct asking *asking, const char *reason, struct failure *failure)
 {
     CLEANUP(leaf_reset) struct leaf leaf = {.action = "tested", .caller = &asking->caller};
     struct session *session = asking->session;
@@ -178,11 +178,11 @@ static enum status write_test(struct asking *asking, bool final, struct json_wri
     enum status status = STATUS_OK;
 
     if (is_rejected(asking)) {
-        explain(asking, &explained);
+        explain_rejection(asking, &explained);
         reason = explained.sentence;
     }
     if (works(asking) || (final && is_rejected(asking)))
-        status = note(asking, reason, failure);
+        status = note_trial(asking, reason, failure);
     if (status != STATUS_OK)
         return status;
 

@@ -77,7 +77,7 @@ static bool copy_part(struct requesting *requesting, const struct json *notice)
     return requesting->has_part;
 }
 
-static void end(struct requesting *requesting, struct json *answer)
+static void end_helper(struct requesting *requesting, struct json *answer)
 {
     requesting->answer = answer;
     requesting->ended = true;
@@ -97,7 +97,7 @@ static void take_notice(void *context, const struct json *notice)
         return;
     }
     task_cancel(&requesting->task);
-    end(requesting, NULL);
+    end_helper(requesting, NULL);
 }
 
 static void take_answer(void *context, enum task_outcome outcome, struct json *answer)
@@ -106,7 +106,7 @@ static void take_answer(void *context, enum task_outcome outcome, struct json *a
 
     (void)outcome;
     requesting->task = NULL;
-    end(requesting, answer);
+    end_helper(requesting, answer);
 }
 
 static const struct task_listener listener = {
@@ -124,7 +124,7 @@ static bool is_running(const struct requesting *requesting)
     return requesting->task != NULL || requesting->ended;
 }
 
-static enum status start(struct requesting *requesting, struct failure *failure)
+static enum status start_helper(struct requesting *requesting, struct failure *failure)
 {
     enum status status = task_start(requesting->session->tasks, &requesting->line, false, REQUESTING_LIMIT_MS,
                                     &listener, requesting, failure, &requesting->task);
@@ -234,7 +234,7 @@ static enum status requesting_slice(void *context, struct reply *reply, struct f
     if (requesting->has_head)
         return pass_head(requesting, &reply->writer, failure, ret_due);
     if (!is_running(requesting))
-        return start(requesting, failure);
+        return start_helper(requesting, failure);
     *ret_due = true;
     if (requesting->has_part) {
         pass_part(requesting, &reply->writer);

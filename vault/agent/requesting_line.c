@@ -140,8 +140,8 @@ static enum status write_line(const struct record *account, const struct wanted 
     return writer.failed ? failure_set_no_memory(failure) : STATUS_OK;
 }
 
-static enum status judge(const struct record *account, const struct json *parameters, struct failure *failure,
-                         struct wanted *wanted)
+static enum status judge_request(const struct record *account, const struct json *parameters,
+                                 struct failure *failure, struct wanted *wanted)
 {
     const struct json *headers = json_member(parameters, "headers");
     const char *url = json_member_text(parameters, "url");
@@ -168,7 +168,7 @@ enum status requesting_check(const struct record *account, const struct json *pa
 {
     CLEANUP(wanted_reset) struct wanted wanted = {0};
 
-    return judge(account, parameters, failure, &wanted);
+    return judge_request(account, parameters, failure, &wanted);
 }
 
 enum status requesting_write(const struct record *account, const struct json *parameters, struct leaf *leaf,
@@ -176,7 +176,7 @@ enum status requesting_write(const struct record *account, const struct json *pa
 {
     CLEANUP(wanted_reset) struct wanted wanted = {0};
     CLEANUP(secret_reset) struct secret line = {0};
-    enum status status = judge(account, parameters, failure, &wanted);
+    enum status status = judge_request(account, parameters, failure, &wanted);
 
     if (status == STATUS_OK)
         status = write_line(account, &wanted, parameters, failure, &line);

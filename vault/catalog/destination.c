@@ -72,7 +72,7 @@ static bool next_name(const char **at, char ret_name[NAME_PROPERTY_MAX + 1])
     return true;
 }
 
-static bool names(const char *template, const char *property)
+static bool template_names(const char *template, const char *property)
 {
     char name[NAME_PROPERTY_MAX + 1];
 
@@ -83,14 +83,14 @@ static bool names(const char *template, const char *property)
     return false;
 }
 
-static bool any_names(const struct json *templates, const char *property)
+static bool any_template_names(const struct json *templates, const char *property)
 {
     void *iterator = NULL;
     const struct json *template;
     const char *name;
 
     while (json_next(templates, &iterator, &name, &template)) {
-        if (names(json_text(template, NULL), property))
+        if (template_names(json_text(template, NULL), property))
             return true;
     }
     return false;
@@ -100,10 +100,10 @@ bool destination_needs(const struct destination *destination, const char *proper
 {
     const struct json *request = destination->request;
 
-    return names(json_member_text(request, "base"), property) ||
-           any_names(json_member(request, "headers"), property) ||
-           any_names(json_member(request, "query"), property) ||
-           any_names(json_member(request, "basic"), property);
+    return template_names(json_member_text(request, "base"), property) ||
+           any_template_names(json_member(request, "headers"), property) ||
+           any_template_names(json_member(request, "query"), property) ||
+           any_template_names(json_member(request, "basic"), property);
 }
 
 bool destination_is_credential(const struct json *request, const char *template)
