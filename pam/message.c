@@ -29,6 +29,9 @@ static const struct {
     [MESSAGE_NO_OLD] = {"the password was set without the old one; the vault opens with the old one still",
                       false                                                                                    },
     [MESSAGE_UNTRUSTED] = {"the agent's socket is not the user's",                                             false},
+    [MESSAGE_FOREIGN] = {"what is in the vault's place is no vault of the user's alone",                     false},
+    [MESSAGE_BUSY] = {"another process holds the vault",                                                  false},
+    [MESSAGE_NO_TOKEN] = {"an account of the step has no token that holds",                                   false},
     [MESSAGE_UNWRITABLE] = {"the vault's log cannot be written",                                                false},
     [MESSAGE_DAMAGED] = {"the vault is not what it was",                                                     false},
     [MESSAGE_BROKEN_AGENT] = {"the agent broke off",                                                              false},
@@ -36,9 +39,32 @@ static const struct {
     [MESSAGE_FAILED] = {"the helper failed",                                                                false},
 };
 
+/* For who reads the journal: the user, or who looks after the machine. */
+static const char *const hints[MESSAGE_REASONS] = {
+    [MESSAGE_NO_RUNTIME] = "pam_systemd makes it, in a line above",
+    [MESSAGE_WRONG] = "if root has set it, enrol it with: stepvault slot add --login --replace",
+    [MESSAGE_NO_STEP] = "make it with: stepvault step add STEP --no-inherit",
+    [MESSAGE_NO_BOUNDARY] = "make it one with: stepvault step add STEP --no-inherit",
+    [MESSAGE_NO_OLD] = "enrol the new one with: stepvault slot add --login --replace",
+    [MESSAGE_UNTRUSTED] = "see whose it is with: ls -la $XDG_RUNTIME_DIR/stepvault",
+    [MESSAGE_FOREIGN] = "see what it is with: stepvault unlock",
+    [MESSAGE_BUSY] = "wait until it ends, or end it with: stepvault lock",
+    [MESSAGE_NO_TOKEN] = "see which with: stepvault account list",
+    [MESSAGE_UNWRITABLE] = "free some space or make the folder writable",
+    [MESSAGE_DAMAGED] = "keep the file as it is, and see what holds with: stepvault check",
+    [MESSAGE_BROKEN_AGENT] = "if it is of another version, end it with: stepvault lock",
+    [MESSAGE_BAD_JOB] = "see that it and the module are of one version",
+    [MESSAGE_FAILED] = "see what fails with: stepvault unlock",
+};
+
 const char *message_reason_text(unsigned reason)
 {
     return reason < MESSAGE_REASONS ? reasons[reason].text : NULL;
+}
+
+const char *message_reason_hint(unsigned reason)
+{
+    return reason < MESSAGE_REASONS ? hints[reason] : NULL;
 }
 
 bool message_reason_is_quiet(unsigned reason)

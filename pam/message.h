@@ -34,6 +34,9 @@ enum message_reason {
     MESSAGE_NO_BOUNDARY,  /* the step inherits */
     MESSAGE_NO_OLD,       /* the password was set without the old one */
     MESSAGE_UNTRUSTED,    /* the socket, its folder or its listener is somebody else's */
+    MESSAGE_FOREIGN,      /* what is in the vault's place is none of the user's */
+    MESSAGE_BUSY,         /* another process holds the vault */
+    MESSAGE_NO_TOKEN,     /* of an account that is bound at the step */
     MESSAGE_UNWRITABLE,   /* the vault's log cannot be written */
     MESSAGE_DAMAGED,      /* the vault was changed, rolled back or replaced */
     MESSAGE_BROKEN_AGENT, /* the agent broke off, or the protocol */
@@ -44,6 +47,8 @@ enum message_reason {
 
 /* Words for the journal, without a name of anything. NULL for no reason. */
 const char *message_reason_text(unsigned reason);
+/* What to do next; NULL where there is nothing, or no such reason. */
+const char *message_reason_hint(unsigned reason);
 /* True of what is no news for whoever does not use the vault at logins. */
 bool message_reason_is_quiet(unsigned reason);
 

@@ -62,11 +62,14 @@ static struct message_text text_of(const char *text)
 /* What became of it, for the journal: numbers and reasons, no name and no value. */
 static void note(const struct call *call, const struct message_answer *answer)
 {
+    const char *hint = message_reason_hint(answer->reason);
+
     if (answer->reason != MESSAGE_DONE && (call->options.debug || !message_reason_is_quiet(answer->reason)))
-        pam_syslog(call->pamh, LOG_NOTICE, "uid %lu: %s", (unsigned long)call->user->pw_uid,
-                   message_reason_text(answer->reason));
+        pam_syslog(call->pamh, LOG_NOTICE, "uid %lu: %s%s%s", (unsigned long)call->user->pw_uid,
+                   message_reason_text(answer->reason), hint != NULL ? "; " : "", hint != NULL ? hint : "");
     if (answer->skipped > 0)
-        pam_syslog(call->pamh, LOG_NOTICE, "uid %lu: %lu variables that a session may not have are left out",
+        pam_syslog(call->pamh, LOG_NOTICE,
+                   "uid %lu: %lu variables that a session may not have are left out; see pam_stepvault(8)",
                    (unsigned long)call->user->pw_uid, (unsigned long)answer->skipped);
 }
 
@@ -126,9 +129,11 @@ static enum message_reason call_within(const struct call *call, enum message_act
     if (shim_exchange(&child, &job, buffer, &answer, &late))
         use_answer(call, action, &answer);
     else
-        pam_syslog(call->pamh, LOG_NOTICE, "uid %lu: %s", (unsigned long)call->user->pw_uid,
-                   late ? "the vault took too long, and the session goes on without it"
-                        : "the helper ended without an answer");
+        pam_syslog(
+            call->pamh, LOG_NOTICE, "uid %lu: %s", (unsigned long)call->user->pw_uid,
+            late ? "the vault took too long, and the session goes on without it; see what the agent does "
+                   "with: stepvault status"
+                 : "the helper ended without an answer; see that it is there: " SHIM_PROGRAM);
     shim_child_end(&child);
     shim_memory_free(buffer, MESSAGE_ANSWER_MAX);
     return answer.reason;

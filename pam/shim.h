@@ -58,6 +58,8 @@ void shim_time_reset(pam_handle_t *pamh);
 /* Monotonic milliseconds. */
 uint64_t shim_clock_ms(void);
 
+#define SHIM_PROGRAM STEPVAULT_LIBEXEC "/stepvault-login"
+
 /* A helper that runs as `user`. */
 struct shim_child {
     int socket;        /* to it; close-on-exec */

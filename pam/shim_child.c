@@ -25,7 +25,6 @@
 #include <time.h>
 #include <unistd.h>
 
-#define PROGRAM STEPVAULT_LIBEXEC "/stepvault-login"
 #define GROUPS_MAX 65536
 #define GRACE_MS 100 /* for the child between to reap what it killed */
 #define KERNEL_SIGNAL_BYTES 8
@@ -93,7 +92,7 @@ static void close_but(int kept)
 static void become_helper(const struct plan *plan) __attribute__((noreturn));
 static void become_helper(const struct plan *plan)
 {
-    static const char program[] = PROGRAM;
+    static const char program[] = SHIM_PROGRAM;
     static char name[] = "stepvault-login";
     static char *const arguments[] = {name, NULL};
     static const unsigned char no_signals[KERNEL_SIGNAL_BYTES];

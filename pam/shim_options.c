@@ -45,7 +45,8 @@ bool shim_options_read(pam_handle_t *pamh, int argc, const char **argv, struct s
 
     for (int i = 0; i < argc; i++) {
         if (!read_one(argv[i], &options)) {
-            pam_syslog(pamh, LOG_ERR, "does nothing: it does not understand the option %s", argv[i]);
+            pam_syslog(pamh, LOG_ERR,
+                       "does nothing: it does not understand the option %s; see pam_stepvault(8)", argv[i]);
             return false;
         }
         debug = debug || options.debug;

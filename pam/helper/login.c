@@ -24,21 +24,24 @@ static const struct {
     enum status status;
     enum message_reason reason;
 } reasons[] = {
-    {STATUS_OK,             MESSAGE_DONE        },
-    {STATUS_NO_VAULT,       MESSAGE_NO_VAULT    },
-    {STATUS_NO_AGENT,       MESSAGE_NO_AGENT    },
-    {STATUS_LOCKED,         MESSAGE_LOCKED      },
-    {STATUS_WRONG_KEY,      MESSAGE_WRONG       },
-    {STATUS_NOT_FOUND,      MESSAGE_NO_STEP     },
-    {STATUS_FOREIGN,        MESSAGE_UNTRUSTED   },
-    {STATUS_LOG_UNWRITABLE, MESSAGE_UNWRITABLE  },
-    {STATUS_CORRUPT,        MESSAGE_DAMAGED     },
-    {STATUS_ROLLED_BACK,    MESSAGE_DAMAGED     },
-    {STATUS_FORMAT,         MESSAGE_DAMAGED     },
-    {STATUS_AGENT_ENDED,    MESSAGE_BROKEN_AGENT},
-    {STATUS_PROTOCOL,       MESSAGE_BROKEN_AGENT},
-    {STATUS_TIMEOUT,        MESSAGE_BROKEN_AGENT},
-    {STATUS_TOO_LARGE,      MESSAGE_BROKEN_AGENT},
+    {STATUS_OK,                MESSAGE_DONE        },
+    {STATUS_NO_VAULT,          MESSAGE_NO_VAULT    },
+    {STATUS_NO_AGENT,          MESSAGE_NO_AGENT    },
+    {STATUS_LOCKED,            MESSAGE_LOCKED      },
+    {STATUS_WRONG_KEY,         MESSAGE_WRONG       },
+    {STATUS_NOT_FOUND,         MESSAGE_NO_STEP     },
+    {STATUS_FOREIGN,           MESSAGE_FOREIGN     },
+    {STATUS_BUSY,              MESSAGE_BUSY        },
+    {STATUS_NEEDS_RECONNECT,   MESSAGE_NO_TOKEN    },
+    {STATUS_TOKEN_UNAVAILABLE, MESSAGE_NO_TOKEN    },
+    {STATUS_LOG_UNWRITABLE,    MESSAGE_UNWRITABLE  },
+    {STATUS_CORRUPT,           MESSAGE_DAMAGED     },
+    {STATUS_ROLLED_BACK,       MESSAGE_DAMAGED     },
+    {STATUS_FORMAT,            MESSAGE_DAMAGED     },
+    {STATUS_AGENT_ENDED,       MESSAGE_BROKEN_AGENT},
+    {STATUS_PROTOCOL,          MESSAGE_BROKEN_AGENT},
+    {STATUS_TIMEOUT,           MESSAGE_BROKEN_AGENT},
+    {STATUS_TOO_LARGE,         MESSAGE_BROKEN_AGENT},
 };
 
 static enum message_reason reason_of(enum status status)
@@ -47,6 +50,12 @@ static enum message_reason reason_of(enum status status)
         if (reasons[i].status == status)
             return reasons[i].reason;
     return MESSAGE_FAILED;
+}
+
+/* Of the socket and its folder, before there is an agent to say it of the vault. */
+static enum message_reason reason_of_place(enum status status)
+{
+    return status == STATUS_FOREIGN ? MESSAGE_UNTRUSTED : reason_of(status);
 }
 
 void login_reset(struct login *login)
@@ -163,7 +172,9 @@ static enum message_reason reach(struct contact *contact, bool starts, bool *ret
 
     if (status == STATUS_NO_AGENT && !file_runtime_folder(path))
         return MESSAGE_NO_RUNTIME;
-    if (status == STATUS_NO_AGENT && starts)
+    if (status != STATUS_OK && (status != STATUS_NO_AGENT || !starts))
+        return reason_of_place(status);
+    if (status == STATUS_NO_AGENT)
         status = contact_start_agent(contact, true, &failure);
     if (status == STATUS_OK)
         status = contact_ask_state(contact, &failure, ret_open);
@@ -186,7 +197,7 @@ static enum message_reason open_vault(struct contact *contact, bool starts, stru
         return MESSAGE_LOCKED;
     contact_reset(contact);
     if (wait_turn(&failure, &turn) != STATUS_OK)
-        return reason_of(failure.status);
+        return reason_of_place(failure.status);
     reason = reach(contact, starts, &open);
     if (reason == MESSAGE_DONE && !open)
         reason = unlock(contact, secrets);
@@ -287,18 +298,20 @@ static enum message_reason do_session(const struct message_job *job, struct cont
     reason = open_vault(contact, true, secrets);
     login_secrets_reset(secrets);
     if (reason == MESSAGE_DONE && hidden)
-        reason = reason_of(contact_show(contact, &failure));
+        reason = reason_of_place(contact_show(contact, &failure));
     return reason == MESSAGE_DONE ? project(contact, step, &job->service, login) : reason;
 }
 
 /* ---- another password ---- */
 
 /* The agent that listens, or one for this alone. */
-static enum status reach_any(struct contact *contact, struct failure *failure)
+static enum message_reason reach_any(struct contact *contact)
 {
-    enum status status = contact_connect(contact, failure);
+    struct failure failure;
+    enum status status = contact_connect(contact, &failure);
 
-    return status == STATUS_NO_AGENT ? contact_start_agent(contact, false, failure) : status;
+    return status == STATUS_NO_AGENT ? reason_of(contact_start_agent(contact, false, &failure))
+                                     : reason_of_place(status);
 }
 
 static enum status add_slot(struct contact *contact, const struct key_slot *slot, const struct key *key,
@@ -354,10 +367,12 @@ static enum message_reason do_password(struct contact *contact, struct login_sec
     const struct secret *password = &secrets->password;
     struct key_headers headers = {.count = 0};
     struct failure failure;
-    enum status status = reach_any(contact, &failure);
+    enum message_reason reason = reach_any(contact);
+    enum status status;
 
-    if (status == STATUS_OK)
-        status = contact_list_slots(contact, &failure, &headers);
+    if (reason != MESSAGE_DONE)
+        return reason;
+    status = contact_list_slots(contact, &failure, &headers);
     if (status == STATUS_OK && !has_login_slot(&headers))
         return MESSAGE_NO_SLOT;
     if (status == STATUS_OK && password->size == 0)
@@ -384,11 +399,10 @@ static enum message_reason do_derive(struct contact *contact, struct login_secre
     CLEANUP(keys_reset) struct keys keys = {.count = 0};
     CLEANUP(cleanup_close) int turn = -1;
     struct failure failure;
-    enum status status = reach_any(contact, &failure);
-    enum message_reason reason;
+    enum message_reason reason = reach_any(contact);
 
-    if (status != STATUS_OK)
-        return reason_of(status);
+    if (reason != MESSAGE_DONE)
+        return reason;
     (void)wait_turn(&failure, &turn);
     reason = find_keys(contact, secrets, &keys);
     if (reason == MESSAGE_DONE && !keys_write(&keys, &login->block))

@@ -1,7 +1,7 @@
 #!/usr/bin/python3
 """impostor.py MODE SOCKET CAPTURE: listens where the agent would, and keeps all that it is sent. hang: never answers. close:
 hangs up. noise: answers what is no JSON. flood: answers for ever. serve: answers as an agent would, with variables that no
-session may have."""
+session may have; token: as one does of whose accounts one has no token."""
 import base64
 import json
 import os
@@ -53,7 +53,11 @@ def serve(connection):
         pending += data
         *frames, pending = pending.split(b"\0")
         for frame in frames:
-            connection.sendall(json.dumps({"parameters": reply(json.loads(frame))}).encode() + b"\0")
+            request = json.loads(frame)
+            answer = {"parameters": reply(request)}
+            if mode == "token" and request["method"].endswith(".Project"):
+                answer = {"error": "io.stepvault.Agent.NeedsReconnect", "parameters": {"message": "slack:default"}}
+            connection.sendall(json.dumps(answer).encode() + b"\0")
 
 
 def attend(connection):

@@ -36,6 +36,8 @@ impostor noise "broke off"
 impostor flood "broke off"
 impostor serve "broke off"
 lacks "a name that is none comes from an impostor alone, and gives it away" "$out" GOOD_ONE
+impostor token "no token that holds; see which with: stepvault account list"
+lacks "... and not whose" "$(journal)" slack
 impostor names "variables that a session may not have are left out"
 has "one that speaks properly is believed: it is the user's" "$out" GOOD_ONE=1
 lacks "... but in what steers programs" "$out" /evil

@@ -62,10 +62,14 @@ opens pw
 is "which opens nothing more" "$?" 1
 mark
 echo tuser:by-Root-1 | chpasswd
-has "a password that root sets leaves the vault as it was" "$(journal)" "chpasswd:chauthtok uid 4242: the password was set without the old one"
+has "a password that root sets leaves the vault as it was" "$(journal)" "chpasswd:chauthtok uid 4242: the password was set without the old one; the vault opens with the old one still; enrol the new one with: stepvault slot add --login --replace"
 has "a login with it gets in" "$(su_in by-Root-1 'echo in')" in
-has "... and says why the vault stays shut" "$(journal)" "su:session uid 4242: the password does not open the vault"
+has "... and says why the vault stays shut" "$(journal)" "su:session uid 4242: the password does not open the vault; if root has set it, enrol it with: stepvault slot add --login --replace"
 is "the agent started for it is gone" "$(pgrep -c -u 4242 stepvault-agent)" 0
+tuser stepvault slot add --login --replace --kdf-time 0 --passphrase-fd 3 --new-passphrase-fd 4 3< "$scratch/pass" 4<<< by-Root-1 2> "$scratch/notes"
+has "what it says to do has it opened again" "$(su_in by-Root-1)" SESSION_KEY
+lock
+user_vault correct-Horse-9
 echo tuser:correct-Horse-9 | chpasswd
 chage -d 0 tuser
 mark
@@ -135,17 +139,25 @@ vault=/home/tuser/.local/share/stepvault/vault.db
 mv "$vault" "$vault.away"
 mkfifo "$vault"
 chown 4242 "$vault"
-logs_in "a FIFO for a vault" "uid 4242: "
+logs_in "a FIFO for a vault" "uid 4242: what is in the vault's place is no vault of the user's alone; see what it is with: stepvault unlock"
 rm "$vault"
 head -c 8192 /dev/urandom > "$vault"
 chown 4242 "$vault"
 chmod 600 "$vault"
-logs_in "a vault of noise" "uid 4242: "
+logs_in "a vault of noise" "no vault of the user's alone"
 cp "$vault.away" "$vault"
 chown 0 "$vault"
-logs_in "a vault of root's" "uid 4242: "
+logs_in "a vault of root's" "no vault of the user's alone"
 rm "$vault"
 mv "$vault.away" "$vault"
+tuser python3 -c 'import os, sqlite3, sys, time; held = sqlite3.connect(sys.argv[1], isolation_level=None)
+for line in ("PRAGMA locking_mode = EXCLUSIVE", "BEGIN EXCLUSIVE"): held.execute(line)
+open(sys.argv[2], "w")
+while os.path.exists(sys.argv[2]): time.sleep(0.05)' "$vault" /home/tuser/held &
+for _ in $(seq 100); do [ -e /home/tuser/held ] && break; sleep 0.05; done
+logs_in "a vault that another process holds" "another process holds the vault; wait until it ends"
+rm /home/tuser/held
+wait $!
 mv /home/tuser /home/away
 mark
 has "no home: the login succeeds" "$(su_in pw 'echo in')" in
@@ -155,15 +167,19 @@ logs_in "no runtime folder" "no runtime folder"
 mv /run/user/away /run/user/4242
 chmod 000 /usr/local/libexec/stepvault/stepvault-login
 mv /usr/local/libexec/stepvault/stepvault-login /usr/local/libexec/stepvault/away
-logs_in "no helper" "ended without an answer"
+logs_in "no helper" "ended without an answer; see that it is there: /usr/local/libexec/stepvault/stepvault-login"
 mv /usr/local/libexec/stepvault/away /usr/local/libexec/stepvault/stepvault-login
 chmod 711 /usr/local/libexec/stepvault/stepvault-login
 sed -i 's/pam_stepvault.so/pam_stepvault.so stpe=login/' /etc/pam.d/common-session
-logs_in "an option that is none" "does nothing: it does not understand the option stpe=login"
+logs_in "an option that is none" "does nothing: it does not understand the option stpe=login; see pam_stepvault(8)"
 sed -i 's/ stpe=login/ step=elsewhere/' /etc/pam.d/common-session
 logs_in "a step that is not there" "no such step"
 tuser stepvault step add elsewhere
-logs_in "a step that inherits" "no boundary"
+logs_in "a step that inherits" "no boundary; make it one with: stepvault step add STEP --no-inherit"
+tuser stepvault step add elsewhere --no-inherit 2> "$scratch/notes"
+mark
+su_in pw true > "$scratch/out"
+lacks "... after which it is one" "$(journal)" boundary
 sed -i 's/ step=elsewhere//' /etc/pam.d/common-session
 has "and then all is well" "$(su_in pw)" SESSION_KEY
 head -c 60000 /dev/zero | tr '\0' x | tuser stepvault env set LONG_ONE --at login

@@ -178,6 +178,14 @@ static void every_reason_has_words(void **state)
     assert_null(message_reason_text(MESSAGE_REASONS));
     assert_false(message_reason_is_quiet(MESSAGE_WRONG));
     assert_true(message_reason_is_quiet(MESSAGE_NO_VAULT));
+    assert_null(message_reason_hint(MESSAGE_REASONS));
+}
+
+static void what_is_said_says_what_to_do_next(void **state)
+{
+    (void)state;
+    for (unsigned reason = 0; reason < MESSAGE_REASONS; reason++)
+        assert_true(message_reason_is_quiet(reason) == (message_reason_hint(reason) == NULL));
 }
 
 int main(void)
@@ -190,6 +198,7 @@ int main(void)
         cmocka_unit_test(an_answer_that_is_no_environment_is_refused),
         cmocka_unit_test(bounds_of_an_answer_hold),
         cmocka_unit_test(every_reason_has_words),
+        cmocka_unit_test(what_is_said_says_what_to_do_next),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);
