@@ -110,11 +110,17 @@ static void pump_break(struct pump *pump)
     pump->release_at = 0;
 }
 
+/* A terminal that was hung up gives the error that a disk gives which is broken. */
+static bool means_nobody_reads(const struct pump *pump, int error)
+{
+    return error == EPIPE || error == ENXIO || (error == EIO && pump->is_terminal);
+}
+
 static void write_failed(struct pump *pump, int error)
 {
     struct failure failure;
 
-    if (error != EPIPE && error != EIO && error != ENXIO) {
+    if (!means_nobody_reads(pump, error)) {
         failure_set_errno(&failure, STATUS_FAILED, error, "what the command prints cannot be written");
         report_failure(&failure, NULL);
         pump->failed = true;

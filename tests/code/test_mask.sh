@@ -70,6 +70,11 @@ status=0
 masked echo word 2> said > /dev/full || status=$?
 is "what cannot be written is said, and no success" "$status|$(cat said)" \
     "125|stepvault: what the command prints cannot be written: No space left on device"
+# The memory of a process at its address 0 is a file that cannot be written, as one of a broken disk.
+status=0
+(masked echo word 2> said > /proc/self/mem) || status=$?
+is "and so is what a disk does not take" "$status|$(cat said)" \
+    "125|stepvault: what the command prints cannot be written: Input/output error"
 
 # ---- what it leaves ----
 
