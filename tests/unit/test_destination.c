@@ -196,8 +196,12 @@ static void what_holds_the_credential_is_the_credentials_own(void **state)
                      STATUS_REFUSED);
     assert_int_equal(destination_check_url(&destination, "https://a.example", "/?a=1&key", &failure),
                      STATUS_REFUSED);
-    assert_int_equal(destination_check_url(&destination, "https://a.example", "/key=1?keys=2&v=9", &failure),
-                     STATUS_OK);
+    assert_int_equal(
+        destination_check_url(&destination, "https://a.example", "/?a=1&%6be%59=2&k%65y=3", &failure),
+        STATUS_REFUSED);
+    assert_int_equal(
+        destination_check_url(&destination, "https://a.example", "/key=1?keys=2&v=9&ke%7", &failure),
+        STATUS_OK);
     assert_true(destination_needs(&destination, "api_key"));
     assert_false(destination_needs(&destination, "subdomain"));
     assert_false(destination_needs(&destination, "oauth_refresh_token"));

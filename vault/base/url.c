@@ -202,3 +202,41 @@ bool url_append_parameter(struct secret *url, const char *name, const char *valu
     return secret_append_text(url, joint) && url_append_encoded(url, name) && secret_append_text(url, "=") &&
            url_append_encoded(url, value);
 }
+
+static int hex_digit(char digit)
+{
+    if (digit >= '0' && digit <= '9')
+        return digit - '0';
+    if (digit >= 'a' && digit <= 'f')
+        return digit - 'a' + 10;
+    return digit >= 'A' && digit <= 'F' ? digit - 'A' + 10 : -1;
+}
+
+int url_decode_byte(const char **at, const char *end)
+{
+    const char *here = *at;
+    int high, low;
+
+    *at += 1;
+    if (*here == '+')
+        return ' ';
+    if (*here != '%')
+        return (uint8_t)*here;
+    if (end - here < 3)
+        return -1;
+    high = hex_digit(here[1]);
+    low = hex_digit(here[2]);
+    *at += 2;
+    return high < 0 || low < 0 ? -1 : high << 4 | low;
+}
+
+bool url_part_is(const char *at, const char *end, const char *name)
+{
+    for (; at < end; name++) {
+        int byte = url_decode_byte(&at, end);
+
+        if (byte <= 0 || byte != (uint8_t)*name)
+            return false;
+    }
+    return *name == '\0';
+}

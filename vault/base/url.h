@@ -50,4 +50,11 @@ bool url_append_encoded(struct secret *destination, const char *text);
  * out. */
 bool url_append_parameter(struct secret *url, const char *name, const char *value);
 
+/* The next byte of what is encoded from `*at`, which is stepped over, to `end` (not itself); -1 if it is
+ * wrongly encoded. A `+` is a blank. */
+int url_decode_byte(const char **at, const char *end);
+
+/* What is encoded from `at` to `end` is this name. */
+bool url_part_is(const char *at, const char *end, const char *name);
+
 #endif

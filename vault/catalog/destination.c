@@ -212,11 +212,10 @@ enum status destination_origin(const struct destination *destination, destinatio
 bool destination_has_parameter(const char *url, const char *name)
 {
     const char *at = strchr(url, '?');
-    size_t size = strlen(name);
 
     while (at != NULL) {
         at++;
-        if (strncmp(at, name, size) == 0 && (at[size] == '=' || at[size] == '&' || at[size] == '\0'))
+        if (url_part_is(at, at + strcspn(at, "=&"), name))
             return true;
         at = strchr(at, '&');
     }

@@ -53,7 +53,7 @@ enum status destination_check_header(const struct destination *destination, cons
  * alone. */
 bool destination_is_credential(const struct json *request, const char *template);
 
-/* Whether the query of an address has a parameter of that name. */
+/* Whether the query of an address has a parameter of that name, be bytes of it encoded or not. */
 bool destination_has_parameter(const char *url, const char *name);
 
 #endif

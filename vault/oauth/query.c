@@ -2,52 +2,14 @@
 #include "oauth/query.h"
 
 #include "base/text.h"
+#include "base/url.h"
 
 #include <string.h>
-
-static int hex_digit(char digit)
-{
-    if (digit >= '0' && digit <= '9')
-        return digit - '0';
-    if (digit >= 'a' && digit <= 'f')
-        return digit - 'a' + 10;
-    return digit >= 'A' && digit <= 'F' ? digit - 'A' + 10 : -1;
-}
-
-/* The byte at *at, which it steps over; -1 if it is wrongly encoded. */
-static int decode_byte(const char **at, const char *end)
-{
-    const char *here = *at;
-    int high, low;
-
-    *at += 1;
-    if (*here == '+')
-        return ' ';
-    if (*here != '%')
-        return (uint8_t)*here;
-    if (end - here < 3)
-        return -1;
-    high = hex_digit(here[1]);
-    low = hex_digit(here[2]);
-    *at += 2;
-    return high < 0 || low < 0 ? -1 : high << 4 | low;
-}
-
-static bool name_is(const char *at, const char *end, const char *name)
-{
-    for (; at < end; name++) {
-        int byte = decode_byte(&at, end);
-
-        if (byte <= 0 || byte != (uint8_t)*name)
-            return false;
-    }
-    return *name == '\0';
-}
 
 static bool decode_value(const char *at, const char *end, struct secret *value)
 {
     while (at < end) {
-        int byte = decode_byte(&at, end);
+        int byte = url_decode_byte(&at, end);
 
         if (byte < 0 || value->size == QUERY_VALUE_MAX || !secret_append_byte(value, (uint8_t)byte))
             return false;
@@ -66,7 +28,7 @@ enum query_found query_find(const char *query, size_t size, const char *name, st
         const char *stop = separator != NULL ? separator : end;
         const char *equals = memchr(at, '=', (size_t)(stop - at));
 
-        if (name_is(at, equals != NULL ? equals : stop, name)) {
+        if (url_part_is(at, equals != NULL ? equals : stop, name)) {
             const char *value = equals != NULL ? equals + 1 : stop;
 
             found =
