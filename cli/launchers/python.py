@@ -171,7 +171,7 @@ class Step:
                 with open(descriptor, "w", encoding="utf-8", errors="backslashreplace") as file:
                     json.dump(self.db, file, ensure_ascii=False, separators=(",", ":"))
                 os.rename(draft, self.db_path)
-            except OSError:
+            except BaseException:
                 os.unlink(draft)
                 raise
         except OSError as error:
@@ -195,11 +195,16 @@ class Database:
     def __init__(self, step):
         self._step = step
 
+    @staticmethod
+    def _member(key, value=None):
+        """What an object of JSON has of them, where a key is a text."""
+        return json.loads(json.dumps({key: value}, allow_nan=False))
+
     def get(self, key):
-        return self._step.db.get(key)
+        return self._step.db.get(*self._member(key))
 
     def set(self, key, value):
-        self._step.db[key] = json.loads(json.dumps(value, allow_nan=False))
+        self._step.db.update(self._member(key, value))
         self._step.db_changed = True
 
 
@@ -313,6 +318,13 @@ def show(error):
     traceback.print_exception(type(error), error, trace)
 
 
+def message_of(error):
+    try:
+        return str(error)
+    except Exception:
+        return "<exception str() failed>"  # as traceback has it
+
+
 def attempt(step):
     """Runs the code; returns the exit status."""
     try:
@@ -329,9 +341,11 @@ def attempt(step):
 
         signal.signal(signal.SIGINT, signal.SIG_DFL)
         os.kill(os.getpid(), signal.SIGINT)
-    except Exception as error:
+    except Refusal:
+        raise
+    except BaseException as error:  # asyncio.CancelledError is no Exception
         show(error)
-        step.outcome["$error"] = {"name": type(error).__name__, "message": str(error)}
+        step.outcome["$error"] = {"name": type(error).__name__, "message": message_of(error)}
         return 1
     return 0
 

@@ -79,6 +79,16 @@ def handler(pd):
     os.chdir("elsewhere")
     pd.service.db.set("n", 9)'
 gives "... and where it was for code that goes elsewhere" '{"$return_value":null}' away.py --db state.json
+file keys.py <<< 'def handler(pd):
+    before = pd.service.db.get(7)
+    pd.service.db.set(7, "seven")
+    try:
+        pd.service.db.set((1, 2), 3)
+    except TypeError:
+        return [before, pd.service.db.get(7)]'
+gives "... under keys that are texts in JSON" '{"$return_value":[null,"seven"]}' keys.py --db keys.json
+gives "... in the next run, too" '{"$return_value":["seven","seven"]}' keys.py --db keys.json
+is "... and nothing else is beside it" "$(cat keys.json) $(ls keys.json*)" '{"7":"seven"} keys.json'
 is "... which leaves it there" "$(cat state.json) $(ls elsewhere)" '{"n":9} '
 file frozen.py <<< 'def handler(pd):
     for change in (lambda: pd.inputs.update(a=1), lambda: pd.inputs["slack"]["$auth"].pop("oauth_access_token")):
@@ -140,6 +150,19 @@ file awaits.py <<< 'async def handler(pd):
     raise ValueError("no such thing")'
 step awaits.py
 is "... in a coroutine" "$(grep -c '^  File' "$scratch/err") $status" "1 1"
+file cancelled.py <<< 'import asyncio
+async def handler(pd):
+    pd.export("before", 1)
+    raise asyncio.CancelledError'
+step cancelled.py
+is "... what is no Exception" "$status $result" '1 {"before":1,"$error":{"name":"CancelledError","message":""}}'
+file speechless.py <<< 'class Speechless(Exception):
+    def __str__(self):
+        raise ValueError
+def handler(pd):
+    raise Speechless'
+step speechless.py
+is "... what has no text" "$status $result" '1 {"$error":{"name":"Speechless","message":"<exception str() failed>"}}'
 printf 'def handler(pd):\n    return = 1\n' > syntax.py
 step syntax.py
 has "what cannot be parsed is shown" "$status $err" 'syntax.py", line 2'
