@@ -60,6 +60,22 @@ static void add_header(struct output_table *table, const struct slot_header *hea
         output_table_add(table, "none");
 }
 
+/* The headers are in clear, so what opens a locked vault can be seen without opening it. With a key file at
+ * hand the ordinary way does, which waits where another process holds the vault. */
+static enum status ask_headers(struct invocation *invocation, struct failure *failure,
+                               struct answer *ret_answer)
+{
+    CLEANUP(exchange_reset) struct exchange exchange = {0};
+    CLEANUP(exchange_question_reset) struct question question = {0};
+    enum status status = exchange_begin(invocation, failure, &exchange, &question);
+
+    if (status == STATUS_OK && exchange.has_key_file)
+        return exchange_ask(&exchange, &question, failure, ret_answer);
+    if (status == STATUS_OK)
+        status = exchange_open(&exchange, failure);
+    return status == STATUS_OK ? exchange_send(&exchange, &question, NULL, failure, ret_answer) : status;
+}
+
 static enum status cmd_slot_list(struct invocation *invocation, struct failure *failure)
 {
     static const char *const headings[] = {"KIND", "ID", "CREATED", "KEY DERIVATION"};
@@ -69,7 +85,7 @@ static enum status cmd_slot_list(struct invocation *invocation, struct failure *
     enum status status;
 
     output_table_start(&table, 4, headings);
-    status = exchange_command(invocation, failure, &answer);
+    status = ask_headers(invocation, failure, &answer);
     if (status == STATUS_OK)
         status = key_read_headers(answer.parameters, failure, &headers);
     if (status != STATUS_OK)
@@ -131,9 +147,10 @@ static enum status check_place(const struct addition *addition, const struct key
     if (addition->replace && same == 0)
         return failure_set(failure, STATUS_NOT_FOUND, "the vault has no %s slot to replace",
                            slot_kind_name(addition->kind));
-    if (addition->kind == SLOT_LOGIN && same > 1)
+    if (addition->kind == SLOT_LOGIN && same > 1 && !addition->replace)
         return failure_set(failure, STATUS_EXISTS,
-                           "the vault has two login slots already, and that is the most it can have");
+                           "the vault has two login slots already, and that is the most it can have "
+                           "(--replace puts one in the place of both)");
     if (!addition->replace && same > 0 && addition->kind != SLOT_MACHINE && addition->kind != SLOT_LOGIN)
         return failure_set(failure, STATUS_EXISTS, "the vault has a %s slot already (--replace replaces it)",
                            slot_kind_name(addition->kind));
@@ -154,6 +171,38 @@ static enum status make_slot(const struct invocation *invocation, const struct a
         return key_new_machine(option_text(&invocation->options, "key-file"), failure, ret_slot);
     status = key_new_recovery(failure, ret_slot, &code);
     return status == STATUS_OK ? recovery_write(&addition->recovery, &code, failure) : status;
+}
+
+static enum status remove_slot(struct exchange *exchange, const char *method, const char *id,
+                               const struct key *key, struct failure *failure)
+{
+    CLEANUP(exchange_question_reset) struct question question = {0};
+    CLEANUP(exchange_answer_reset) struct answer answer = {0};
+
+    exchange_question(&question, method);
+    json_add_text(&question.writer, "slot", id);
+    return exchange_send(exchange, &question, key, failure, &answer);
+}
+
+/* Of two login slots, as a change of the password leaves them until a login with the new one, one goes before
+ * the other is replaced. */
+static enum status leave_one_login(struct exchange *exchange, const struct key_headers *headers,
+                                   const struct key *key, struct failure *failure)
+{
+    enum status status = STATUS_OK;
+    bool kept = false;
+
+    for (size_t i = 0; status == STATUS_OK && i < headers->count; i++) {
+        char id[ID_TEXT_SIZE];
+
+        if (headers->headers[i].kind != SLOT_LOGIN)
+            continue;
+        text_to_hex(id, headers->headers[i].id, SLOT_ID_SIZE);
+        if (kept)
+            status = remove_slot(exchange, "RemoveSlot", id, key, failure);
+        kept = true;
+    }
+    return status;
 }
 
 static enum status cmd_slot_add(struct invocation *invocation, struct failure *failure)
@@ -185,6 +234,8 @@ static enum status cmd_slot_add(struct invocation *invocation, struct failure *f
         status = check_place(&addition, &headers, failure);
     if (status == STATUS_OK)
         status = make_slot(invocation, &addition, &typed, failure, &slot);
+    if (status == STATUS_OK && addition.replace && addition.kind == SLOT_LOGIN)
+        status = leave_one_login(&exchange, &headers, &key, failure);
     if (status == STATUS_OK)
         status = send_slot(&exchange, invocation->command->method, &slot, addition.replace, &key, failure);
     if (status == STATUS_OK && addition.replace)
@@ -236,8 +287,6 @@ static enum status cmd_slot_remove(struct invocation *invocation, struct failure
     CLEANUP(exchange_reset) struct exchange exchange = {0};
     CLEANUP(authority_reset) struct authority authority = {0};
     CLEANUP(key_reset) struct key key = {0};
-    CLEANUP(exchange_question_reset) struct question question = {0};
-    CLEANUP(exchange_answer_reset) struct answer answer = {0};
     struct key_headers headers = {.count = 0};
     char id[ID_TEXT_SIZE];
     enum status status =
@@ -250,11 +299,8 @@ static enum status cmd_slot_remove(struct invocation *invocation, struct failure
         status = authority_open(&exchange, &authority, failure, &headers, &key);
     if (status == STATUS_OK)
         status = find_slot(&headers, command_argument(invocation, 0), failure, id);
-    if (status != STATUS_OK)
-        return status;
-    exchange_question(&question, invocation->command->method);
-    json_add_text(&question.writer, "slot", id);
-    status = exchange_send(&exchange, &question, &key, failure, &answer);
+    if (status == STATUS_OK)
+        status = remove_slot(&exchange, invocation->command->method, id, &key, failure);
     if (status == STATUS_OK)
         note_copies("the slot is removed", "it");
     return status;
@@ -306,7 +352,7 @@ static const struct option_rule slot_add_options[] = {
     {"passphrase",                                        NULL, false, "Adds the passphrase slot, where the vault has none."},
     {"login",                                              NULL, false, "Adds a login slot (two at most; --kdf-time 400)."},
     {"recovery",                                                   NULL, false, "Adds the recovery slot, where the vault has none."},
-    {"replace",  NULL, false, "Replaces the one slot of that kind."},
+    {"replace",  NULL, false, "Replaces the one slot of that kind; of login, both."},
     OPTION_PASSPHRASE_FD,
     OPTION_RECOVERY_CODE_FD,
     OPTION_NEW_PASSPHRASE_FD,
@@ -336,7 +382,7 @@ const struct command cmd_slot_commands[] = {
         .usage = "[--json]",
         .summary = "list the ways to unlock the vault",
         .help = "Prints kind, id, time of making and key derivation of each slot. Kinds are passphrase, login, recovery "
-                "and machine (a key file).",
+                "and machine (a key file). Works on a locked vault too.",
     },
     {
         .name = "slot", .subcommand = "add", .run = cmd_slot_add, .method = "AddSlot", .options = slot_add_options,

@@ -164,6 +164,21 @@ static enum status open_with(struct exchange *exchange, const struct opening *op
     return status;
 }
 
+/* What may be typed to open one of these slots. */
+static const char *question_for(const struct slot_header *const *slots, size_t count)
+{
+    bool passphrase = false;
+    bool login = false;
+
+    for (size_t i = 0; i < count; i++) {
+        passphrase = passphrase || slots[i]->kind == SLOT_PASSPHRASE;
+        login = login || slots[i]->kind == SLOT_LOGIN;
+    }
+    if (passphrase && login)
+        return "Passphrase or login password: ";
+    return login ? "Login password: " : "Passphrase: ";
+}
+
 /* What was typed is tried on the passphrase's slot and, where that it does not open, on those of login
  * passwords. */
 static enum status open_typed(struct exchange *exchange, const struct opening *opening,
@@ -172,8 +187,9 @@ static enum status open_typed(struct exchange *exchange, const struct opening *o
     CLEANUP(secret_reset) struct secret typed = {0};
     const struct slot_header *slots[KEY_TYPED_MAX];
     size_t count = key_find_typed(headers, slots);
-    enum status status = count > 0 ? prompt_passphrase(opening->descriptor, "Passphrase: ", failure, &typed)
-                                   : key_find_header(headers, SLOT_PASSPHRASE, failure, &slots[0]);
+    enum status status =
+        count > 0 ? prompt_passphrase(opening->descriptor, question_for(slots, count), failure, &typed)
+                  : key_find_header(headers, SLOT_PASSPHRASE, failure, &slots[0]);
 
     for (size_t i = 0; i < count && (status == STATUS_WRONG_KEY || (status == STATUS_OK && i == 0)); i++) {
         CLEANUP(key_reset) struct key key = {0};

@@ -27,10 +27,8 @@ is "the log names the slot of each unlocking" \
     "$(stepvault audit log --json | jq -r 'select(.action == "unlock" and .outcome == "granted") | .slot' | sort -u | wc -l)" 2
 
 succeeds "a second login slot" add "later $CANARY"
-fails "a third is refused before anything is derived" 1 "two login slots already" \
+fails "a third is refused before anything is derived" 1 "--replace puts one in the place of both" \
     stepvault slot add --login --passphrase-fd 5 --new-passphrase-fd 6 5< "$scratch/pass" 6<<< "third $CANARY"
-fails "nor is one of two replaced" 1 "two login slots already" \
-    stepvault slot add --login --replace --passphrase-fd 5 --new-passphrase-fd 6 5< "$scratch/pass" 6<<< "third $CANARY"
 for password in login later; do
     stepvault lock
     succeeds "the $password password opens it" stepvault unlock --passphrase-fd 5 5<<< "$password $CANARY"
@@ -41,7 +39,20 @@ succeeds "the other is replaced" stepvault slot add --login --replace --kdf-time
     5< "$scratch/pass" 6<<< "third $CANARY"
 stepvault lock
 fails "and opens no more" 1 "does not open" stepvault unlock --passphrase-fd 5 5<<< "later $CANARY"
-succeeds "the new one opens it" stepvault unlock --passphrase-fd 5 5<<< "third $CANARY"
+is "of a locked vault the slots are listed, too" "$(stepvault slot list | cut -f1 | sort | tr '\n' ' ')" "login passphrase "
+is "... which opens nothing and leaves no agent" "$(agents)" ""
+python3 "$here/terminal.py" "Passphrase or login password: " "third $CANARY" -- stepvault unlock > "$scratch/shown"
+is "on a terminal either is asked for" "$(stepvault status | sed -n 's/^state\t//p')" open
+# What a change of the password leaves that no login came after.
+succeeds "two again" add "fourth $CANARY"
+succeeds "both are replaced by one" stepvault slot add --login --replace --kdf-time 0 --passphrase-fd 5 --new-passphrase-fd 6 \
+    5< "$scratch/pass" 6<<< "fifth $CANARY"
+is "which is there alone" "$(stepvault slot list | cut -f1 | sort | tr '\n' ' ')" "login passphrase "
+for password in third fourth; do
+    stepvault lock
+    fails "the $password opens no more" 1 "does not open" stepvault unlock --passphrase-fd 5 5<<< "$password $CANARY"
+done
+succeeds "the fifth does" stepvault unlock --passphrase-fd 5 5<<< "fifth $CANARY"
 lacks "no password is in what was said or kept" "$(cat "$scratch/err"; grep -rla "$CANARY" "$scratch/data" "$scratch/run" "$scratch/state")" "$scratch"
 holds "the vault holds"
 stepvault lock
@@ -51,6 +62,9 @@ succeeds "a login slot beside a key file alone" stepvault slot add --login --kdf
     --key-file "$scratch/machine.key" 6<<< "login $CANARY"
 stepvault lock
 succeeds "opens a vault that has no passphrase" stepvault unlock --passphrase-fd 5 5<<< "login $CANARY"
+stepvault lock
+python3 "$here/terminal.py" "Login password: " "login $CANARY" -- stepvault unlock > "$scratch/shown"
+is "and is what is asked for" "$(stepvault status | sed -n 's/^state\t//p')" open
 stepvault lock
 
 # ---- rekey: the password's slot goes on where the password is given ----

@@ -86,7 +86,7 @@ try stepvault status --json
 is "status of a locked vault exits 3" "$status" 3
 is "it is one document" "$(jq -r '.state + " " + (.agent | tostring)' <<< "$out")" "locked false"
 fails "a command on a locked vault" 3 "locked; unlock it with: stepvault unlock" stepvault env list
-for words in "account list" "env get X" "step list" "audit log" "audit verify" "slot list" "call Project"; do
+for words in "account list" "env get X" "step list" "audit log" "audit verify" "call Project"; do
     # shellcheck disable=SC2086 # two words are two arguments
     try stepvault $words
     is "$words on a locked vault exits 3" "$status" 3
