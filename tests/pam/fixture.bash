@@ -82,6 +82,12 @@ end_user() {
     for process in $(pgrep -u 4242 stepvault); do kill -9 "$process"; done
     rm -rf /run/user/4242/stepvault
 }
+# An agent of tuser's, which is locked, as systemd's socket starts one.
+start_agent() {
+    tuser /usr/local/libexec/stepvault/stepvault-agent --vault /home/tuser/.local/share/stepvault/vault.db \
+        --socket /run/user/4242/stepvault/agent.sock 2> "$scratch/notes" &
+    for _ in $(seq 400); do [ -S /run/user/4242/stepvault/agent.sock ] && break; sleep 0.05; done
+}
 # Logs in by su as another user would: who_gets PASSWORD [COMMAND]
 su_in() { other "$drive" "assword:=>$1" -- su tuser -c "${2:-env}" < /dev/null; }
 chmod 644 "$scratch/pass"

@@ -27,7 +27,7 @@ overlay /usr/share share
 overlay /var/lib lib
 overlay /var/cache cache # of debconf, which allows one at a time
 overlay "$security" security
-for folder in /run /home /var/log /usr/local; do mount -t tmpfs -o mode=755 rig "$folder"; done
+for folder in /run /home /var/log /var/spool /usr/local; do mount -t tmpfs -o mode=755 rig "$folder"; done
 
 # A /dev of its own, for its own /dev/log.
 mkdir "$RIG/dev"
@@ -68,7 +68,7 @@ for user in tuser:4242 other:4243; do
     echo "$name:$(openssl passwd -6 -salt rig pw):19000:0:99999:7:::" >> /etc/shadow
     install -d -m 700 -o "$id" -g "$id" "/home/$name" "/run/user/$id"
 done
-# What is unpacked and not installed: by tests/deps openssh-server and libwrap0; or whatever else RIG_EXTRA has.
+# What tests/deps unpacked and did not install; or whatever else RIG_EXTRA has. By whom it was unpacked does not matter.
 RIG_EXTRA=${RIG_EXTRA:-$RIG_TOP/build/pam/root}
 if [ -d "$RIG_EXTRA" ]; then
     mkdir -p /usr/local/sbin /usr/local/lib
@@ -78,6 +78,15 @@ if [ -d "$RIG_EXTRA" ]; then
     for folder in "$RIG_EXTRA"/usr/lib/*/pam_wrapper; do [ ! -d "$folder" ] || cp -r "$folder" /usr/local/lib/; done
     rm -f /usr/local/lib/libpam.so* /usr/local/lib/libpam_misc.so* /usr/local/lib/libpamc.so*
     cp "$RIG_EXTRA"/etc/pam.d/* /etc/pam.d/
+    for program in usr/bin/sudo usr/bin/doas usr/sbin/vlock-main; do
+        [ ! -e "$RIG_EXTRA/$program" ] || install -m 4755 "$RIG_EXTRA/$program" /usr/local/bin/
+    done
+    [ ! -e "$RIG_EXTRA/usr/bin/at" ] || install -m 6755 -o daemon -g daemon "$RIG_EXTRA/usr/bin/at" /usr/local/bin/
+    for folder in sudo xsecurelock; do
+        [ ! -d "$RIG_EXTRA/usr/libexec/$folder" ] || cp -r --no-preserve=ownership "$RIG_EXTRA/usr/libexec/$folder" /usr/local/libexec/
+    done
+    [ ! -d /usr/local/libexec/sudo ] || cp -P /usr/local/libexec/sudo/libsudo_util.so* /usr/local/lib/
+    printf 'Path %s\n' "plugin_dir /usr/local/libexec/sudo/" "sesh /usr/local/libexec/sudo/sesh" > /etc/sudo.conf
     ldconfig
 fi
 grep -q ^sshd: /etc/passwd || echo "sshd:x:101:65534::/run/sshd:/usr/sbin/nologin" >> /etc/passwd

@@ -54,10 +54,7 @@ lacks "the bridge between sshd's processes is not the session's" "$(ssh_in keybo
 is "... and nothing of it is left" "$(ls /run/stepvault-pam)" ""
 lock
 
-# An agent that runs and is locked, as systemd's socket starts one.
-tuser /usr/local/libexec/stepvault/stepvault-agent --vault /home/tuser/.local/share/stepvault/vault.db \
-    --socket /run/user/4242/stepvault/agent.sock 2> "$scratch/notes" &
-for _ in $(seq 100); do [ -S /run/user/4242/stepvault/agent.sock ] && break; sleep 0.05; done
+start_agent
 has "keyboard-interactive opens the vault of an agent that runs" "$(ssh_in keyboard-interactive)" "SESSION_KEY=session-$CANARY"
 lock
 
