@@ -11,7 +11,7 @@
 #define MESSAGE_READY 'r'                /* what the helper sends first: nobody can look at it any more */
 #define MESSAGE_TEXT_MAX 1024u           /* bytes of each text of a job; PAM's own answers have 512 at most */
 #define MESSAGE_ENTRY_MAX 131071u        /* bytes of NAME=value: what execve takes, without the NUL */
-#define MESSAGE_COUNT_MAX 1000u          /* entries: sshd dies of 1025 */
+#define MESSAGE_COUNT_MAX 900u           /* entries: sshd ends a session of 1000, with its own and others' */
 #define MESSAGE_BLOCK_MAX (256u * 1024u) /* bytes of all entries, each with its NUL */
 
 enum message_action {

@@ -164,6 +164,8 @@ EXPORTED int pam_sm_authenticate(pam_handle_t *pamh, int flags, int argc, const 
 {
     struct call call;
     const char *password = item(pamh, PAM_AUTHTOK);
+    bool crosses;
+    bool settled;
 
     (void)flags;
     shim_stash_drop(pamh);
@@ -171,12 +173,14 @@ EXPORTED int pam_sm_authenticate(pam_handle_t *pamh, int flags, int argc, const 
     if (password == NULL || password[0] == '\0' || strlen(password) > MESSAGE_TEXT_MAX ||
         !call_start(pamh, argc, argv, &call))
         return PAM_IGNORE;
-    if (is_settled(call_do(&call, MESSAGE_UNLOCK, &(const struct secrets){.password = password})))
-        return PAM_IGNORE;
-    if (shim_bridge_is_needed(call.service))
+    crosses = shim_bridge_is_needed(call.service);
+    settled = is_settled(call_do(&call, MESSAGE_UNLOCK, &(const struct secrets){.password = password}));
+    if (!settled && crosses)
         (void)call_do(&call, MESSAGE_DERIVE, &(const struct secrets){.password = password});
-    else
+    else if (!settled)
         shim_stash_put(pamh, call.user->pw_uid, password);
+    if (crosses)
+        shim_time_hand_over(pamh);
     return PAM_IGNORE;
 }
 
@@ -219,6 +223,7 @@ EXPORTED int pam_sm_open_session(pam_handle_t *pamh, int flags, int argc, const 
     if (keys != NULL)
         secrets.keys = (struct message_text){.bytes = keys, .size = shim_bridge_take(pamh, uid, keys)};
     secrets.password = shim_stash_get(pamh, uid);
+    shim_time_take_over(pamh);
     if (started)
         (void)call_do(&call, MESSAGE_SESSION, &secrets);
     shim_memory_free(keys, MESSAGE_TEXT_MAX);

@@ -54,6 +54,9 @@ size_t shim_bridge_take(pam_handle_t *pamh, uid_t uid, uint8_t keys[MESSAGE_TEXT
 unsigned shim_time_left(pam_handle_t *pamh, unsigned deadline_ms);
 void shim_time_spend(pam_handle_t *pamh, uint64_t ms);
 void shim_time_reset(pam_handle_t *pamh);
+/* Over the bridge. */
+void shim_time_hand_over(pam_handle_t *pamh);
+void shim_time_take_over(pam_handle_t *pamh);
 
 /* Monotonic milliseconds. */
 uint64_t shim_clock_ms(void);

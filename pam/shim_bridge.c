@@ -46,14 +46,15 @@ bool shim_bridge_is_needed(const char *service)
 }
 
 /* A descriptor of the folder, which nobody else may have made. */
-static int open_folder(void)
+static int open_folder(bool makes)
 {
     struct stat facts;
     int folder;
 
     if (getuid() != 0 || geteuid() != 0)
         return -1;
-    (void)mkdir(FOLDER, 0700);
+    if (makes)
+        (void)mkdir(FOLDER, 0700);
     folder = open(FOLDER, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
     if (folder >= 0 && fstat(folder, &facts) == 0 && facts.st_uid == 0 && (facts.st_mode & 077) == 0)
         return folder;
@@ -116,7 +117,7 @@ bool shim_bridge_put(pam_handle_t *pamh, uid_t uid, const uint8_t *keys, size_t 
 {
     struct bridge *bridge =
         size > 0 && size <= MESSAGE_TEXT_MAX ? shim_memory_allocate(sizeof(*bridge)) : NULL;
-    int folder = bridge != NULL ? open_folder() : -1;
+    int folder = bridge != NULL ? open_folder(true) : -1;
     bool done = false;
 
     if (folder >= 0 && getrandom(bridge->id, ID_SIZE, 0) == (ssize_t)ID_SIZE &&
@@ -141,9 +142,8 @@ bool shim_bridge_put(pam_handle_t *pamh, uid_t uid, const uint8_t *keys, size_t 
 }
 
 /* The file's bytes, of which it says that they are this user's; 0 where there are none. It is gone then. */
-static size_t read_file(const char *name, uid_t uid, uint8_t *bytes, size_t maximum)
+static size_t read_file(int folder, const char *name, uid_t uid, uint8_t *bytes, size_t maximum)
 {
-    int folder = open_folder();
     int file = folder >= 0 ? openat(folder, name, O_RDONLY | O_NOFOLLOW | O_NONBLOCK | O_CLOEXEC) : -1;
     struct stat facts;
     uid_t owner;
@@ -154,10 +154,8 @@ static size_t read_file(const char *name, uid_t uid, uint8_t *bytes, size_t maxi
         size = read(file, bytes, maximum);
     if (file >= 0)
         close(file);
-    if (folder >= 0) {
+    if (folder >= 0)
         (void)unlinkat(folder, name, 0);
-        close(folder);
-    }
     return size > 0 ? (size_t)size : 0;
 }
 
@@ -181,17 +179,21 @@ size_t shim_bridge_take(pam_handle_t *pamh, uid_t uid, uint8_t keys[MESSAGE_TEXT
 {
     const char *text = pam_getenv(pamh, VARIABLE);
     struct bridge *bridge = text != NULL ? shim_memory_allocate(sizeof(*bridge)) : NULL;
+    int folder = open_folder(false);
     size_t size = 0;
 
-    if (text == NULL)
-        return 0;
+    if (folder >= 0)
+        sweep(folder);
     if (bridge != NULL)
         size = shim_bridge_read(text, bridge->name, bridge->random);
-    if (size > 0 && read_file(bridge->name, uid, bridge->mixed, MESSAGE_TEXT_MAX) != size)
+    if (size > 0 && read_file(folder, bridge->name, uid, bridge->mixed, MESSAGE_TEXT_MAX) != size)
         size = 0;
     for (size_t i = 0; i < size; i++)
         keys[i] = bridge->mixed[i] ^ bridge->random[i];
-    (void)pam_putenv(pamh, VARIABLE);
+    if (text != NULL)
+        (void)pam_putenv(pamh, VARIABLE);
+    if (folder >= 0)
+        close(folder);
     shim_memory_free(bridge, sizeof(*bridge));
     return size;
 }

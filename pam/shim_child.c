@@ -18,6 +18,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/prctl.h>
 #include <sys/resource.h>
 #include <sys/socket.h>
 #include <sys/syscall.h>
@@ -89,8 +90,8 @@ static void close_but(int kept)
     syscall(SYS_close_range, (unsigned)kept + 1, ~0u, 0u);
 }
 
-static void become_helper(const struct plan *plan) __attribute__((noreturn));
-static void become_helper(const struct plan *plan)
+static void become_helper(const struct plan *plan, long between) __attribute__((noreturn));
+static void become_helper(const struct plan *plan, long between)
 {
     static const char program[] = SHIM_PROGRAM;
     static char name[] = "stepvault-login";
@@ -111,6 +112,9 @@ static void become_helper(const struct plan *plan)
     if (plan->becomes && (syscall(SYS_BECOME_GROUPS, plan->group_count, plan->groups) != 0 ||
                           syscall(SYS_BECOME_GROUP, plan->gid, plan->gid, plan->gid) != 0 ||
                           syscall(SYS_BECOME_USER, plan->uid, plan->uid, plan->uid) != 0))
+        leave(1);
+    /* Nobody would end it at the deadline if the child between were killed. Becoming the user clears this. */
+    if (syscall(SYS_prctl, PR_SET_PDEATHSIG, SIGKILL, 0, 0, 0) != 0 || syscall(SYS_getppid) != between)
         leave(1);
     syscall(SYS_umask, 077);
     if (syscall(SYS_chdir, "/") != 0)
@@ -144,13 +148,17 @@ static bool helper_ends(int helper, uint64_t deadline)
 static void stand_between(const struct plan *plan) __attribute__((noreturn));
 static void stand_between(const struct plan *plan)
 {
+    const long between = syscall(SYS_getpid);
     int helper;
 
     reset_signals();
     syscall(SYS_setsid);
+    /* Who called a setuid program may stop and kill what has his real user. */
+    if (plan->becomes)
+        syscall(SYS_BECOME_USER, 0, 0, 0);
     helper = (int)syscall(SYS_clone, SIGCHLD, 0, 0, 0, 0);
     if (helper == 0)
-        become_helper(plan);
+        become_helper(plan, between);
     close_but(plan->alive);
     if (helper > 0 && !helper_ends(helper, plan->deadline)) {
         syscall(SYS_kill, -helper, SIGKILL);

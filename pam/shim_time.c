@@ -2,9 +2,13 @@
  * vain the session does not wait for again. */
 #include "shim.h"
 
+#include "base/text.h"
+
+#include <stdio.h>
 #include <stdlib.h>
 
 #define NAME "stepvault_time"
+#define VARIABLE "STEPVAULT_SPENT"
 
 static void forget(pam_handle_t *pamh, void *data, int status)
 {
@@ -41,4 +45,24 @@ void shim_time_spend(pam_handle_t *pamh, uint64_t ms)
 void shim_time_reset(pam_handle_t *pamh)
 {
     (void)pam_set_data(pamh, NAME, NULL, NULL);
+}
+
+void shim_time_hand_over(pam_handle_t *pamh)
+{
+    char text[sizeof(VARIABLE) + 16];
+
+    snprintf(text, sizeof(text), VARIABLE "=%u", spent(pamh));
+    (void)pam_putenv(pamh, text);
+}
+
+void shim_time_take_over(pam_handle_t *pamh)
+{
+    const char *text = pam_getenv(pamh, VARIABLE);
+    uint64_t ms;
+
+    if (text == NULL)
+        return;
+    if (text_to_number(text, SHIM_DEADLINE_MAX_MS, &ms))
+        shim_time_spend(pamh, ms);
+    (void)pam_putenv(pamh, VARIABLE);
 }

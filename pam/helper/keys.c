@@ -3,6 +3,7 @@
 
 #include "base/cleanup.h"
 #include "base/text.h"
+#include "crypto/kdf.h"
 
 #include <string.h>
 
@@ -18,6 +19,17 @@ void keys_reset(struct keys *keys)
     keys->count = 0;
 }
 
+/* Whoever listens says what a slot costs, and a login spends it before a session of the user, with the user's
+ * bounds, is there. */
+static enum status derive_one(const struct slot_header *header, const struct secret *password,
+                              struct failure *failure, struct key *ret_key)
+{
+    if (header->kdf.memory_kib > KDF_CALIBRATED_MOST_KIB)
+        return failure_set(failure, STATUS_CORRUPT, "the login slot wants %u MiB of memory, more than it may",
+                           header->kdf.memory_kib / 1024);
+    return key_from_passphrase(password, header, failure, ret_key);
+}
+
 enum status keys_derive(const struct key_headers *headers, const struct secret *password,
                         struct failure *failure, struct keys *ret_keys)
 {
@@ -29,7 +41,7 @@ enum status keys_derive(const struct key_headers *headers, const struct secret *
         if (found[i]->kind != SLOT_LOGIN)
             continue;
         ret_keys->headers[ret_keys->count] = *found[i];
-        status = key_from_passphrase(password, found[i], failure, &ret_keys->keys[ret_keys->count++]);
+        status = derive_one(found[i], password, failure, &ret_keys->keys[ret_keys->count++]);
     }
     return status;
 }

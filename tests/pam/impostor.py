@@ -1,7 +1,7 @@
 #!/usr/bin/python3
 """impostor.py MODE SOCKET CAPTURE: listens where the agent would, and keeps all that it is sent. hang: never answers. close:
 hangs up. noise: answers what is no JSON. flood: answers for ever. serve: answers as an agent would, with variables that no
-session may have; token: as one does of whose accounts one has no token."""
+session may have; token: as one does of whose accounts one has no token; costly: with a slot of 4 GiB."""
 import base64
 import json
 import os
@@ -13,6 +13,8 @@ mode, path, capture = sys.argv[1:]
 unlocked = []
 SLOT = {"id": "00112233445566778899aabbccddeeff", "kind": "login", "memory_kib": 65536, "passes": 3, "lanes": 4,
         "salt": "000102030405060708090a0b0c0d0e0f", "created": "2026-11-22T09:31:00.123Z"}
+if mode == "costly":
+    SLOT["memory_kib"] = 4 * 1024 * 1024
 ENTRIES = ["LD_PRELOAD=/evil.so", "PATH=/evil", "XDG_SEAT=seat0", "BASH_FUNC_ls%%=() { evil; }", "GOOD_ONE=1"] + \
     [f"MANY_{number}=x" for number in range(2000)]
 

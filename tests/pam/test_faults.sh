@@ -36,12 +36,13 @@ impostor noise "broke off"
 impostor flood "broke off"
 impostor serve "broke off"
 lacks "a name that is none comes from an impostor alone, and gives it away" "$out" GOOD_ONE
+impostor costly "the vault is not what it was"
 impostor token "no token that holds; see which with: stepvault account list"
 lacks "... and not whose" "$(journal)" slack
 impostor names "variables that a session may not have are left out"
 has "one that speaks properly is believed: it is the user's" "$out" GOOD_ONE=1
 lacks "... but in what steers programs" "$out" /evil
-is "... and in numbers" "$(grep -c MANY_ <<< "$out")" 999
+is "... and in numbers" "$(grep -c MANY_ <<< "$out")" 899
 has "it was sent a slot key, as any agent is" "$(tr '\0' '\n' < "$scratch/capture")" '"slot_key"'
 
 # Another user's socket, which only root could have put there.
@@ -75,6 +76,25 @@ lock
 mark
 has "a helper that is killed: the login succeeds" "$(su_in "$password" 'echo in')" in
 wait $!
+end_user
+
+# The child between is root's, and with it ends the helper, which would wait here for longer than this test.
+user_vault "$password"
+install -d -m 700 -o 4242 -g 4242 /run/user/4242/stepvault
+tuser flock /run/user/4242/stepvault/login.lock sleep 100 &
+for _ in $(seq 100); do [ -n "$(pgrep -u 4242 -x sleep)" ] && break; sleep 0.05; done
+su_in "$password" 'echo in' > "$scratch/out" &
+login=$!
+for _ in $(seq 100); do helper=$(pgrep -x -u 4242 stepvault-login) && break; sleep 0.05; done
+between=$(awk '$1 == "PPid:" {print $2}' "/proc/$helper/status")
+other kill -9 "$between" 2> "$scratch/err"
+has "who calls su cannot end the child between" "$(cat "$scratch/err")" "not permitted"
+kill -9 "$between"
+wait "$login"
+has "the child between is killed: the login succeeds" "$(cat "$scratch/out")" in
+for _ in $(seq 100); do pgrep stepvault-login > "$scratch/notes" || break; sleep 0.05; done
+is "... and the helper ends with it" "$(pgrep -c stepvault-login)" 0
+pkill -u 4242 -x sleep
 end_user
 
 # A full disk.

@@ -58,6 +58,28 @@ start_agent
 has "keyboard-interactive opens the vault of an agent that runs" "$(ssh_in keyboard-interactive)" "SESSION_KEY=session-$CANARY"
 lock
 
+# All variables of a session come from somewhere, and sshd ends one that would have more than it takes.
+tuser stepvault unlock --passphrase-fd 3 3< "$scratch/pass"
+seq -f 'MANY_%g=x' 1000 > "$scratch/many"
+tuser stepvault env import "$scratch/many" --at login > "$scratch/notes" 2>&1
+mark
+is "more variables than sshd takes: 900 are given" "$(ssh_in password 'env | grep -c -e MANY_ -e SESSION_KEY')" 900
+has "... and the journal says that some are not" "$(journal)" "101 variables that a session may not have are left out"
+
+# What one process of sshd waited for in vain, the other does not wait for again.
+kill -STOP "$(pgrep -o -u 4242 stepvault-agent)"
+deadline 1000
+mark
+has "keyboard-interactive with a stopped agent: the login succeeds" "$(ssh_in keyboard-interactive 'echo in')" in
+is "... and waits once" "$(journal | cut -d ' ' -f 1)" sshd:auth
+deadline 30000
+end_user
+
+install -d -m 700 /run/stepvault-pam
+touch -d '-1 hour' /run/stepvault-pam/0123456789abcdef
+has "any login" "$(ssh_in publickey)" HOME=
+is "... sweeps away what crossed the bridge for a session that was never opened" "$(ls /run/stepvault-pam)" ""
+
 # Where is the password, with a session open?
 password=uncommon-Password-1
 echo "tuser:$password" | chpasswd

@@ -14,7 +14,6 @@
 #include <sys/mman.h>
 #include <unistd.h>
 
-#define CALIBRATED_MEMORY_MOST_KIB (1024u * 1024u)
 #define MEMORY_STEP_KIB 1024u
 
 /* Whether the latest arena could be locked. Static, because libargon2's callbacks carry no pointer of ours.
@@ -146,8 +145,8 @@ static void kdf_scale(struct slot_kdf *kdf, uint64_t measured_ms, uint64_t targe
     uint64_t memory = work / KDF_PASSES_FLOOR;
     uint64_t passes;
 
-    if (most > CALIBRATED_MEMORY_MOST_KIB)
-        most = CALIBRATED_MEMORY_MOST_KIB;
+    if (most > KDF_CALIBRATED_MOST_KIB)
+        most = KDF_CALIBRATED_MOST_KIB;
     if (memory > most)
         memory = most;
     memory = memory / MEMORY_STEP_KIB * MEMORY_STEP_KIB;

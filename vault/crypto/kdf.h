@@ -16,6 +16,7 @@
     (4u * 1024u * 1024u) /* a hostile header must not take the machine's memory                              \
                           */
 #define KDF_PASSES_CEILING 64u
+#define KDF_CALIBRATED_MOST_KIB (1024u * 1024u) /* what kdf_calibrate gives */
 
 /* STATUS_CORRUPT if the parameters are below the floor or above the ceiling, whoever wrote them. */
 enum status kdf_check(const struct slot_kdf *kdf, struct failure *failure);
