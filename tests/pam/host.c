@@ -1,11 +1,14 @@
-/* host CASE SERVICE USER PASSWORD: calls PAM as a program that has habits of its own, and says on stdout, as
- * `name value`, what the calls took and what they left changed of it. */
+/* host HABIT SERVICE USER PASSWORD [TIMES]: calls PAM as a program that has habits of its own, and says on
+ * stdout, as `name value`, what the calls took and what they left changed of it. With TIMES it logs in and
+ * out that often, as a display manager does. */
 #include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
+#include <malloc.h>
 #include <pthread.h>
 #include <security/pam_appl.h>
 #include <signal.h>
+#include <stdbool.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -18,6 +21,11 @@
 
 static const char *password;
 static volatile sig_atomic_t children_seen;
+/* What a habit took away, to be given back at the end: leaks are looked for by a thread. */
+static struct {
+    int resource;
+    struct rlimit limit;
+} before_habit = {.resource = -1};
 
 static void count_child(int number)
 {
@@ -49,6 +57,34 @@ static unsigned long count_entries(const char *path)
     while (readdir(list) != NULL)
         count++;
     closedir(list);
+    return count;
+}
+
+/* A number of /proc/self/status. */
+static unsigned long status_number(const char *name)
+{
+    FILE *file = fopen("/proc/self/status", "re");
+    unsigned long number = 0;
+    char line[256];
+
+    while (file != NULL && fgets(line, sizeof(line), file) != NULL)
+        if (strncmp(line, name, strlen(name)) == 0)
+            number = strtoul(line + strlen(name), NULL, 10);
+    if (file != NULL)
+        fclose(file);
+    return number;
+}
+
+static unsigned long count_mappings(void)
+{
+    FILE *file = fopen("/proc/self/maps", "re");
+    unsigned long count = 0;
+    int byte;
+
+    while (file != NULL && (byte = fgetc(file)) != EOF)
+        count += byte == '\n';
+    if (file != NULL)
+        fclose(file);
     return count;
 }
 
@@ -91,21 +127,37 @@ static void *spin(void *stop)
     return NULL;
 }
 
+static void limit(int resource, rlim_t number)
+{
+    struct rlimit limit;
+
+    getrlimit(resource, &limit);
+    if (before_habit.resource < 0) {
+        before_habit.resource = resource;
+        before_habit.limit = limit;
+    }
+    limit.rlim_cur = number;
+    setrlimit(resource, &limit);
+}
+
+static void give_back(void)
+{
+    if (before_habit.resource >= 0)
+        setrlimit((__rlimit_resource_t)before_habit.resource, &before_habit.limit);
+}
+
 static void take_habits(const char *habit)
 {
-    const struct rlimit few = {12, 12};
-    const struct rlimit none = {0, 0};
-
     if (strcmp(habit, "ignores-children") == 0)
         signal(SIGCHLD, SIG_IGN);
     if (strcmp(habit, "reaps-children") == 0)
         signal(SIGCHLD, count_child);
     if (strcmp(habit, "few-descriptors") == 0)
-        setrlimit(RLIMIT_NOFILE, &few);
+        limit(RLIMIT_NOFILE, 10);
     if (strcmp(habit, "few-processes") == 0)
-        setrlimit(RLIMIT_NPROC, &(const struct rlimit){1, 1});
+        limit(RLIMIT_NPROC, 1);
     if (strcmp(habit, "no-locked-memory") == 0)
-        setrlimit(RLIMIT_MEMLOCK, &none);
+        limit(RLIMIT_MEMLOCK, 0);
     if (strcmp(habit, "blocks-signals") == 0) {
         sigset_t all;
 
@@ -115,6 +167,64 @@ static void take_habits(const char *habit)
     if (strcmp(habit, "no-standard-descriptors") == 0)
         for (int descriptor = 0; descriptor < 3; descriptor += 2)
             close(descriptor);
+}
+
+/* What would stop PAM itself before. */
+static void take_late_habits(const char *habit)
+{
+    const unsigned long size = status_number("VmSize:") * 1024;
+
+    if (strcmp(habit, "little-memory") == 0)
+        limit(RLIMIT_AS, size + 8 * 1024 * 1024);
+    if (strcmp(habit, "no-memory") == 0)
+        limit(RLIMIT_AS, size);
+    if (strncmp(habit, "descriptors-left-", strlen("descriptors-left-")) == 0)
+        limit(RLIMIT_NOFILE,
+              count_entries("/proc/self/fd") - 3 + strtoul(habit + strlen("descriptors-left-"), NULL, 10));
+}
+
+static bool log_in(const char *service, const char *user, const struct pam_conv *conversation)
+{
+    pam_handle_t *pamh = NULL;
+    bool given;
+    int status;
+
+    if (pam_start(service, user, conversation, &pamh) != PAM_SUCCESS)
+        return false;
+    status = pam_authenticate(pamh, 0);
+    if (status == PAM_SUCCESS)
+        status = pam_open_session(pamh, 0);
+    given = status == PAM_SUCCESS && pam_getenv(pamh, "SESSION_KEY") != NULL;
+    pam_close_session(pamh, 0);
+    pam_end(pamh, status);
+    return given;
+}
+
+static int log_in_often(const char *service, const char *user, const struct pam_conv *conversation,
+                        unsigned long times)
+{
+    static char texts[2][4096];
+    struct {
+        long mappings, locked, bytes;
+    } memory[2];
+    unsigned long given = 0;
+
+    /* The first ones load what stays. */
+    for (int i = 0; i < 3; i++)
+        log_in(service, user, conversation);
+    for (int i = 0; i < 2; i++) {
+        describe(texts[i], sizeof(texts[i]));
+        memory[i].mappings = (long)count_mappings();
+        memory[i].locked = (long)status_number("VmLck:");
+        memory[i].bytes = (long)mallinfo2().uordblks;
+        for (unsigned long done = 0; i == 0 && done < times; done++)
+            given += log_in(service, user, conversation);
+    }
+    printf("given %lu\nchanged %s\n", given, strcmp(texts[0], texts[1]) == 0 ? "nothing" : texts[1]);
+    printf("grown %ld mappings, %ld KiB locked, %ld bytes\n", memory[1].mappings - memory[0].mappings,
+           memory[1].locked - memory[0].locked, memory[1].bytes - memory[0].bytes);
+    printf("waited %s\n", waitpid(-1, NULL, WNOHANG | __WALL) == -1 && errno == ECHILD ? "none" : "some");
+    return 0;
 }
 
 int main(int argc, char **argv)
@@ -127,7 +237,7 @@ int main(int argc, char **argv)
     double started, opened, ended;
     int status;
 
-    if (argc != 5)
+    if (argc < 5)
         return 2;
     password = argv[4];
     setenv("HOST_PROBE", "kept", 1);
@@ -137,6 +247,8 @@ int main(int argc, char **argv)
             pthread_create(&threads[i], NULL, spin, (void *)&stop);
     /* The socket to the journal is opened by the first line, whoever writes it, and stays. */
     syslog(LOG_AUTHPRIV | LOG_DEBUG, "the test begins");
+    if (argc > 5)
+        return log_in_often(argv[2], argv[3], &conversation, strtoul(argv[5], NULL, 10));
     if (pam_start(argv[2], argv[3], &conversation, &pamh) != PAM_SUCCESS)
         return 2;
     /* What other modules open for good is open then. */
@@ -148,14 +260,16 @@ int main(int argc, char **argv)
         return status;
     }
     describe(before, sizeof(before));
+    take_late_habits(argv[1]);
     started = now_ms();
     status = status == PAM_SUCCESS ? pam_open_session(pamh, 0) : status;
     opened = now_ms();
+    give_back();
     describe(after, sizeof(after));
     printf("status %d\nvariable %s\nbridge %s\n", status, pam_getenv(pamh, "SESSION_KEY"),
            pam_getenv(pamh, "STEPVAULT_BRIDGE"));
     printf("changed %s\nchildren %d\n", strcmp(before, after) == 0 ? "nothing" : after, (int)children_seen);
-    printf("waited %s\n", waitpid(-1, NULL, WNOHANG) == -1 && errno == ECHILD ? "none" : "some");
+    printf("waited %s\n", waitpid(-1, NULL, WNOHANG | __WALL) == -1 && errno == ECHILD ? "none" : "some");
     if (strcmp(before, after) != 0)
         printf("before %s\n", before);
     pam_close_session(pamh, 0);

@@ -9,7 +9,7 @@ if [ -z "$wrapper" ] || [ ! -x "$BUILD/tests/pam/ordinary" ]; then
     echo "1..0 # SKIP there is no pam_wrapper"
     exit 0
 fi
-cp "$BUILD/tests/pam/ordinary" /usr/local/bin/
+cp "$BUILD"/tests/pam/{host,ordinary} /usr/local/bin/
 install -d -o 4242 -m 700 "$scratch/services"
 cd "$scratch/services" || exit 1
 # pam_unix asks its setgid helper of the user's own password, and of nobody else's.
@@ -52,6 +52,9 @@ try wrapped ordinary permitted other aso pw
 is "of another user there is nothing to be had" "$status $out" "0 "
 try wrapped ordinary sudo tuser ao pw
 is "sudo's sessions are left alone" "$status $out $(state)" "0  locked"
+# Root may have more processes than there are to be had; an ordinary user's clone is refused.
+try wrapped host few-processes permitted tuser pw
+is "no process to be had: the session opens, and nothing is left changed" "$status $(grep -c -e '^status 0' -e '^changed nothing' -e '^waited none' "$scratch/out")" "0 3"
 try wrapped ordinary alone tuser a pw
 is "the module alone admits nobody" "$((status > 0))" 1
 try wrapped ordinary session tuser aco pw
