@@ -2,6 +2,7 @@
 #include "code/exports.h"
 
 #include "base/cleanup.h"
+#include "base/nameset.h"
 #include "base/text.h"
 #include "code/syntax.h"
 #include "json/json.h"
@@ -12,7 +13,7 @@
 
 #define JSON_MARK ":json"
 #define NAME_SIZE_MAX 64
-#define EXPORTS_MAX 4096u /* each is looked for among those before it */
+#define EXPORTS_MAX 4096u
 
 /* One export; texts are borrowed. */
 struct export
@@ -25,14 +26,16 @@ struct export
 };
 
 struct exports {
-    struct export *entries;
-    size_t count;
-    size_t capacity;
+    struct nameset names;
+    struct export entries[EXPORTS_MAX]; /* by the numbers of their names */
 };
 
-static void exports_reset(struct exports *exports)
+static void exports_freep(struct exports **exports)
 {
-    free(exports->entries);
+    if (*exports != NULL)
+        nameset_reset(&(*exports)->names);
+    free(*exports);
+    *exports = NULL;
 }
 
 static bool name_is_ok(const char *name, size_t size)
@@ -68,55 +71,44 @@ static bool line_read(const char *line, size_t size, struct export *ret_export)
     return true;
 }
 
-/* In the place of an earlier one of that name, if there is one; NULL when memory is out. */
-static struct export *export_place(struct exports *exports, const struct export *export)
+/* In the place of an earlier one of that name, if there is one. */
+static enum status export_put(struct exports *exports, const struct export *export, struct failure *failure,
+                              struct export **ret_place)
 {
-    for (size_t i = 0; i < exports->count; i++) {
-        if (exports->entries[i].name_size == export->name_size &&
-            memcmp(exports->entries[i].name, export->name, export->name_size) == 0)
-            return &exports->entries[i];
-    }
-    if (exports->count == exports->capacity) {
-        size_t capacity = exports->capacity * 2 + 16;
-        struct export *entries = realloc(exports->entries, capacity * sizeof(*entries));
+    size_t number;
 
-        if (entries == NULL)
-            return NULL;
-        exports->entries = entries;
-        exports->capacity = capacity;
-    }
-    return &exports->entries[exports->count++];
+    if (exports->names.count == EXPORTS_MAX && !nameset_has(&exports->names, export->name, export->name_size))
+        return failure_set(failure, STATUS_TOO_LARGE, "the code exported more than %u names", EXPORTS_MAX);
+    if (!nameset_add(&exports->names, export->name, export->name_size, &number))
+        return failure_set_no_memory(failure);
+    exports->entries[number] = *export;
+    *ret_place = &exports->entries[number];
+    return STATUS_OK;
 }
 
 static enum status exports_read(const char *text, size_t size, struct failure *failure,
                                 struct exports *exports)
 {
     struct export *last = NULL;
+    enum status status = STATUS_OK;
     size_t number = 0;
 
-    for (size_t at = 0, length; at < size; at += length + 1) {
+    for (size_t at = 0, length; status == STATUS_OK && at < size; at += length + 1) {
         const char *end = memchr(text + at, '\n', size - at);
         struct export export;
 
         length = end != NULL ? (size_t)(end - text) - at : size - at;
         number++;
-        if (exports->count > EXPORTS_MAX)
-            return failure_set(failure, STATUS_TOO_LARGE, "the code exported more than %u names",
-                               EXPORTS_MAX);
-        if (line_read(text + at, length, &export)) {
-            last = export_place(exports, &export);
-            if (last == NULL)
-                return failure_set_no_memory(failure);
-            *last = export;
-        } else if (last != NULL && last->is_json) {
+        if (line_read(text + at, length, &export))
+            status = export_put(exports, &export, failure, &last);
+        else if (last != NULL && last->is_json)
             last->value_size = (size_t)(text + at + length - last->value);
-        } else if (length > 0) {
-            return failure_set(failure, STATUS_INVALID,
-                               "line %zu of what the code exported is neither NAME:json=JSON nor NAME=TEXT",
-                               number);
-        }
+        else if (length > 0)
+            status = failure_set(failure, STATUS_INVALID,
+                                 "line %zu of what the code exported is neither NAME:json=JSON nor NAME=TEXT",
+                                 number);
     }
-    return STATUS_OK;
+    return status;
 }
 
 /* The value as it was written, without the blanks between its parts: a number keeps all its digits. */
@@ -167,14 +159,15 @@ static enum status export_write(const struct export *export, struct json_writer 
 
 enum status exports_write(const char *text, size_t size, struct failure *failure, struct secret *destination)
 {
-    CLEANUP(exports_reset) struct exports exports = {0};
+    CLEANUP(exports_freep) struct exports *exports = calloc(1, sizeof(*exports));
     struct json_writer writer;
-    enum status status = exports_read(text, size, failure, &exports);
+    enum status status =
+        exports != NULL ? exports_read(text, size, failure, exports) : failure_set_no_memory(failure);
 
     json_writer_start(&writer, destination);
     json_open_object(&writer, NULL);
-    for (size_t i = 0; status == STATUS_OK && i < exports.count; i++)
-        status = export_write(&exports.entries[i], &writer, failure);
+    for (size_t i = 0; status == STATUS_OK && i < exports->names.count; i++)
+        status = export_write(&exports->entries[i], &writer, failure);
     json_close_object(&writer);
     return status != STATUS_OK || !writer.failed ? status : failure_set_no_memory(failure);
 }

@@ -111,8 +111,11 @@ file numbers.sh <<< 'printf "%s\n" "a:json=0.1" "b:json=12345678901234567890" "c
 gives "JSON that is exported is left as it was written, but for blanks" '{"a":0.1,"b":12345678901234567890,"c":{"x y":[1.50,1e400]},"d":"\" "}' numbers.sh
 file bytes.sh <<< 'printf "bytes=\377\376\n" >> "$PIPEDREAM_EXPORTS"'
 refused "an export that is not text" "the export bytes is not UTF-8 text" bytes.sh
-file many.sh <<< 'for i in $(seq 5000); do echo "n$i=1"; done >> "$PIPEDREAM_EXPORTS"'
+file many.sh <<< 'for i in $(seq 4097); do echo "n$i=1"; done >> "$PIPEDREAM_EXPORTS"'
 refused "more exports than are taken" "more than 4096 names" many.sh
+file often.sh <<< '{ for i in $(seq 4096); do echo "n$i=1"; done; yes n4096=2 | head -n 2000000; } >> "$PIPEDREAM_EXPORTS"'
+step often.sh
+is "as many as are taken, however often one is" "$status $(wc -c < result.json) $(grep -c '"n4096":"2"' result.json)" "0 48047 1"
 file small.sh <<< 'echo "ok=1" >> "$PIPEDREAM_EXPORTS"'
 fails "a result in place of a device" 125 "/dev/null is no regular file" stepvault run billing/notify --code small.sh --result /dev/null
 fails "a result in no folder" 125 "cannot write nowhere/result" stepvault run billing/notify --code small.sh --result nowhere/result
