@@ -95,22 +95,6 @@ const char *mask_short_name(const struct mask *mask, size_t index)
 bool mask_append(const struct mask *mask, const void *bytes, size_t size, struct secret *destination)
 {
     CLEANUP(stream_freep) struct stream *stream = stream_make(mask->finder, size < PIECE ? size : PIECE);
-    const size_t before = destination->size;
-    const uint8_t *ready;
-    size_t ready_size;
-    bool right = stream != NULL;
 
-    for (size_t at = 0, piece; right && at < size; at += piece) {
-        piece = size - at < PIECE ? size - at : PIECE;
-        memcpy(stream_room(stream), (const uint8_t *)bytes + at, piece);
-        ready_size = stream_feed(stream, piece, &ready);
-        right = secret_append(destination, ready, ready_size);
-    }
-    if (right) {
-        ready_size = stream_release(stream, &ready);
-        right = secret_append(destination, ready, ready_size);
-    }
-    if (!right)
-        destination->size = before;
-    return right;
+    return stream != NULL && stream_scrub(stream, bytes, size, destination);
 }

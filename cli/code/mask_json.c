@@ -4,10 +4,12 @@
 
 #include "base/cleanup.h"
 #include "base/text.h"
+#include "code/stream.h"
 
 #include <string.h>
 
 #define DEPTH_MAX 10000u
+#define PIECE ((size_t)16 * 1024) /* of a string, at a time */
 
 enum expected {
     EXPECT_VALUE,
@@ -25,7 +27,8 @@ struct lexer {
     size_t at;
     size_t copied; /* what is before this place was appended */
     struct secret *destination;
-    struct secret plain; /* a string without its escapes */
+    struct secret plain;   /* a string without its escapes */
+    struct stream *stream; /* for all strings, as it can be large; NULL: none had a value in it yet */
     struct secret scrubbed;
     enum expected expected;
     size_t depth;
@@ -198,6 +201,15 @@ static bool replace_token(struct lexer *lexer, size_t start, const struct secret
     return true;
 }
 
+static bool scrub_plain(struct lexer *lexer)
+{
+    if (lexer->stream == NULL)
+        lexer->stream = stream_make(mask_finder(lexer->mask), PIECE);
+    plain_empty(&lexer->scrubbed);
+    return lexer->stream != NULL &&
+           stream_scrub(lexer->stream, lexer->plain.bytes, lexer->plain.size, &lexer->scrubbed);
+}
+
 static enum status scrub_string(struct lexer *lexer, struct failure *failure)
 {
     const size_t start = lexer->at;
@@ -209,9 +221,7 @@ static enum status scrub_string(struct lexer *lexer, struct failure *failure)
         return failure_set_no_memory(failure);
     if (!value_stands_in(lexer->mask, lexer->plain.bytes, lexer->plain.size))
         return STATUS_OK;
-    plain_empty(&lexer->scrubbed);
-    return mask_append(lexer->mask, lexer->plain.bytes, lexer->plain.size, &lexer->scrubbed) &&
-                   replace_token(lexer, start, &lexer->scrubbed)
+    return scrub_plain(lexer) && replace_token(lexer, start, &lexer->scrubbed)
                ? STATUS_OK
                : failure_set_no_memory(failure);
 }
@@ -375,6 +385,7 @@ enum status mask_json(const struct mask *mask, const void *text, size_t size, st
     const size_t before = destination->size;
     const enum status status = scrub_text(&lexer, failure);
 
+    stream_freep(&lexer.stream);
     secret_reset(&lexer.plain);
     secret_reset(&lexer.scrubbed);
     if (status != STATUS_OK)

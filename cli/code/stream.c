@@ -15,6 +15,7 @@ struct span {
 
 struct stream {
     const struct finder *finder;
+    size_t piece_max;
     uint32_t state;
     bool starred;  /* the last that went out was MASK_TEXT */
     uint64_t sent; /* what is before this place went out */
@@ -34,6 +35,7 @@ struct stream *stream_make(const struct finder *finder, size_t piece_max)
     if (stream == NULL)
         return NULL;
     stream->finder = finder;
+    stream->piece_max = piece_max;
     /* Spans in what is held back do not touch; the first may have lost its beginning, and one is added before
      * they are looked through. */
     stream->spans = secret_allocate((longest / (PATTERN_MIN + 1) + 3) * sizeof(*stream->spans));
@@ -172,4 +174,26 @@ size_t stream_release(struct stream *stream, const uint8_t **ret_ready)
     stream->held = 0;
     *ret_ready = stream->output;
     return stream->ready;
+}
+
+bool stream_scrub(struct stream *stream, const void *bytes, size_t size, struct secret *destination)
+{
+    const size_t before = destination->size;
+    const uint8_t *ready;
+    size_t ready_size;
+    bool right = true;
+
+    for (size_t at = 0, piece; right && at < size; at += piece) {
+        piece = size - at < stream->piece_max ? size - at : stream->piece_max;
+        memcpy(stream_room(stream), (const uint8_t *)bytes + at, piece);
+        ready_size = stream_feed(stream, piece, &ready);
+        right = secret_append(destination, ready, ready_size);
+    }
+    ready_size = stream_release(stream, &ready);
+    right = right && secret_append(destination, ready, ready_size);
+    stream->state = 0;
+    stream->starred = false;
+    if (!right)
+        destination->size = before;
+    return right;
 }

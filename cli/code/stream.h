@@ -32,4 +32,8 @@ size_t stream_depth(const struct stream *stream);
  * that is scrubbed. */
 size_t stream_release(struct stream *stream, const uint8_t **ret_ready);
 
+/* Appends a whole text, scrubbed, to `destination`: at its beginning before and after. False when memory is
+ * out; the content is then unchanged. */
+bool stream_scrub(struct stream *stream, const void *bytes, size_t size, struct secret *destination);
+
 #endif

@@ -1,6 +1,6 @@
 /* cli/code/mask.c, finder.c, pattern.c, stream.c, mask_json.c: what is scrubbed, however the text is cut,
  * against a search that looks for each pattern at each place. What other programs make of the same values is
- * compared in tests/code/mask.sh. */
+ * compared in tests/code/test_mask.sh. */
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -417,6 +417,31 @@ static void json_is_scrubbed_in_strings_names_and_numbers_and_stays_json(void **
     }
 }
 
+static void values_in_many_strings_are_scrubbed_in_time_beside_a_large_one(void **state)
+{
+    enum { STRINGS = 600000 };
+    CLEANUP(cleanup_free) char *value = malloc(LARGE);
+    CLEANUP(mask_freep) struct mask *mask = NULL;
+    CLEANUP(secret_reset) struct secret text = {0};
+    CLEANUP(secret_reset) struct secret masked = {0};
+    struct failure failure = {0};
+    uint64_t started;
+
+    (void)state;
+    memset(value, 'z', LARGE - 1);
+    value[LARGE - 1] = '\0';
+    mask = mask_of((const char *const[]){"abcd", value}, 2);
+    for (size_t i = 0; i < STRINGS; i++)
+        assert_true(secret_append_text(&text, i == 0 ? "[\"abcd\"" : ",\"abcd\""));
+    assert_true(secret_append_byte(&text, ']'));
+    started = clock_monotonic_ms();
+    assert_int_equal(mask_json(mask, text.bytes, text.size, &failure, &masked), STATUS_OK);
+    /* A quarter of a second; making room for the large one at each string takes minutes. */
+    assert_true(clock_monotonic_ms() - started < 60000);
+    assert_int_equal(masked.size, text.size - STRINGS);
+    assert_memory_equal(masked.bytes, "[\"***\",\"***\",", 13);
+}
+
 static void what_is_not_json_is_refused(void **state)
 {
     static const char *const texts[] = {
@@ -477,6 +502,7 @@ int main(void)
         cmocka_unit_test(a_near_match_of_the_largest_value_passes_in_time),
         cmocka_unit_test(what_is_released_is_not_said_twice_and_the_rest_stays_hidden),
         cmocka_unit_test(json_is_scrubbed_in_strings_names_and_numbers_and_stays_json),
+        cmocka_unit_test(values_in_many_strings_are_scrubbed_in_time_beside_a_large_one),
         cmocka_unit_test(what_is_not_json_is_refused),
         cmocka_unit_test(json_may_be_nested_ten_thousand_levels_deep),
     };
