@@ -9,11 +9,21 @@
 
 #define INPUT_MAX ((size_t)8 * 1024 * 1024) /* several times what a projection may hold */
 #define PIECE ((size_t)64 * 1024)
+#define FORMS_LARGE ((size_t)32 * 1024 * 1024) /* bytes; a list that grows no more from there on is full */
 
 struct mask {
     struct finder *finder;
     struct secret short_names; /* NUL-terminated */
 };
+
+/* A list of forms has as much room as a secret, which is more than a finder takes. */
+static enum status forms_failed(const struct pattern_list *list, struct failure *failure)
+{
+    if (list->bytes.size > FORMS_LARGE)
+        return failure_set(failure, STATUS_TOO_LARGE,
+                           "the values are too large to be looked for in all their forms");
+    return failure_set_no_memory(failure);
+}
 
 static enum status entry_add(struct mask *mask, struct pattern_list *list, const char *entry,
                              struct failure *failure)
@@ -25,7 +35,7 @@ static enum status entry_add(struct mask *mask, struct pattern_list *list, const
         return failure_set(failure, STATUS_PROTOCOL, "the values to mask are not NAME=value entries");
     size = strlen(separator + 1);
     if (size >= MASK_VALUE_MIN)
-        return pattern_add_forms(list, separator + 1, size) ? STATUS_OK : failure_set_no_memory(failure);
+        return pattern_add_forms(list, separator + 1, size) ? STATUS_OK : forms_failed(list, failure);
     return secret_append(&mask->short_names, entry, (size_t)(separator - entry)) &&
                    secret_append_byte(&mask->short_names, '\0')
                ? STATUS_OK

@@ -333,6 +333,16 @@ static void values_whose_forms_are_too_large_are_refused(void **state)
     }
     assert_int_equal(load(entries.bytes, entries.size, &failure, &mask), STATUS_TOO_LARGE);
     assert_null(mask);
+    secret_clear(&entries);
+    /* The forms of these have no room in a secret, either. */
+    for (size_t i = 0; i < (size_t)16 * LARGE / 4096; i++) {
+        assert_true(secret_append_format(&entries, "NAME=%04zu", i));
+        for (size_t at = 0; at < 2045; at++)
+            assert_true(secret_append_text(&entries, "\xc3\xa9"));
+        assert_true(secret_append_byte(&entries, '\0'));
+    }
+    assert_int_equal(load(entries.bytes, entries.size, &failure, &mask), STATUS_TOO_LARGE);
+    assert_null(mask);
 }
 
 static void a_near_match_of_the_largest_value_passes_in_time(void **state)
