@@ -13,7 +13,7 @@
 struct order {
     const char *code;
     const char *step;
-    const char *event; /* `-` is standard input */
+    const char *event; /* `-` is standard input, here or in one of the next two */
     const char *steps;
     const char *props;
     const char *database;

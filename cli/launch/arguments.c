@@ -345,7 +345,36 @@ static enum status command_read(struct parser *parser, struct failure *failure)
     return STATUS_OK;
 }
 
-/* What is said of code is said with --code, and standard input is read once. */
+/* Standard input is there once. */
+static enum status stdin_check(const struct arguments *arguments, struct failure *failure)
+{
+    const struct {
+        const char *what;
+        const char *path;
+    } inputs[] = {
+        {"the event", arguments->event},
+        {"the steps", arguments->steps},
+        {"the props", arguments->props},
+    };
+    const char *reader = NULL;
+
+    for (size_t i = 0; i < sizeof(inputs) / sizeof(inputs[0]); i++) {
+        if (inputs[i].path == NULL || strcmp(inputs[i].path, "-") != 0)
+            continue;
+        if (reader != NULL)
+            return failure_set(failure, STATUS_USAGE, "standard input cannot be both %s and %s", reader,
+                               inputs[i].what);
+        reader = inputs[i].what;
+    }
+    for (size_t i = 0; reader != NULL && i < arguments->env_file.count; i++) {
+        if (strcmp(arguments->env_files[i], "-") == 0)
+            return failure_set(failure, STATUS_USAGE, "standard input cannot be both %s and an env file",
+                               reader);
+    }
+    return STATUS_OK;
+}
+
+/* What is said of code is said with --code. */
 static enum status code_check(const struct arguments *arguments, struct failure *failure)
 {
     const struct {
@@ -363,13 +392,7 @@ static enum status code_check(const struct arguments *arguments, struct failure 
         if (of_code[i].value != NULL)
             return failure_set(failure, STATUS_USAGE, "%s is said with --code only", of_code[i].name);
     }
-    for (size_t i = 0; i < arguments->env_file.count; i++) {
-        if (arguments->event != NULL && strcmp(arguments->event, "-") == 0 &&
-            strcmp(arguments->env_files[i], "-") == 0)
-            return failure_set(failure, STATUS_USAGE,
-                               "standard input cannot be both the event and an env file");
-    }
-    return STATUS_OK;
+    return stdin_check(arguments, failure);
 }
 
 /* Code reads its accounts from the document; a shell has them as variables, too, where nothing is said. */

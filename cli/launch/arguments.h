@@ -31,7 +31,7 @@ struct arguments {
     struct envfile_request env_file;
     char **command;    /* run: CMD and its arguments, NULL-terminated; with `code` that file's arguments */
     const char *code;  /* or NULL; what follows is said with it only, but for `mask` */
-    const char *event; /* `-` is standard input */
+    const char *event; /* `-` is standard input, here or in one of the next two */
     const char *steps;
     const char *props;
     const char *database;

@@ -80,6 +80,8 @@ fails "code without an ending" 125 "has no ending" stepvault run billing/notify 
 fails "props for bash" 125 "code in bash has no --props" stepvault run billing/notify --code fails.sh --props none
 fails "a result without code" 125 "--result is said with --code only" stepvault run billing/notify --result x -- true
 fails "one standard input for two" 125 "standard input cannot be both" stepvault run billing/notify --code fails.sh --event - --env-file -
+fails "... of the steps" 125 "both the steps and an env file" stepvault run billing/notify --code fails.sh --steps - --env-file -
+fails "... of event and props" 125 "both the event and the props" stepvault run billing/notify --code fails.js --event - --props -
 fails "arguments without --" 125 "run needs -- before the code's arguments: stepvault run billing/notify --code fails.sh -- x" \
     stepvault run billing/notify --code fails.sh x
 fails "a descriptor that is open for reading only" 125 "the descriptor 7 of --result is not open for writing" \
@@ -96,6 +98,9 @@ is "the step of the environment is taken" "$status" 0
 # ---- standard input ----
 file stdin.sh <<< 'jq -c .trigger.event "$PIPEDREAM_STEPS"; cat | wc -c'
 is "an event on standard input leaves nothing there" "$(echo '{"a":1}' | stepvault run billing/notify --code stdin.sh --event -)" '{"a":1}
+0'
+file given.sh <<< 'jq -c .a "$PIPEDREAM_STEPS"; cat | wc -c'
+is "... as steps do" "$(echo '{"a":1}' | stepvault run billing/notify --code given.sh --steps -)" '1
 0'
 is "without it standard input is the code's" "$(echo four | stepvault run billing/notify --code stdin.sh)" 'null
 5'
