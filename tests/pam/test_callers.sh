@@ -29,6 +29,11 @@ eventually() {
     done
     return 1
 }
+# Whoever resolves the host's name does not wait for a server.
+echo "127.0.0.1 localhost $(uname -n)" > /etc/hosts
+# Nobody waits after a wrong password, either.
+sed -i /pam_faildelay/d /etc/pam.d/login
+sed -i 's/^FAIL_DELAY.*/FAIL_DELAY 0/' /etc/login.defs
 user_vault pw
 
 # ---- sudo and doas: the user's password, and another's session ----
@@ -93,6 +98,18 @@ is "... and the user's groups, with none of the caller's" "$(tr -s '\t' ' ' < /r
 lock
 has "login does not end with the agent that it started" "$("$drive" 'assword:=>pw' '\$ =>pkill -9 stepvault-agent; sleep 0.5; echo still-i''n; exit' -- login tuser)" still-in
 end_user
+su_in pw true > /dev/null
+mark
+out=$("$drive" 'assword:=>bad' 'login:=>tuser' 'assword:=>worse' 'login:=>tuser' 'assword:=>wrong' 'login:=>tuser' 'assword:=>bad' 'login:=>tuser' \
+    'assword:=>worse' -- login tuser)
+has "login ends after wrong passwords, and closes a session that it never opened" "$out" "Maximum number of tries exceeded"
+is "... which leaves the vault open, and is not told to anybody" "$(state) $(journal)" "open "
+lock
+chmod 755 /run/user/4242
+mark
+has "a runtime folder that others may look into" "$(su_in pw 'echo i''n')" in
+chmod 700 /run/user/4242
+has "... is none" "$(journal)" "su:session uid 4242: the user has no runtime folder"
 sed -i 's/pam_stepvault.so/pam_stepvault.so debug/' /etc/pam.d/common-*
 mark
 su_in pw true > /dev/null

@@ -77,7 +77,7 @@ while read -r operations name; do
     is "... all calls succeed, and whoever waits for children sees none of ours" "$(value '[a-z]' | tr -d ' 0') $(value reaped) $(value left)" " 0 none"
     is "... nor is a helper left" "$(pgrep -c stepvault-login)" 0
 done << END
-THameovcdw gdm's session worker
+THameo(v)cdw gdm's session worker, whose child becomes the session
 Hamoevcdw lightdm's session child, sddm's helper
 HamSeovcdw a caller that wants nothing said
 END
