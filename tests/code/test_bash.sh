@@ -5,8 +5,6 @@
 # shellcheck source=code.bash
 . "$(dirname "$0")/code.bash"
 code_vault
-echo '{"amount":5,"items":[1,"zwei"]}' > event.json
-echo '{"look":{"$return_value":{"id":7}}}' > steps.json
 
 # ---- bash ----
 file step.sh <<< 'jq -r ".trigger.event.amount, .look[\"\$return_value\"].id" "$PIPEDREAM_STEPS"
@@ -23,8 +21,7 @@ refused "bash: an export that is not JSON" "the export a is not JSON" bad.sh
 file line.sh <<< 'echo "no line" >> "$PIPEDREAM_EXPORTS"'
 refused "bash: a line that is no export" "line 1 of what the code exported" line.sh
 file exits.sh <<< 'echo "a=1" >> "$PIPEDREAM_EXPORTS"; exit 7'
-step exits.sh
-is "bash: its exit status, with what was exported" "$status $result" '7 {"a":"1"}'
+ends "bash: its exit status, with what was exported" 7 '{"a":"1"}' exits.sh
 
 # ---- what is given ----
 file event.js <<< 'return event;'

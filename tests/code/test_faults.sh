@@ -25,8 +25,7 @@ names() { find . -maxdepth 1 ! -name . -printf '%f\n' | sort | tr '\n' ' '; }
 
 # ---- how code ends ----
 file throws.js <<< 'this.before = 1; throw new TypeError("no such thing");'
-step throws.js
-is "Node: code that throws: status 1, and the result says so" "$status $result" '1 {"before":1,"$error":{"name":"TypeError","message":"no such thing"}}'
+ends "Node: code that throws: status 1, and the result says so" 1 '{"before":1,"$error":{"name":"TypeError","message":"no such thing"}}' throws.js
 has "... its stack is on stderr" "$err" "TypeError: no such thing"
 file throws.py <<< 'def handler(pd):
     raise KeyError("gone")'
@@ -34,8 +33,7 @@ step throws.py
 has "Python: code that throws" "$status $result" '1 {"$error":{"name":"KeyError"'
 has "... its stack is on stderr" "$err" "throws.py"
 file fails.sh <<< 'set -e; echo "seen:json=[1]" >> "$PIPEDREAM_EXPORTS"; false; echo "seen=2" >> "$PIPEDREAM_EXPORTS"'
-step fails.sh
-is "bash: code that fails leaves what it exported" "$status $result" '1 {"seen":[1]}'
+ends "bash: code that fails leaves what it exported" 1 '{"seen":[1]}' fails.sh
 file killed.sh <<< 'echo "seen=1" >> "$PIPEDREAM_EXPORTS"; kill -9 $$'
 mkdir killed && cd killed || exit 1
 step ../killed.sh

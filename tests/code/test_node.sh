@@ -4,8 +4,6 @@
 # shellcheck source=code.bash
 . "$(dirname "$0")/code.bash"
 code_vault
-echo '{"amount":5,"items":[1,"zwei"]}' > event.json
-echo '{"look":{"$return_value":{"id":7}}}' > steps.json
 
 # ---- functions ----
 file form.js <<< 'async (event, steps, auths) => {
@@ -78,19 +76,12 @@ file early.mjs <<< 'const channel = process.env.BILLING_CHANNEL; export default 
 gives "variables are there before the code loads" '{"$return_value":"#billing"}' early.mjs
 file values.js <<< 'this.undefined = undefined; this.function = () => 1; this.date = new Date(0); this.text = "\u2028ü\ud800"; this.nan = NaN; return undefined;'
 gives "values as JSON.stringify writes them" "{\"date\":\"1970-01-01T00:00:00.000Z\",\"text\":\"$(printf '\u2028')ü\\ud800\",\"nan\":null}" values.js
-file db.mjs <<< 'export default { props: { db: "$.service.db" }, async run() { const n = (this.db.get("n") ?? 0) + 1; this.db.set("n", n); return n; } };'
-gives "\$.service.db" '{"$return_value":1}' db.mjs --db state.json
-gives "... lives from run to run" '{"$return_value":2}' db.mjs --db state.json
-is "... in a file that is the owner's alone" "$(cat state.json) $(stat -c %a state.json)" '{"n":2} 600'
-gives "... and without one for this run" '{"$return_value":1}' db.mjs
+file database.mjs <<< 'export default { props: { db: "$.service.db" }, async run() { const n = (this.db.get("n") ?? 0) + 1; this.db.set("n", n); return n; } };'
 file killed.mjs <<< 'import fs from "node:fs";
 export default { props: { db: "$.service.db" }, async run() { fs.writeFileSync(`state.json.${process.pid}.new`, ""); this.db.set("n", 3); } };'
-gives "... whatever a killed run has left beside it" '{}' killed.mjs --db state.json
-is "... which has this one's" "$(cat state.json)" '{"n":3}'
-mkdir elsewhere
 file away.mjs <<< 'export default { props: { db: "$.service.db" }, async run() { process.chdir("elsewhere"); this.db.set("n", 9); } };'
-gives "... and where it was for code that goes elsewhere" '{}' away.mjs --db state.json
-is "... which leaves it there" "$(cat state.json) $(ls elsewhere)" '{"n":9} '
+lives_on "\$.service.db" .mjs '{}'
+gives "... and without one for this run" '{"$return_value":1}' database.mjs
 
 # ---- what they print ----
 file loud.mjs <<< 'export default () => { for (let i = 0; i < 3000; i++) console.log("x".repeat(99)); return 1; };'
@@ -201,8 +192,7 @@ refused "TypeScript" "the ending .ts of" step.ts
 
 # ---- errors, and how it ends ----
 file throws.js <<< 'this.before = 1; throw new TypeError("no such thing", { cause: new Error("within") });'
-step throws.js
-is "code that throws: status 1, and a result that says so" "$status $result" '1 {"before":1,"$error":{"name":"TypeError","message":"no such thing"}}'
+ends "code that throws: status 1, and a result that says so" 1 '{"before":1,"$error":{"name":"TypeError","message":"no such thing"}}' throws.js
 has "... the stack on stderr, with the column of the file" "$err" "/throws.js:1:24)"
 has "... with its cause" "$err" "Caused by: Error: within"
 lacks "... without the launcher's frames" "$err" /launchers/
@@ -210,8 +200,7 @@ file leaks.mjs <<< 'export default async (event, steps, auths) => { throw Object
 step leaks.mjs
 lacks "what an error carries beside its stack is not printed" "$err$result" "$CANARY"
 file null.js <<< 'throw null;'
-step null.js
-is "null thrown" "$status $result" '1 {"$error":{"name":"Error","message":"null"}}'
+ends "null thrown" 1 '{"$error":{"name":"Error","message":"null"}}' null.js
 printf 'const a = 1;\nconst b = = 2;\n' > syntax.js
 step syntax.js
 has "what cannot be parsed is shown" "$status $err" "1 $PWD/syntax.js:2"
@@ -220,22 +209,18 @@ step syntax.mjs
 has "... in a module, too" "$status $err" "1 file://$PWD/syntax.mjs:2"
 has "... and is in the result" "$result" '{"$error":{"name":"SyntaxError"'
 file background.js <<< 'this.before = 1; setTimeout(() => { throw new Error("late"); }, 1); await new Promise((resolve) => setTimeout(resolve, 60000));'
-step background.js
-is "an error that nobody waits for" "$status $result" '1 {"before":1,"$error":{"name":"Error","message":"late"}}'
+ends "an error that nobody waits for" 1 '{"before":1,"$error":{"name":"Error","message":"late"}}' background.js
 file rejected.js <<< 'Promise.reject(new Error("unheard")); await new Promise((resolve) => setTimeout(resolve, 60000));'
-step rejected.js
-is "... nor handles" "$status $result" '1 {"$error":{"name":"Error","message":"unheard"}}'
+ends "... nor handles" 1 '{"$error":{"name":"Error","message":"unheard"}}' rejected.js
 file never.js <<< 'await new Promise(() => {});'
 step never.js
 has "a promise that nothing can keep" "$status $err" "1 Error: $PWD/never.js waits for something"
 file exits.js <<< 'this.before = 1; process.exit(7);'
-step exits.js
-is "process.exit" "$status $result" '7 {"before":1}'
+ends "process.exit" 7 '{"before":1}' exits.js
 file hangs.js <<< 'setInterval(() => {}, 1000); return "over";'
 gives "what is left running when the step has ended does not hold it" '{"$return_value":"over"}' hangs.js
 file killed.js <<< 'this.before = 1; process.kill(process.pid, "SIGKILL"); await new Promise((resolve) => setTimeout(resolve, 60000));'
-step killed.js
-is "killed: no result" "$status $result" "137 "
+ends "killed: no result" 137 "" killed.js
 
 # ---- one step's result is what the next one is given ----
 file look.js <<< 'this.found = 2; return { id: 7 };'
@@ -253,23 +238,10 @@ file huge.js <<< 'return "x".repeat(64 * 1024 * 1024);'
 refused "a result over 64 MiB" "larger than 64 MiB" huge.js
 
 # ---- started by hand ----
-launcher=$bin/launchers/node.cjs
-echo 'this is no JSON, c4n4ry' > bad.json
-by_hand() {
-    STEPVAULT_AUTHS='' try env -u STEPVAULT_AUTHS "$@" node "$launcher" form2.js
-}
-file form2.js <<< 'return [event, steps.trigger.event, Object.keys(auths)];'
-for what in EVENT STEPS PROPS DB AUTHS; do
-    by_hand "STEPVAULT_$what=bad.json"
-    is "by hand: $what that is not JSON" "$status $err" "125 stepvault: the $(echo "${what/AUTHS/accounts}" | tr '[:upper:]' '[:lower:]') bad.json is not JSON"
-done
+runtime=node launcher=$bin/launchers/node.cjs
+file hand.js <<< 'return [event, steps.trigger.event, Object.keys(auths)];'
+starts_by_hand hand.js '{"$return_value":[null,null,[]]}' ENOENT
 echo '[]' > list.json
-by_hand STEPVAULT_STEPS=list.json
+by_hand hand.js STEPVAULT_STEPS=list.json
 is "by hand: steps that are a list" "$status $err" "125 stepvault: the steps list.json is not a JSON object"
-by_hand STEPVAULT_RESULT=result.json
-is "by hand: nothing given" "$status $(cat result.json)" '0 {"$return_value":[null,null,[]]}'
-by_hand STEPVAULT_RESULT=/nonexistent/result
-is "by hand: a result that cannot be written" "$status $err" "125 stepvault: cannot write the result /nonexistent/result: ENOENT"
-try node "$launcher"
-is "by hand: no file" "$status $err" "125 stepvault: node.cjs needs the FILE of code"
 finish

@@ -4,8 +4,6 @@
 # shellcheck source=code.bash
 . "$(dirname "$0")/code.bash"
 code_vault
-echo '{"amount":5,"items":[1,"zwei"]}' > event.json
-echo '{"look":{"$return_value":{"id":7}}}' > steps.json
 echo '{"text":"hello"}' > props.json
 
 # ---- what it gets and leaves ----
@@ -64,21 +62,15 @@ gives "another encoding of the file" '{"$return_value":"ü"}' latin.py
 file database.py <<< 'def handler(pd):
     pd.service.db.set("n", (pd.service.db.get("n") or 0) + 1)
     return pd.service.db.get("n")'
-gives "pd.service.db" '{"$return_value":1}' database.py --db state.json
-gives "... lives from run to run" '{"$return_value":2}' database.py --db state.json
-is "... in a file that is the owner's alone" "$(cat state.json) $(stat -c %a state.json)" '{"n":2} 600'
 file killed.py <<< 'import os
 def handler(pd):
     open(f"state.json.{os.getpid()}.new", "w").close()
     pd.service.db.set("n", 3)'
-gives "... whatever a killed run has left beside it" '{"$return_value":null}' killed.py --db state.json
-is "... which has this one's" "$(cat state.json)" '{"n":3}'
-mkdir elsewhere
 file away.py <<< 'import os
 def handler(pd):
     os.chdir("elsewhere")
     pd.service.db.set("n", 9)'
-gives "... and where it was for code that goes elsewhere" '{"$return_value":null}' away.py --db state.json
+lives_on pd.service.db .py '{"$return_value":null}'
 file keys.py <<< 'def handler(pd):
     before = pd.service.db.get(7)
     pd.service.db.set(7, "seven")
@@ -89,7 +81,6 @@ file keys.py <<< 'def handler(pd):
 gives "... under keys that are texts in JSON" '{"$return_value":[null,"seven"]}' keys.py --db keys.json
 gives "... in the next run, too" '{"$return_value":["seven","seven"]}' keys.py --db keys.json
 is "... and nothing else is beside it" "$(cat keys.json) $(ls keys.json*)" '{"7":"seven"} keys.json'
-is "... which leaves it there" "$(cat state.json) $(ls elsewhere)" '{"n":9} '
 file frozen.py <<< 'def handler(pd):
     for change in (lambda: pd.inputs.update(a=1), lambda: pd.inputs["slack"]["$auth"].pop("oauth_access_token")):
         try:
@@ -142,8 +133,7 @@ refused "not supported: OAuth 1" "needs a signer for OAuth 1 (oauth_signer_uri),
 file throws.py <<< 'def handler(pd):
     pd.export("before", 1)
     raise ValueError("no such thing")'
-step throws.py
-is "code that raises: status 1, and a result that says so" "$status $result" '1 {"before":1,"$error":{"name":"ValueError","message":"no such thing"}}'
+ends "code that raises: status 1, and a result that says so" 1 '{"before":1,"$error":{"name":"ValueError","message":"no such thing"}}' throws.py
 has "... the stack on stderr" "$err" 'throws.py", line 3, in handler'
 lacks "... without the launcher's frames" "$err" /launchers/
 file awaits.py <<< 'async def handler(pd):
@@ -171,8 +161,7 @@ file exits.py <<< 'import sys
 def handler(pd):
     pd.export("before", 1)
     sys.exit(7)'
-step exits.py
-is "sys.exit" "$status $result" '7 {"before":1}'
+ends "sys.exit" 7 '{"before":1}' exits.py
 file text.py <<< 'import sys
 def handler(pd):
     sys.exit("that was it")'
@@ -181,8 +170,7 @@ is "sys.exit with a text" "$status $err $result" '1 that was it {}'
 file killed.py <<< 'import os, signal
 def handler(pd):
     os.kill(os.getpid(), signal.SIGKILL)'
-step killed.py
-is "killed: no result" "$status $result" "137 "
+ends "killed: no result" 137 "" killed.py
 
 # ---- results that cannot be written ----
 unwritable() {
@@ -203,18 +191,8 @@ file huge.py <<< 'def handler(pd):
 refused "a result over 64 MiB" "larger than 64 MiB" huge.py
 
 # ---- started by hand ----
-launcher=$bin/launchers/python.py
-echo 'this is no JSON, c4n4ry' > bad.json
+runtime=python3 launcher=$bin/launchers/python.py
 file hand.py <<< 'def handler(pd):
     return [pd.steps, list(pd.inputs)]'
-for what in EVENT STEPS PROPS DB AUTHS; do
-    try env "STEPVAULT_$what=bad.json" python3 "$launcher" hand.py
-    is "by hand: $what that is not JSON" "$status $err" "125 stepvault: the $(echo "${what/AUTHS/accounts}" | tr '[:upper:]' '[:lower:]') bad.json is not JSON"
-done
-try env STEPVAULT_RESULT=result.json python3 "$launcher" hand.py
-is "by hand: nothing given" "$status $(cat result.json)" '0 {"$return_value":[{"trigger":{"event":null}},[]]}'
-try env STEPVAULT_RESULT=/nonexistent/result python3 "$launcher" hand.py
-is "by hand: a result that cannot be written" "$status $err" "125 stepvault: cannot write the result /nonexistent/result: No such file or directory"
-try python3 "$launcher"
-is "by hand: no file" "$status $err" "125 stepvault: python.py needs the FILE of code"
+starts_by_hand hand.py '{"$return_value":[{"trigger":{"event":null}},[]]}' "No such file or directory"
 finish
