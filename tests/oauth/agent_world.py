@@ -81,11 +81,23 @@ class World:
     def refreshes(self):
         return len(self.jobs("refresh"))
 
+    def until_asked(self, count=1):
+        """Waits for so many helpers that renew."""
+        until(lambda: self.refreshes() == count, "no helper was started")
+
+    def until_rotated(self):
+        """Waits for the helper that behaves so to have new tokens."""
+        until(lambda: self.jobs() and "rotated" in self.jobs()[-1], "nothing was rotated")
+
     # ---- the agent ----
 
     def start(self):
         self.agent = Agent(self.folder)
         self.client = self.agent.connect()
+
+    def open(self):
+        self.start()
+        self.ask("Unlock", slot_key=slot_key(KEY))
 
     def found(self):
         """A new vault, with a client registered."""
@@ -98,6 +110,16 @@ class World:
         reply = self.client.call(method, **parameters)
         check("error" not in reply, f"{method}: {reply}")
         return reply["parameters"]
+
+    def send(self, method, *flags, **parameters):
+        """A call whose reply is not waited for; returns its connection."""
+        client = self.agent.connect()
+        client.send(client.request(method, *flags, **parameters))
+        return client
+
+    def until_closing(self):
+        """Waits for it to be locked to new calls."""
+        until(lambda: error(self.client.call("Project", step="/")) == "Locked", "new calls are served")
 
     def connect_account(self, name, step=None, lifetime=FRESH, due=None, client=None, refresh_token="rt-c4n4ry", **more):
         """An account of Slack, bound at a step of its own. `lifetime` and `due` in milliseconds."""
@@ -139,8 +161,7 @@ class World:
         if self.agent.process.poll() is None:
             self.client.call("Lock")
             self.agent.wait()
-        self.start()
-        self.ask("Unlock", slot_key=slot_key(KEY))
+        self.open()
 
     def end(self):
         if self.agent is not None and self.agent.process.poll() is None:

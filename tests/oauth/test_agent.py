@@ -23,6 +23,25 @@ def leaves(world, action, outcome="granted"):
     return [leaf for leaf in world.client.leaves() if leaf["action"] == action and leaf["outcome"] == outcome]
 
 
+def waiting_caller(world, name="one"):
+    """A caller of an account for whose token a helper was started, which waits."""
+    before = world.refreshes()
+    world.connect_expired(name)
+    world.behave("wait")
+    call = Call(world, name)
+    world.until_asked(before + 1)
+    return call
+
+
+def under_way(world):
+    """A caller of an account whose token was rotated at the provider, and is not stored yet."""
+    world.connect_expired("one")
+    world.behave("rotate, then wait")
+    call = Call(world, "one")
+    world.until_rotated()
+    return call
+
+
 # ---- once for all ----
 
 def test_a_fresh_token_is_handed_out_without_a_helper():
@@ -116,11 +135,8 @@ def test_who_holds_a_token_that_still_works_waits_five_seconds_and_gets_it():
 
 def test_a_slow_helper_does_not_hold_up_others():
     with founded() as world:
-        world.connect_expired("one")
         world.connect_account("two")
-        world.behave("wait")
-        call = Call(world, "one")
-        until(lambda: world.refreshes() == 1, "no helper was started")
+        call = waiting_caller(world)
         begun = time.monotonic()
         for _ in range(20):
             is_(world.token("two"), "at-two-1")
@@ -133,9 +149,8 @@ def test_a_parked_caller_that_hangs_up_loses_nothing():
     with founded() as world:
         world.connect_expired("one")
         world.behave("wait")
-        client = world.agent.connect()
-        client.send(client.request("Project", step="steps/one"))
-        until(lambda: world.refreshes() == 1, "no helper was started")
+        client = world.send("Project", step="steps/one")
+        world.until_asked()
         client.close()
         world.release()
         until(lambda: world.ask("Status")["renewing"] == 0, "it never ends")
@@ -175,8 +190,7 @@ def test_a_call_that_waits_leaves_what_its_connection_has_staged():
 def test_a_oneway_call_that_waits_is_served_without_a_byte():
     with founded() as world:
         world.connect_expired("one")
-        client = world.agent.connect()
-        client.send(client.request("Project", {"oneway": True}, step="steps/one"))
+        client = world.send("Project", {"oneway": True}, step="steps/one")
         is_(client.call("Status")["parameters"]["state"], "open")
         is_(world.refreshes(), 1)
         is_(len(leaves(world, "project")), 1)
@@ -205,8 +219,7 @@ def test_who_hangs_up_and_asks_again_starts_no_helpers_without_end():
         world.behave("wait")
 
         def ask_and_hang_up():
-            client = world.agent.connect()
-            client.send(client.request("TestAccount", account="slack:one"))
+            client = world.send("TestAccount", account="slack:one")
             time.sleep(0.01)
             client.close()
             return len(world.jobs("test")) >= 32
@@ -289,13 +302,9 @@ def test_without_the_program_nothing_is_in_doubt():
 
 def test_lock_waits_for_a_renewal_and_loses_nothing():
     with founded() as world:
-        world.connect_expired("one")
-        world.behave("rotate, then wait")
-        call = Call(world, "one")
-        until(lambda: world.jobs() and "rotated" in world.jobs()[-1], "nothing was rotated")
-        locking = world.agent.connect()
-        locking.send(locking.request("Lock"))
-        until(lambda: error(world.client.call("Project", step="/")) == "Locked", "new calls are served")
+        call = under_way(world)
+        locking = world.send("Lock")
+        world.until_closing()
         is_(error(world.client.call("Unlock", slot_key=slot_key(KEY))), "Locked")
         is_(world.ask("Status")["renewing"], 1)
         world.release()
@@ -313,7 +322,7 @@ def test_two_who_lock_during_a_renewal_are_both_told_when_it_is_locked():
         lockers = [world.agent.connect() for _ in range(2)]
         for locker in lockers:
             locker.send(locker.request("Lock"))
-        until(lambda: error(world.client.call("Project", step="/")) == "Locked", "new calls are served")
+        world.until_closing()
         world.release()
         is_(call.wait(), "at-one-2")
         is_(sorted(locker.receive()["parameters"]["was_open"] for locker in lockers), [False, True])
@@ -322,12 +331,9 @@ def test_two_who_lock_during_a_renewal_are_both_told_when_it_is_locked():
 
 def test_a_signal_waits_for_a_renewal_and_the_second_does_not():
     with founded() as world:
-        world.connect_expired("one")
-        world.behave("wait")
-        call = Call(world, "one")
-        until(lambda: world.refreshes() == 1, "no helper was started")
+        call = waiting_caller(world)
         os.kill(world.agent.process.pid, signal.SIGTERM)
-        until(lambda: error(world.client.call("Project", step="/")) == "Locked", "new calls are served")
+        world.until_closing()
         check(world.agent.process.poll() is None, "it did not wait")
         world.release()
         is_(call.wait(), "at-one-2")
@@ -336,12 +342,9 @@ def test_a_signal_waits_for_a_renewal_and_the_second_does_not():
         world.behave("")
         world.restart()
         is_([leaf.get("cause") for leaf in leaves(world, "lock")], ["signal"])
-        world.connect_expired("two")
-        world.behave("wait")
-        call = Call(world, "two")
-        until(lambda: world.refreshes() == 2, "no helper was started")
+        call = waiting_caller(world, "two")
         os.kill(world.agent.process.pid, signal.SIGTERM)
-        until(lambda: error(world.client.call("Project", step="/")) == "Locked", "new calls are served")
+        world.until_closing()
         os.kill(world.agent.process.pid, signal.SIGTERM)
         is_(world.agent.wait(), 0)
         is_(call.wait(), "Locked")
@@ -373,7 +376,7 @@ if LONG:
                 world.ask("Unlock", idle=2)
                 begun = time.monotonic()
                 call = Call(world, "one")
-                until(lambda: world.refreshes() == 1, "no helper was started")
+                world.until_asked()
                 world.limit_files(True)
                 world.release()
                 is_(call.wait(), "LogUnwritable")
@@ -385,10 +388,7 @@ if LONG:
 
     def test_who_needs_a_token_waits_thirty_seconds_for_the_request_of_an_agent_that_was_killed():
         with founded() as world:
-            world.connect_expired("one")
-            world.behave("wait")
-            Call(world, "one")
-            until(lambda: world.refreshes() == 1, "no helper was started")
+            waiting_caller(world)
             world.kill()
             world.restart()
             call = Call(world, "one")
@@ -399,10 +399,7 @@ if LONG:
 
 def test_the_lifetime_of_an_unlocking_waits_for_a_renewal():
     with founded() as world:
-        world.connect_expired("one")
-        world.behave("wait")
-        call = Call(world, "one")
-        until(lambda: world.refreshes() == 1, "no helper was started")
+        call = waiting_caller(world)
         world.ask("Unlock", lifetime=1)
         time.sleep(2)
         is_(error(world.client.call("Project", step="/")), "Locked")
@@ -413,18 +410,14 @@ def test_the_lifetime_of_an_unlocking_waits_for_a_renewal():
 
 def test_the_helper_of_an_agent_that_was_killed_ends_by_itself():
     with founded() as world:
-        world.connect_expired("one")
-        world.behave("wait")
-        call = Call(world, "one")
-        until(lambda: world.refreshes() == 1, "no helper was started")
+        call = waiting_caller(world)
         helper = world.jobs("refresh")[0]["pid"]
         world.kill()
         check(call.wait() in ("Closed", "ConnectionResetError"), call.result)
         check(is_helper(helper, world.bin), "the helper was killed with the agent")
         world.release()
         until(lambda: not is_helper(helper, world.bin), "the helper does not end")
-        world.start()
-        world.ask("Unlock", slot_key=slot_key(KEY))
+        world.open()
         call = Call(world, "one")
         time.sleep(1)
         check(call.is_alive() and world.refreshes() == 1, "it is asked for while that request may be under way")
@@ -448,7 +441,7 @@ def test_an_answer_that_cannot_be_stored_is_kept_until_it_can_be():
         world.connect_expired("one")
         world.behave("wait")
         calls = [Call(world, "one") for _ in range(3)]
-        until(lambda: world.refreshes() == 1, "no helper was started")
+        world.until_asked()
         world.limit_files(True)
         world.release()
         is_({call.wait() for call in calls}, {"LogUnwritable"})
@@ -462,10 +455,7 @@ def test_an_answer_that_cannot_be_stored_is_kept_until_it_can_be():
 
 def test_a_file_that_is_replaced_meanwhile_is_left_alone():
     with founded() as world:
-        world.connect_expired("one")
-        world.behave("wait")
-        call = Call(world, "one")
-        until(lambda: world.refreshes() == 1, "no helper was started")
+        call = waiting_caller(world)
         vault = world.agent.vault
         os.rename(vault, vault + ".away")
         with open(vault, "wb") as file:
@@ -478,15 +468,6 @@ def test_a_file_that_is_replaced_meanwhile_is_left_alone():
 
 
 # ---- what else happens to the account, or the vault, meanwhile ----
-
-def under_way(world):
-    """A caller of an account whose token was rotated at the provider, and is not stored yet."""
-    world.connect_expired("one")
-    world.behave("rotate, then wait")
-    call = Call(world, "one")
-    until(lambda: world.jobs() and "rotated" in world.jobs()[-1], "nothing was rotated")
-    return call
-
 
 def test_a_new_key_of_the_vault_loses_no_renewal():
     with founded() as world:
@@ -577,14 +558,13 @@ def test_an_agent_of_one_command_stores_what_came_for_a_command_that_was_interru
         world.behave("rotate, then wait")
         process, client = connected(vault)
         client.send(client.request("Project", step="steps/one", slot_key=slot_key(KEY)))
-        until(lambda: world.jobs() and "rotated" in world.jobs()[-1], "nothing was rotated")
+        world.until_rotated()
         client.close()
         time.sleep(0.5)
         check(process.poll() is None, "it did not wait")
         world.release()
         is_(process.wait(20), 0)
-        world.start()
-        world.ask("Unlock", slot_key=slot_key(KEY))
+        world.open()
         is_(world.token("one"), "at-one-2")
         is_(world.refreshes(), 1)
 
@@ -607,7 +587,7 @@ def test_a_parked_caller_with_a_key_keeps_the_vault_locked_for_others():
         world.start()
         world.behave("wait")
         call = Call(world, "one", slot_key=slot_key(KEY))
-        until(lambda: world.refreshes() == 1, "no helper was started")
+        world.until_asked()
         is_(error(world.client.call("Project", step="/")), "Locked")
         is_(world.ask("Status")["state"], "locked")
         world.release()
@@ -781,8 +761,7 @@ def test_nothing_is_removed_while_too_many_helpers_run_to_ask_the_provider():
         is_(error(world.client.call("DisconnectAccount", account="slack:n32")), "Busy")
         is_(error(world.client.call("TestAccount", account="slack:n32")), "Busy")
         is_(len(world.ask("ListAccounts")["accounts"]), 33)
-        waiting = world.agent.connect()
-        waiting.send(waiting.request("RefreshAccount", account="slack:n32"))
+        waiting = world.send("RefreshAccount", account="slack:n32")
         world.release()
         is_([error(client.receive()) for client in [*clients, waiting]], [None] * 33)
 
@@ -792,9 +771,8 @@ def test_disconnecting_waits_for_a_renewal_that_is_under_way():
         world.connect_account("one")
         world.ask("Unbind", path="steps/one", alias="slack_one")
         world.behave("slow 1")
-        refreshing = world.agent.connect()
-        refreshing.send(refreshing.request("RefreshAccount", account="slack:one"))
-        until(lambda: world.refreshes() == 1, "no helper was started")
+        refreshing = world.send("RefreshAccount", account="slack:one")
+        world.until_asked()
         is_(world.ask("DisconnectAccount", account="slack:one")["revoked"], ["refresh_token"])
         is_(error(refreshing.receive()), None)
         kinds = [line.get("job") or line.get("ended") for line in world.jobs() if "job" in line or "ended" in line]
@@ -806,13 +784,11 @@ def test_tokens_that_come_while_an_account_is_disconnected_are_revoked_too():
         world.connect_account("one")
         world.ask("Unbind", path="steps/one", alias="slack_one")
         world.behave("revoke waits")
-        client = world.agent.connect()
-        client.send(client.request("DisconnectAccount", account="slack:one"))
+        client = world.send("DisconnectAccount", account="slack:one")
         until(lambda: world.jobs("revoke"), "no helper was started")
         world.behave("slow 1")
-        refreshing = world.agent.connect()
-        refreshing.send(refreshing.request("RefreshAccount", account="slack:one"))
-        until(lambda: world.refreshes() == 1, "no helper was started")
+        refreshing = world.send("RefreshAccount", account="slack:one")
+        world.until_asked()
         world.release()
         is_(client.receive()["parameters"]["revoked"], ["refresh_token"])
         is_(error(refreshing.receive()) in (None, "NotFound"), True)

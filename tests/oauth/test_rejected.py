@@ -4,6 +4,7 @@
 sanitize: yes
 """
 
+import contextlib
 import json
 
 from agent_world import FRESH, Closed, check, connected, error, founded, is_, run_tests, slot_key, KEY, until
@@ -27,15 +28,22 @@ def health(world):
     return accounts[0]["health"], accounts[0].get("reason")
 
 
+@contextlib.contextmanager
+def ended_early():
+    """A world with an account whose API takes the second token only."""
+    with founded() as world:
+        world.connect_account("one")
+        world.set(taken=2)
+        yield world
+
+
 STATUS_401 = "the API answers with status 401"
 TWICE = STATUS_401 + ", with a token that was renewed just now, too"
 TEST, REFRESH, REFRESHED = ("test", "granted"), ("refresh", "granted"), ("refreshed", "granted")
 
 
 def test_a_token_that_ended_early_is_renewed_once_and_tried_again():
-    with founded() as world:
-        world.connect_account("one")
-        world.set(taken=2)
+    with ended_early() as world:
         is_(tested(world), {"works": True, "status": 200, "identity": {"id": "one"}})
         is_(health(world), ("healthy", None))
         # The generation that came of it worked, and so gets its own chance.
@@ -107,9 +115,7 @@ def test_a_provider_that_is_down_leaves_the_verdict_open():
 
 
 def test_many_who_meet_one_refused_token_have_it_renewed_once():
-    with founded() as world:
-        world.connect_account("one")
-        world.set(taken=2)
+    with ended_early() as world:
         clients = [world.agent.connect() for _ in range(8)]
         for client in clients:
             client.send(client.request("TestAccount", account="slack:one"))
@@ -118,12 +124,9 @@ def test_many_who_meet_one_refused_token_have_it_renewed_once():
 
 
 def test_a_token_that_was_renewed_meanwhile_is_tried_and_not_renewed_again():
-    with founded() as world:
-        world.connect_account("one")
-        world.set(taken=2)
+    with ended_early() as world:
         world.behave("test waits")
-        client = world.agent.connect()
-        client.send(client.request("TestAccount", account="slack:one"))
+        client = world.send("TestAccount", account="slack:one")
         until(lambda: world.jobs("test"), "no helper was started")
         world.ask("RefreshAccount", account="slack:one")
         world.release()
@@ -132,13 +135,10 @@ def test_a_token_that_was_renewed_meanwhile_is_tried_and_not_renewed_again():
 
 
 def test_who_hangs_up_loses_no_token():
-    with founded() as world:
-        world.connect_account("one")
-        world.set(taken=2)
+    with ended_early() as world:
         world.behave("rotate, then wait")
-        client = world.agent.connect()
-        client.send(client.request("TestAccount", account="slack:one"))
-        until(lambda: world.jobs() and "rotated" in world.jobs()[-1], "nothing was rotated")
+        client = world.send("TestAccount", account="slack:one")
+        world.until_rotated()
         client.close()
         world.release()
         until(lambda: world.token("one") == "at-one-2", "the token was lost")
@@ -146,16 +146,12 @@ def test_who_hangs_up_loses_no_token():
 
 
 def test_locking_meanwhile_loses_no_token():
-    with founded() as world:
-        world.connect_account("one")
-        world.set(taken=2)
+    with ended_early() as world:
         world.behave("rotate, then wait")
-        client = world.agent.connect()
-        client.send(client.request("TestAccount", account="slack:one"))
-        until(lambda: world.jobs() and "rotated" in world.jobs()[-1], "nothing was rotated")
-        locker = world.agent.connect()
-        locker.send(locker.request("Lock"))
-        until(lambda: error(world.client.call("Project", step="/")) == "Locked", "it takes calls still")
+        client = world.send("TestAccount", account="slack:one")
+        world.until_rotated()
+        locker = world.send("Lock")
+        world.until_closing()
         world.release()
         is_(error(locker.receive()), None)
         try:
@@ -163,8 +159,7 @@ def test_locking_meanwhile_loses_no_token():
         except Closed:
             pass
         world.agent.wait()
-        world.start()
-        world.ask("Unlock", slot_key=slot_key(KEY))
+        world.open()
         is_(world.token("one"), "at-one-2")
 
 
