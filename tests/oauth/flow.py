@@ -8,13 +8,8 @@ import socket
 import subprocess
 import time
 from urllib.parse import parse_qsl, urlencode, urlsplit
-import urllib.error
-import urllib.request
 
-from rig import BIN
-
-opener = urllib.request.build_opener(urllib.request.ProxyHandler({}),
-                                     type("Stay", (urllib.request.HTTPRedirectHandler,), {"redirect_request": lambda *_: None}))
+from rig import BIN, redirect_of
 
 
 def provider_document(origin, fields=None, request=None, **facts):
@@ -80,11 +75,7 @@ class Helper:
 
     def consent(self):
         """Where the provider sends the browser."""
-        try:
-            opener.open(self.url, timeout=10)
-        except urllib.error.HTTPError as redirect:
-            return redirect.headers["Location"]
-        raise AssertionError("no redirect")
+        return redirect_of(self.url)
 
     def target(self, **parameters):
         return f"{self.path}?{urlencode(parameters)}"

@@ -20,6 +20,7 @@ import tempfile
 import termios
 import threading
 import time
+import urllib.error
 import urllib.request
 
 HERE = os.path.dirname(os.path.abspath(__file__))
@@ -381,6 +382,20 @@ class Rig:
         self.servers = []
         self.kill_agents()
         shutil.rmtree(self.scratch, ignore_errors=True)
+
+
+class Stay(urllib.request.HTTPRedirectHandler):
+    def redirect_request(self, *_):
+        return None
+
+
+def redirect_of(url):
+    """Where the provider sends the browser from its page."""
+    try:
+        urllib.request.build_opener(urllib.request.ProxyHandler({}), Stay).open(url, timeout=10)
+    except urllib.error.HTTPError as redirect:
+        return redirect.headers["Location"]
+    raise AssertionError("no redirect")
 
 
 def person(url, *options):

@@ -12,7 +12,7 @@ import socket
 import time
 from datetime import datetime
 
-from agent_world import (FRESH, KEY, PROVIDER, Call, Closed, check, connected, error, founded, is_, is_helper, machine_slot, run_tests,
+from agent_world import (FRESH, KEY, PROVIDER, Call, check, connected, error, founded, is_, is_helper, machine_slot, run_tests,
                          shorten, slot_key, until)
 
 

@@ -9,19 +9,15 @@ limit: 150
 import re
 import socket
 import time
-import urllib.error
 import urllib.parse
-import urllib.request
 
-from rig import CANARY, Rig, Tap
+from rig import CANARY, Rig, Tap, redirect_of
 
 tap = Tap()
 rig = Rig()
 fault = rig.fault()
 rig.app("fault", fault.origin)
 rig.client("fault", "public")
-opener = urllib.request.build_opener(urllib.request.ProxyHandler({}),
-                                     type("Stay", (urllib.request.HTTPRedirectHandler,), {"redirect_request": lambda *_: None}))
 
 
 class Attempt:
@@ -37,11 +33,7 @@ class Attempt:
 
     def consent(self):
         """What the provider sends the browser back with."""
-        try:
-            opener.open(self.url, timeout=10)
-        except urllib.error.HTTPError as redirect:
-            return redirect.headers["Location"]
-        raise AssertionError("no redirect")
+        return redirect_of(self.url)
 
     def target(self, **parameters):
         return f"{self.path}?{urllib.parse.urlencode(parameters)}"
