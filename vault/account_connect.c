@@ -89,8 +89,7 @@ static enum status describe(const struct account_connection *connection, const c
     void *iterator = NULL;
     const char *name;
 
-    json_writer_start(&writer, &object);
-    json_open_object(&writer, NULL);
+    leaf_open_details(&writer, &object);
     json_add_text(&writer, "grant", connection->grant.grant);
     json_add_text(&writer, "client", client);
     json_add_number(&writer, "generation", generation);
@@ -103,8 +102,7 @@ static enum status describe(const struct account_connection *connection, const c
     json_close_array(&writer);
     if (connection->result->scopes != NULL)
         json_add_text(&writer, "scopes", connection->result->scopes);
-    json_close_object(&writer);
-    return !writer.failed && token_describe(leaf, &object) ? STATUS_OK : failure_set_no_memory(failure);
+    return leaf_add_details(leaf, &writer) ? STATUS_OK : failure_set_no_memory(failure);
 }
 
 /* Refresh tokens are good for the client that they were given to, which may have got another id while a

@@ -196,20 +196,18 @@ static bool format_successor(char text[NOTE_MAX], const struct log_era *era)
 /* The member of the leaf by which who trusts the key before comes to trust the new one. */
 static bool announce(struct leaf *leaf, const struct note_key *predecessor, const struct log_era *era)
 {
+    CLEANUP(secret_reset) struct secret object = {0};
     char text[NOTE_MAX], note[NOTE_MAX];
     struct json_writer writer;
 
-    if (!format_successor(text, era) || !note_sign(note, predecessor, text) ||
-        (leaf->details.size > 0 && !secret_append_byte(&leaf->details, ',')))
+    if (!format_successor(text, era) || !note_sign(note, predecessor, text))
         return false;
-    if (!secret_append_text(&leaf->details, "\"successor\":"))
-        return false;
-    json_writer_start(&writer, &leaf->details);
-    json_open_object(&writer, NULL);
+    leaf_open_details(&writer, &object);
+    json_open_object(&writer, "successor");
     json_add_text(&writer, "key", era->verifier);
     json_add_text(&writer, "note", note);
     json_close_object(&writer);
-    return !writer.failed;
+    return leaf_add_details(leaf, &writer);
 }
 
 static void save(struct log *log)

@@ -86,8 +86,7 @@ static enum status append_leaf(const struct import_rank *ranks, size_t count,
     CLEANUP(secret_reset) struct secret object = {0};
     struct json_writer writer;
 
-    json_writer_start(&writer, &object);
-    json_open_object(&writer, NULL);
+    leaf_open_details(&writer, &object);
     json_add_number(&writer, "part", part);
     if (dry_run)
         json_add_boolean(&writer, "dry_run", true);
@@ -98,9 +97,8 @@ static enum status append_leaf(const struct import_rank *ranks, size_t count,
         write_accounts(ranks, count, &writer);
     else
         write_variables(ranks, count, &writer);
-    json_close_object(&writer);
     secret_clear(&leaf->details);
-    if (writer.failed || !secret_append(&leaf->details, object.bytes + 1, object.size - 2))
+    if (!leaf_add_details(leaf, &writer))
         return failure_set_no_memory(failure);
     leaf->granted = true;
     return log_append(vault, leaf, failure);

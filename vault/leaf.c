@@ -17,6 +17,25 @@ void leaf_reset(struct leaf *leaf)
     memset(leaf, 0, sizeof *leaf);
 }
 
+void leaf_open_details(struct json_writer *writer, struct secret *object)
+{
+    json_writer_start(writer, object);
+    json_open_object(writer, NULL);
+}
+
+bool leaf_add_details(struct leaf *leaf, struct json_writer *writer)
+{
+    const struct secret *object = writer->destination;
+
+    json_close_object(writer);
+    if (writer->failed || !secret_reserve(&leaf->details, object->size))
+        return false;
+    if (object->size <= 2)
+        return true;
+    return (leaf->details.size == 0 || secret_append_byte(&leaf->details, ',')) &&
+           secret_append(&leaf->details, object->bytes + 1, object->size - 2);
+}
+
 const struct leaf_caller *leaf_find_caller(struct leaf *leaf)
 {
     if (leaf->caller == NULL)

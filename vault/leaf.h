@@ -14,6 +14,8 @@
 #define LEAF_PROGRAM_MAX 1024
 #define LEAF_LINE_MAX 65535u /* a tlog entry's length is a u16 (C2SP tlog-tiles.md) */
 
+struct json_writer;
+
 /* Who asks, as the kernel has it; strings are empty where /proc would not tell. */
 struct leaf_caller {
     uid_t uid;
@@ -48,6 +50,14 @@ struct leaf {
 };
 
 void leaf_reset(struct leaf *leaf);
+
+/* Starts members of the details, which `writer` then writes; `object` is room for them until they are added.
+ */
+void leaf_open_details(struct json_writer *writer, struct secret *object);
+
+/* Adds them to those that are there. False when memory is out or the writer has failed; the details are
+ * unchanged then. */
+bool leaf_add_details(struct leaf *leaf, struct json_writer *writer);
 
 /* The caller, found now if it was not yet. */
 const struct leaf_caller *leaf_find_caller(struct leaf *leaf);

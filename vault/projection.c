@@ -62,16 +62,12 @@ static enum status describe(const struct delivery *delivery, const struct resolu
     CLEANUP(secret_reset) struct secret object = {0};
     struct json_writer writer;
 
-    json_writer_start(&writer, &object);
-    json_open_object(&writer, NULL);
+    leaf_open_details(&writer, &object);
     delivery_write_leaf(delivery, request->deliver_env, request->deliver_auths, request->deliver_credentials,
                         &writer);
     if (request->references != NULL)
         resolution_write_leaf(resolution, &writer);
-    json_close_object(&writer);
-    if (writer.failed || !secret_append(&leaf->details, object.bytes + 1, object.size - 2))
-        return failure_set_no_memory(failure);
-    return STATUS_OK;
+    return leaf_add_details(leaf, &writer) ? STATUS_OK : failure_set_no_memory(failure);
 }
 
 /* Where credentials are the only delivery the variables are among them, and the environment has none. */

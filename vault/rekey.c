@@ -274,12 +274,11 @@ static enum status describe(const struct vault_new_slot *slots, const struct rek
                             struct failure *failure)
 {
     static const char *const words[] = {"made", "kept"};
+    CLEANUP(secret_reset) struct secret object = {0};
     struct json_writer writer;
 
-    if (!secret_append_text(&leaf->details, "\"slots\":"))
-        return failure_set_no_memory(failure);
-    json_writer_start(&writer, &leaf->details);
-    json_open_object(&writer, NULL);
+    leaf_open_details(&writer, &object);
+    json_open_object(&writer, "slots");
     for (int kept = 1; kept >= 0; kept--) {
         json_open_array(&writer, words[kept]);
         for (size_t i = 0; i < count; i++)
@@ -292,7 +291,7 @@ static enum status describe(const struct vault_new_slot *slots, const struct rek
         write_id(&writer, &outcome->removed[i]);
     json_close_array(&writer);
     json_close_object(&writer);
-    return writer.failed ? failure_set_no_memory(failure) : STATUS_OK;
+    return leaf_add_details(leaf, &writer) ? STATUS_OK : failure_set_no_memory(failure);
 }
 
 static enum status replace_all(struct rekey *rekey, const struct vault_new_slot *slots, size_t count,

@@ -426,16 +426,13 @@ static void write_head(struct json_writer *writer, const char *name, const struc
 /* The leaf's members, which the new era adds its own to. */
 static bool describe(const struct restoration_heads *heads, struct leaf *leaf)
 {
-    CLEANUP(secret_reset) struct secret members = {0};
+    CLEANUP(secret_reset) struct secret object = {0};
     struct json_writer writer;
 
-    json_writer_start(&writer, &members);
-    json_open_object(&writer, NULL);
+    leaf_open_details(&writer, &object);
     write_head(&writer, "abandoned", &heads->abandoned);
     write_head(&writer, "restored", &heads->restored);
-    json_close_object(&writer);
-    return !writer.failed && (leaf->details.size == 0 || secret_append_byte(&leaf->details, ',')) &&
-           secret_append(&leaf->details, members.bytes + 1, members.size - 2);
+    return leaf_add_details(leaf, &writer);
 }
 
 static enum status mark_account(struct vault *staged, const struct record *account, struct failure *failure)

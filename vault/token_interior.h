@@ -92,7 +92,4 @@ void token_write_missing(const struct token_fields *fields, struct json_writer *
 /* True before the time until which the provider asked us to wait. */
 bool token_must_wait(const struct token_fields *fields, uint64_t now_ms);
 
-/* Appends members to the leaf's details; `object` is a whole JSON object. False when memory is out. */
-bool token_describe(struct leaf *leaf, const struct secret *object);
-
 #endif

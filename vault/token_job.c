@@ -13,15 +13,6 @@ void token_job_reset(struct token_job *job)
     *job = (struct token_job){.generation = 0};
 }
 
-bool token_describe(struct leaf *leaf, const struct secret *object)
-{
-    if (object->size <= 2)
-        return true;
-    if (leaf->details.size > 0 && !secret_append_byte(&leaf->details, ','))
-        return false;
-    return secret_append(&leaf->details, object->bytes + 1, object->size - 2);
-}
-
 /* What templates of this purpose may ask for: nobody here looks into the provider's document, so it is by
  * name. */
 static bool is_for(enum token_purpose purpose, const char *property)
@@ -67,14 +58,12 @@ static bool describe(const struct record *account, const struct token_fields *fi
     CLEANUP(secret_reset) struct secret object = {0};
     struct json_writer writer;
 
-    json_writer_start(&writer, &object);
-    json_open_object(&writer, NULL);
+    leaf_open_details(&writer, &object);
     json_add_text(&writer, "client", fields->client);
     json_open_array(&writer, "properties");
     write_properties(account, purpose, false, &writer);
     json_close_array(&writer);
-    json_close_object(&writer);
-    return !writer.failed && token_describe(leaf, &object);
+    return leaf_add_details(leaf, &writer);
 }
 
 enum status token_write_job(struct vault *vault, const struct record *account, enum token_purpose purpose,

@@ -58,11 +58,9 @@ static bool describe(struct leaf *leaf, uint64_t generation)
     CLEANUP(secret_reset) struct secret object = {0};
     struct json_writer writer;
 
-    json_writer_start(&writer, &object);
-    json_open_object(&writer, NULL);
+    leaf_open_details(&writer, &object);
     json_add_number(&writer, "generation", generation);
-    json_close_object(&writer);
-    return !writer.failed && token_describe(leaf, &object);
+    return leaf_add_details(leaf, &writer);
 }
 
 enum status token_note_trial(struct vault *vault, const uint8_t id[STORE_ID_SIZE], uint64_t generation,

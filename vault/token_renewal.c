@@ -74,13 +74,11 @@ static bool describe_begin(struct leaf *leaf, const struct token_fields *fields,
     CLEANUP(secret_reset) struct secret object = {0};
     struct json_writer writer;
 
-    json_writer_start(&writer, &object);
-    json_open_object(&writer, NULL);
+    leaf_open_details(&writer, &object);
     json_add_number(&writer, "generation", fields->generation);
     if (again)
         json_add_boolean(&writer, "again", true);
-    json_close_object(&writer);
-    return !writer.failed && token_describe(leaf, &object);
+    return leaf_add_details(leaf, &writer);
 }
 
 static enum status begin(struct vault *vault, const struct record *account, struct token_fields *fields,
@@ -380,8 +378,7 @@ static bool describe_end(struct leaf *leaf, uint64_t generation, enum token_sett
     void *iterator = NULL;
     const char *name;
 
-    json_writer_start(&writer, &object);
-    json_open_object(&writer, NULL);
+    leaf_open_details(&writer, &object);
     json_add_number(&writer, "generation", generation);
     json_add_text(&writer, "result", results[settled]);
     if (verdict_words[result->verdict] != NULL)
@@ -395,8 +392,7 @@ static bool describe_end(struct leaf *leaf, uint64_t generation, enum token_sett
                 json_add_text(&writer, NULL, name);
         json_close_array(&writer);
     }
-    json_close_object(&writer);
-    return !writer.failed && token_describe(leaf, &object);
+    return leaf_add_details(leaf, &writer);
 }
 
 static bool brings_refresh_token(const struct token_result *result)

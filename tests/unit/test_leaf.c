@@ -1,6 +1,7 @@
 /* A leaf as its line. */
 #include "leaf.h"
 
+#include "base/cleanup.h"
 #include "base/text.h"
 #include "crypto/seal.h"
 #include "json/json.h"
@@ -229,6 +230,44 @@ static void a_position_is_read_without_parsing_the_line(void **state)
     assert_false(leaf_read_position("{\"salt\":\"00112233445566778899aabbccddeeff\",\"v\":1}", &stated));
 }
 
+static bool add_number(struct leaf *leaf, const char *name, uint64_t number)
+{
+    CLEANUP(secret_reset) struct secret object = {0};
+    struct json_writer writer;
+
+    leaf_open_details(&writer, &object);
+    if (name != NULL)
+        json_add_number(&writer, name, number);
+    return leaf_add_details(leaf, &writer);
+}
+
+static void details_are_added_to_those_that_are_there(void **state)
+{
+    CLEANUP(leaf_reset) struct leaf leaf = {.action = "lock"};
+
+    (void)state;
+    assert_true(add_number(&leaf, NULL, 0));
+    assert_string_equal(secret_text(&leaf.details), "");
+    assert_true(add_number(&leaf, "one", 1));
+    assert_true(add_number(&leaf, "two", 2));
+    assert_true(add_number(&leaf, NULL, 0));
+    assert_string_equal(secret_text(&leaf.details), "\"one\":1,\"two\":2");
+}
+
+static void details_that_could_not_be_written_change_nothing(void **state)
+{
+    CLEANUP(leaf_reset) struct leaf leaf = {.action = "lock"};
+    CLEANUP(secret_reset) struct secret object = {0};
+    struct json_writer writer;
+
+    (void)state;
+    assert_true(add_number(&leaf, "one", 1));
+    leaf_open_details(&writer, &object);
+    json_add_text(&writer, "text", "\xff");
+    assert_false(leaf_add_details(&leaf, &writer));
+    assert_string_equal(secret_text(&leaf.details), "\"one\":1");
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -238,6 +277,8 @@ int main(void)
         cmocka_unit_test_teardown(two_equal_leaves_differ_by_their_salt, stop),
         cmocka_unit_test_teardown(a_position_is_read_without_parsing_the_line, stop),
         cmocka_unit_test_teardown(what_stood_in_the_destination_is_gone, stop),
+        cmocka_unit_test(details_are_added_to_those_that_are_there),
+        cmocka_unit_test(details_that_could_not_be_written_change_nothing),
         cmocka_unit_test_teardown(a_line_of_the_largest_size_is_rendered_and_one_byte_more_is_refused, stop),
     };
 

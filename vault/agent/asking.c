@@ -233,13 +233,9 @@ static enum status describe(const struct asking *asking, struct leaf *leaf, stru
     CLEANUP(secret_reset) struct secret object = {0};
     struct json_writer writer;
 
-    json_writer_start(&writer, &object);
-    json_open_object(&writer, NULL);
+    leaf_open_details(&writer, &object);
     write_revoked(asking, &writer);
-    json_close_object(&writer);
-    if (writer.failed || !secret_append(&leaf->details, object.bytes + 1, object.size - 2))
-        return failure_set_no_memory(failure);
-    return STATUS_OK;
+    return leaf_add_details(leaf, &writer) ? STATUS_OK : failure_set_no_memory(failure);
 }
 
 static enum status remove_account(struct asking *asking, struct failure *failure)

@@ -104,17 +104,13 @@ static enum status describe(const struct record *account, const struct wanted *w
     CLEANUP(secret_reset) struct secret object = {0};
     struct json_writer writer;
 
-    json_writer_start(&writer, &object);
-    json_open_object(&writer, NULL);
+    leaf_open_details(&writer, &object);
     json_add_text(&writer, "method", method);
     json_add_text(&writer, "host", strstr(secret_text(&wanted->origin), "://") + 3);
     json_open_array(&writer, "properties");
     write_properties(account, &wanted->destination, false, &writer);
     json_close_array(&writer);
-    json_close_object(&writer);
-    if (writer.failed || !secret_append(&leaf->details, object.bytes + 1, object.size - 2))
-        return failure_set_no_memory(failure);
-    return STATUS_OK;
+    return leaf_add_details(leaf, &writer) ? STATUS_OK : failure_set_no_memory(failure);
 }
 
 static enum status write_line(const struct record *account, const struct wanted *wanted,

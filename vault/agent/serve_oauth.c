@@ -247,8 +247,7 @@ static enum status describe_attempt(struct request *request, const struct attemp
     size_t position = 0, size;
 
     registration_name(&attempt->client, client);
-    json_writer_start(&writer, &object);
-    json_open_object(&writer, NULL);
+    leaf_open_details(&writer, &object);
     json_add_text(&writer, "client", client);
     json_add_text(&writer, "flow", attempt->flow);
     json_open_array(&writer, "properties");
@@ -257,10 +256,7 @@ static enum status describe_attempt(struct request *request, const struct attemp
     while (next_kept(&attempt->account, given, &position, &name, &old, &size))
         json_add_text(&writer, NULL, name);
     json_close_array(&writer);
-    json_close_object(&writer);
-    if (writer.failed || !secret_append(&request->leaf.details, object.bytes + 1, object.size - 2))
-        return failure_set_no_memory(&request->failure);
-    return STATUS_OK;
+    return leaf_add_details(&request->leaf, &writer) ? STATUS_OK : failure_set_no_memory(&request->failure);
 }
 
 /* The client and, where one is connected anew, the account, which has to be of that app. */
