@@ -59,7 +59,7 @@ static struct message_text text_of(const char *text)
     return (struct message_text){.bytes = (const uint8_t *)text, .size = text != NULL ? strlen(text) : 0};
 }
 
-/* What became of it, for the journal: numbers and reasons, no name and no value. */
+/* Why nothing came of it, for the journal: no name and no value. */
 static void note(const struct call *call, const struct message_answer *answer)
 {
     const char *hint = message_reason_hint(answer->reason);
@@ -67,19 +67,25 @@ static void note(const struct call *call, const struct message_answer *answer)
     if (answer->reason != MESSAGE_DONE && (call->options.debug || !message_reason_is_quiet(answer->reason)))
         pam_syslog(call->pamh, LOG_NOTICE, "uid %lu: %s%s%s", (unsigned long)call->user->pw_uid,
                    message_reason_text(answer->reason), hint != NULL ? "; " : "", hint != NULL ? hint : "");
-    if (answer->skipped > 0)
-        pam_syslog(call->pamh, LOG_NOTICE,
-                   "uid %lu: %lu variables that a session may not have are left out; see pam_stepvault(8)",
-                   (unsigned long)call->user->pw_uid, (unsigned long)answer->skipped);
 }
 
 static void deliver(const struct call *call, const struct message_answer *answer)
 {
     const char *entry = (const char *)answer->block;
+    struct shim_room room = shim_room_find(call->pamh);
+    unsigned long left_out = answer->skipped;
     unsigned long given = 0;
 
-    for (uint32_t i = 0; i < answer->count; i++, entry += strlen(entry) + 1)
-        given += pam_putenv(call->pamh, entry) == PAM_SUCCESS;
+    for (uint32_t i = 0; i < answer->count; i++, entry += strlen(entry) + 1) {
+        if (!shim_room_take(&room, entry))
+            left_out++;
+        else
+            given += pam_putenv(call->pamh, entry) == PAM_SUCCESS;
+    }
+    if (left_out > 0)
+        pam_syslog(call->pamh, LOG_NOTICE,
+                   "uid %lu: %lu variables that a session may not have are left out; see pam_stepvault(8)",
+                   (unsigned long)call->user->pw_uid, left_out);
     if (given > 0 || call->options.debug)
         pam_syslog(call->pamh, LOG_INFO, "uid %lu: the session gets %lu variables",
                    (unsigned long)call->user->pw_uid, given);

@@ -38,6 +38,15 @@ void shim_stash_drop(pam_handle_t *pamh);
 
 /* True of what /proc/PID/cmdline has of such a process of sshd's. */
 bool shim_title_asks(const char *title, size_t size);
+/* What the environment of a session still takes. */
+struct shim_room {
+    unsigned count;
+    size_t size;
+};
+struct shim_room shim_room_find(pam_handle_t *pamh);
+/* False where the entry does not fit. */
+bool shim_room_take(struct shim_room *room, const char *entry);
+
 /* True in the process in which sshd asks by keyboard-interactive, which opens no session. */
 bool shim_bridge_is_needed(const char *service);
 /* Hands the keys to the process that opens it. False where that cannot be. */

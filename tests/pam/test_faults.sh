@@ -42,7 +42,8 @@ lacks "... and not whose" "$(journal)" slack
 impostor names "variables that a session may not have are left out"
 has "one that speaks properly is believed: it is the user's" "$out" GOOD_ONE=1
 lacks "... but in what steers programs" "$out" /evil
-is "... and in numbers" "$(grep -c MANY_ <<< "$out")" 899
+many=$(grep -c MANY_ <<< "$out")
+report $((many < 800 || many > 899)) "... and in numbers"
 has "it was sent a slot key, as any agent is" "$(tr '\0' '\n' < "$scratch/capture")" '"slot_key"'
 
 # Another user's socket, which only root could have put there.
@@ -107,6 +108,6 @@ mark
 has "a full disk: the login succeeds" "$(su_in "$password" 'echo in')" in
 has "... and the journal says why" "$(journal)" "uid 4242: "
 end_user
-umount /home/tuser/.local
+umount -l /home/tuser/.local
 
 finish

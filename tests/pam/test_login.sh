@@ -187,5 +187,7 @@ for number in $(seq 1 6); do head -c 60000 /dev/zero | tr '\0' y | tuser stepvau
 mark
 has "more than a session may have is left out, and the login succeeds" "$(su_in pw 'echo in')" in
 has "... which the journal says" "$(journal)" "are left out"
+other prlimit --stack=524288 "$drive" 'assword:=>pw' -- su tuser -c 'echo i''n-3' < /dev/null > "$scratch/out"
+has "... and more than execve takes beside a small stack" "$(cat "$scratch/out")" in-3
 
 finish
