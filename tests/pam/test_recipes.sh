@@ -35,11 +35,16 @@ out=$(su_in by-Root-1)
 has "a service's own step gives it more" "$out" "DEPLOY_TOKEN=deploy-$CANARY"
 has "... beside what all have" "$out" "GITHUB_TOKEN=token-$CANARY"
 
-succeeds "pam-auth-update takes it out" env DEBIAN_FRONTEND=noninteractive sh -ec "$(recipe 7)"
+install -d -m 700 /run/user/0
+succeeds "root locks the vault, with an environment of a session's" env -u XDG_DATA_HOME -u XDG_STATE_HOME XDG_RUNTIME_DIR=/run/user/0 \
+    sh -ec "$(recipe 7 | sed 's/USER/tuser/')"
+is "... which it is then" "$(state)" locked
+
+succeeds "pam-auth-update takes it out" env DEBIAN_FRONTEND=noninteractive sh -ec "$(recipe 8)"
 is "... of all stacks" "$(grep -l pam_stepvault /etc/pam.d/common-*)" ""
 {
     printf '@include common-%s\n' auth account password session
-    recipe 8 | sed 's/$/ deadline=30000/'
+    recipe 9 | sed 's/$/ deadline=30000/'
 } > /etc/pam.d/su
 lock
 has "and by hand it is in again" "$(su_in by-Root-1)" "GITHUB_TOKEN=token-$CANARY"
