@@ -5,6 +5,7 @@
 #include "base/file.h"
 #include "client/ask.h"
 #include "client/wire.h"
+#include "helper/manager.h"
 #include "json/json.h"
 
 #include <string.h>
@@ -34,8 +35,15 @@ enum status contact_start_agent(struct contact *contact, bool stays, struct fail
 {
     char socket[PATH_MAX];
     const struct client_agent agent = {.vault = contact->vault, .socket = stays ? socket : NULL};
-    enum status status = stays ? file_socket_path(contact->vault, failure, socket) : STATUS_OK;
+    enum status status;
 
+    /* Half of the time is kept for doing without the manager. */
+    if (stays && manager_listen(contact->vault, contact->timeout_ms / 2) &&
+        contact_connect(contact, failure) == STATUS_OK) {
+        contact->stays = true;
+        return STATUS_OK;
+    }
+    status = stays ? file_socket_path(contact->vault, failure, socket) : STATUS_OK;
     if (status == STATUS_OK)
         status = client_start_agent(&agent, failure, &contact->client);
     if (status != STATUS_OK)

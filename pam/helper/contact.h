@@ -25,7 +25,7 @@ enum status contact_find(struct contact *contact, struct failure *failure);
 /* Connects to the agent that listens: STATUS_NO_AGENT if none does. */
 enum status contact_connect(struct contact *contact, struct failure *failure);
 
-/* Starts one, which stays, or which ends with the contact. */
+/* Starts one, which stays, by the user's systemd if that does it; or which ends with the contact. */
 enum status contact_start_agent(struct contact *contact, bool stays, struct failure *failure);
 
 /* No password is in memory any more, so the agent may look at who asks, while it is asked. It looks when it

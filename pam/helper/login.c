@@ -191,6 +191,9 @@ static enum message_reason open_vault(struct contact *contact, bool starts, stru
 
     if (reason == MESSAGE_DONE && open)
         return MESSAGE_DONE;
+    /* Where the session's opening makes the folder, its absence before is none. */
+    if (reason == MESSAGE_NO_RUNTIME && !starts)
+        return MESSAGE_NO_AGENT;
     if (reason != MESSAGE_DONE && (reason != MESSAGE_NO_AGENT || !starts))
         return reason;
     if (secrets->password.size == 0 && secrets->keys.size == 0)

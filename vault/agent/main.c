@@ -203,9 +203,10 @@ static enum status prepare(const struct options *options, struct server *server,
     struct failure spawner_failure;
     enum status status = settle_descriptors(options, server, failure);
 
+    if (status == STATUS_OK)
+        status = file_vault_path(options->vault, failure, session->path);
     if (status != STATUS_OK)
         return status;
-    snprintf(session->path, sizeof(session->path), "%s", options->vault);
     peer_describe_self(&session->self);
     if (spawner_start(&spawner_failure, server->spawner) != STATUS_OK)
         server->spawner->channel = -1;
