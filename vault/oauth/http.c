@@ -373,7 +373,7 @@ static enum verdict network_fault(const struct receiving *receiving, CURLcode co
         return fault->verdict != VERDICT_OK
                    ? fault->verdict
                    : fault_set(fault, VERDICT_CANCELLED, "nobody waits for %s any more", request->peer);
-    if (code == CURLE_WRITE_ERROR && request->stream != NULL)
+    if (code == CURLE_WRITE_ERROR && (request->stream != NULL || receiving->head_size > HTTP_HEAD_MAX))
         return fault_set(fault, VERDICT_TRANSIENT, "%s sent more headers than can be kept", request->peer);
     if (code == CURLE_WRITE_ERROR)
         return fault_set(fault, VERDICT_TRANSIENT, "%s sent more than %d KiB", request->peer,

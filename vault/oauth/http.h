@@ -14,8 +14,8 @@
 #define HTTP_HEADERS_MAX 64         /* of a request */
 #define HTTP_TYPE_MAX 127           /* bytes of a reply's content type, without parameters */
 
-#define HTTP_LINES_MAX 512        /* of a reply's headers, where they are asked for; and */
-#define HTTP_HEAD_MAX (64 * 1024) /* bytes of them */
+#define HTTP_HEAD_MAX (64 * 1024) /* bytes of a reply's headers */
+#define HTTP_LINES_MAX 512        /* of them, where they are asked for */
 
 struct http_header {
     const char *name;
