@@ -4,8 +4,8 @@
 #include "base/cleanup.h"
 #include "base/nameset.h"
 #include "base/text.h"
-#include "code/syntax.h"
 #include "json/json.h"
+#include "json/syntax.h"
 
 #include <stdbool.h>
 #include <stdlib.h>

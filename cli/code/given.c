@@ -3,9 +3,9 @@
 
 #include "base/cleanup.h"
 #include "base/file.h"
-#include "code/syntax.h"
 #include "launch/program.h"
 #include "launch/sealed.h"
+#include "json/syntax.h"
 
 #include <errno.h>
 #include <fcntl.h>

@@ -4,7 +4,7 @@
 #include "base/cleanup.h"
 #include "base/text.h"
 #include "code/exports.h"
-#include "code/syntax.h"
+#include "json/syntax.h"
 
 #include <errno.h>
 #include <fcntl.h>

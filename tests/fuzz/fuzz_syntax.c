@@ -1,8 +1,8 @@
 /* Any bytes as what code is given, and as what bash code exported: what jansson reads is JSON to us, too, and
  * an object of exports is JSON. */
 #include "code/exports.h"
-#include "code/syntax.h"
 #include "json/json.h"
+#include "json/syntax.h"
 
 #include <stdlib.h>
 #include <string.h>

@@ -223,6 +223,9 @@ binary = bytes(range(256)) * 512
 with open(f"{rig.work}/binary", "wb") as file:
     file.write(binary)
 tap.same("data are posted, as JSON where they are", sent("/a", "-d", '{"a":[1]}'), ("POST", "application/json", b'{"a":[1]}'))
+for name, text in (("a number of any size", b'[18446744073709551616]'), ("a name that stands twice", b'{"a":1,"a":2}'), ("a NUL", b'["\\u0000"]'),
+                   ("any depth", b"[" * 100 + b"]" * 100)):
+    tap.same(f"... with {name}", sent("/a", "-d", text.decode()), ("POST", "application/json", text))
 tap.same("... else as a form", sent("/a", "-d", "a=b"), ("POST", FORM, b"a=b"))
 tap.same("... of several parts", sent("/a", "-d", "a=b", "--data", "c=d"), ("POST", FORM, b"a=b&c=d"))
 tap.same("... as what a header says", sent("PUT", "/a", "-H", "content-type: text/plain", "-d", "{}"), ("PUT", "text/plain", b"{}"))

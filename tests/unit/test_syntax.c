@@ -1,4 +1,4 @@
-/* cli/code/syntax.c and exports.c: what is JSON, and what bash code exported. */
+/* vault/json/syntax.c and cli/code/exports.c: what is JSON, and what bash code exported. */
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -10,8 +10,8 @@
 
 #include "base/cleanup.h"
 #include "code/exports.h"
-#include "code/syntax.h"
 #include "json/json.h"
+#include "json/syntax.h"
 
 static bool is_json(const char *text)
 {

@@ -1,5 +1,5 @@
 /* One pass, with a bit for each open bracket. */
-#include "code/syntax.h"
+#include "json/syntax.h"
 
 #include "base/text.h"
 

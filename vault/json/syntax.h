@@ -1,7 +1,7 @@
-/* Whether a text is JSON, without reading it into anything: an event may be 64 MiB, nested deeper than a tree
- * of it should be, and name a member twice. */
-#ifndef STEPVAULT_CODE_SYNTAX_H
-#define STEPVAULT_CODE_SYNTAX_H
+/* Whether a text is JSON, without reading it into anything: what others wrote may be 64 MiB, nested deeper
+ * than a tree of it should be, name a member twice and have numbers that no library keeps. */
+#ifndef STEPVAULT_JSON_SYNTAX_H
+#define STEPVAULT_JSON_SYNTAX_H
 
 #include <stdbool.h>
 #include <stddef.h>
