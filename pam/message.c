@@ -166,6 +166,48 @@ void message_answer_write(const struct message_answer *answer, uint8_t destinati
     put_u32(destination + 9, answer->count);
 }
 
+/* What makes programs run or load something else, beside what name_is_dangerous has for all deliveries: a
+ * module behind ours may hand PAM's environment to a program that runs as root (pam_exec). */
+static const char *const steering[] = {
+    "AWKLIBPATH",
+    "AWKPATH",
+    "BASH_LOADABLES_PATH",
+    "CURL_HOME",
+    "CVS_RSH",
+    "EXINIT",
+    "GIO_MODULE_DIR",
+    "GNUPGHOME",
+    "GIO_EXTRA_MODULES",
+    "GTK_PATH",
+    "GTK_MODULES",
+    "INPUTRC",
+    "LESSKEY",
+    "LESSKEYIN",
+    "LESSKEY_CONTENT",
+    "LESSKEY_SYSTEM",
+    "MAILRC",
+    "MAKEFILES",
+    "MAKEFLAGS",
+    "PYTHONPYCACHEPREFIX",
+    "QT_PLUGIN_PATH",
+    "RSYNC_RSH",
+    "TAR_OPTIONS",
+    "TCLLIBPATH",
+    "TEMP",
+    "TEMPDIR",
+    "TMP",
+    "VIMINIT",
+    "WGETRC",
+};
+
+static bool steers(const char *name)
+{
+    for (size_t i = 0; i < sizeof(steering) / sizeof(steering[0]); i++)
+        if (strcmp(name, steering[i]) == 0)
+            return true;
+    return false;
+}
+
 bool message_entry_is_allowed(const char *entry, size_t size)
 {
     const char *equals = memchr(entry, '=', size);
@@ -179,7 +221,7 @@ bool message_entry_is_allowed(const char *entry, size_t size)
     /* What a shell would take for a function. */
     if (size - (size_t)(equals - entry) > 2 && memcmp(equals + 1, "()", 2) == 0)
         return false;
-    return name_check_variable(name, &ignored) == STATUS_OK && !name_is_dangerous(name);
+    return name_check_variable(name, &ignored) == STATUS_OK && !name_is_dangerous(name) && !steers(name);
 }
 
 bool message_answer_read(const uint8_t *bytes, size_t size, struct message_answer *ret_answer)

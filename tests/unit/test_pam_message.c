@@ -129,18 +129,20 @@ static void an_answer_that_is_no_environment_is_refused(void **state)
         size_t size;
         uint32_t count;
     } wrong[] = {
-        {"A=1",             3,  1}, /* not ended */
-        {"A=1\0",           4,  2}, /* one missing */
-        {"A=1\0\0",         5,  2}, /* an empty one */
-        {"A\0",             2,  1},
-        {"=1\0",            3,  1},
-        {"1A=1\0",          5,  1},
-        {"LD_PRELOAD=x\0",  13, 1},
-        {"PATH=x\0",        7,  1},
-        {"XDG_SEAT=x\0",    11, 1},
-        {"STEPVAULT_X=x\0", 14, 1},
-        {"PAM_TOKEN=x\0",   12, 1},
-        {"F=() { :; }\0",   12, 1},
+        {"A=1",                     3,  1}, /* not ended */
+        {"A=1\0",                   4,  2}, /* one missing */
+        {"A=1\0\0",                 5,  2}, /* an empty one */
+        {"A\0",                     2,  1},
+        {"=1\0",                    3,  1},
+        {"1A=1\0",                  5,  1},
+        {"LD_PRELOAD=x\0",          13, 1},
+        {"PATH=x\0",                7,  1},
+        {"XDG_SEAT=x\0",            11, 1},
+        {"STEPVAULT_X=x\0",         14, 1},
+        {"PAM_TOKEN=x\0",           12, 1},
+        {"F=() { :; }\0",           12, 1},
+        {"MAILRC=x\0",              9,  1},
+        {"PYTHONPYCACHEPREFIX=x\0", 22, 1},
     };
     struct message_answer answer;
 
