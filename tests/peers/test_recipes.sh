@@ -89,6 +89,10 @@ block RECIPES.md CI 2 | sed -n '/after_script:/,/artifacts:/s/^ *- //p' > "$scra
 try as_job bash -e "$scratch/script"
 is "and its key is gone afterwards" "$(find "$scratch" -maxdepth 1 -name '*.key')" ""
 
+# What building wants is what tests/deps installs, but for what only tests want.
+libraries() { grep -o 'lib[a-z0-9-]*-dev' | grep -v -e cmocka -e pamtest -e clang | sort | tr '\n' ' '; }
+is "the image is built with what building wants" "$(block RECIPES.md Containers 1 | libraries)" "$(libraries < "$here/../deps")"
+
 # ---- containers: process 1, a bare environment, no terminal ----
 
 if ! unshare --mount --pid --fork --mount-proc true 2> /dev/null; then
