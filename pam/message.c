@@ -2,7 +2,7 @@
  *
  * A job: u32 size of what follows, u8 version, u8 action, u32 budget, then step, service, password, new
  * password and keys, each u16 size and bytes. An answer: u32 size of what follows, u8 reason, u32 skipped,
- * u32 count, then the block. */
+ * u32 count, then the block. Its first byte is 0, and no word about a turn. */
 #include "message.h"
 
 #include "base/name.h"
@@ -35,6 +35,7 @@ static const struct {
     [MESSAGE_UNWRITABLE] = {"the vault's log cannot be written",                                                false},
     [MESSAGE_DAMAGED] = {"the vault is not what it was",                                                     false},
     [MESSAGE_BROKEN_AGENT] = {"the agent broke off",                                                              false},
+    [MESSAGE_CROWDED] = {"too many users log in at once for the vault to open in time",                      false},
     [MESSAGE_BAD_JOB] = {"the helper did not understand its job",                                            false},
     [MESSAGE_FAILED] = {"the helper failed",                                                                false},
 };
@@ -53,6 +54,7 @@ static const char *const hints[MESSAGE_REASONS] = {
     [MESSAGE_UNWRITABLE] = "free some space or make the folder writable",
     [MESSAGE_DAMAGED] = "keep the file as it is, and see what holds with: stepvault check",
     [MESSAGE_BROKEN_AGENT] = "if it is of another version, end it with: stepvault lock",
+    [MESSAGE_CROWDED] = "the next login opens it, or: stepvault unlock",
     [MESSAGE_BAD_JOB] = "see that it and the module are of one version",
     [MESSAGE_FAILED] = "see what fails with: stepvault unlock",
 };

@@ -9,6 +9,10 @@
 #include <stdint.h>
 
 #define MESSAGE_READY 'r'                /* what the helper sends first: nobody can look at it any more */
+#define MESSAGE_TURN 't'                 /* after the job: it is about to derive, and waits for the word: */
+#define MESSAGE_GO 'g'                   /* now */
+#define MESSAGE_LATE 'l'                 /* not at all: too many are before it */
+#define MESSAGE_DERIVED 'd'              /* it is done with that */
 #define MESSAGE_TEXT_MAX 1024u           /* bytes of each text of a job; PAM's own answers have 512 at most */
 #define MESSAGE_ENTRY_MAX 131071u        /* bytes of NAME=value: what execve takes, without the NUL */
 #define MESSAGE_COUNT_MAX 900u           /* entries: sshd ends a session of 1000, with its own and others' */
@@ -40,6 +44,7 @@ enum message_reason {
     MESSAGE_UNWRITABLE,   /* the vault's log cannot be written */
     MESSAGE_DAMAGED,      /* the vault was changed, rolled back or replaced */
     MESSAGE_BROKEN_AGENT, /* the agent broke off, or the protocol */
+    MESSAGE_CROWDED,      /* too many users log in at once */
     MESSAGE_BAD_JOB,
     MESSAGE_FAILED,
     MESSAGE_REASONS

@@ -5,6 +5,7 @@
 #define STEPVAULT_PAM_SHIM_H
 
 #include "message.h"
+#include "turns.h"
 
 #include <pwd.h>
 #include <security/pam_modules.h>
@@ -47,6 +48,11 @@ struct shim_room shim_room_find(pam_handle_t *pamh);
 /* False where the entry does not fit. */
 bool shim_room_take(struct shim_room *room, const char *entry);
 
+/* A descriptor of root's folder, of which nobody else has anything; -1 where there is none, or none can be
+ * made. */
+#define SHIM_FOLDER "/run/stepvault-pam"
+int shim_folder_open(bool makes);
+
 /* True in the process in which sshd asks by keyboard-interactive, which opens no session. */
 bool shim_bridge_is_needed(const char *service);
 /* Hands the keys to the process that opens it. False where that cannot be. */
@@ -74,9 +80,10 @@ uint64_t shim_clock_ms(void);
 
 /* A helper that runs as `user`. */
 struct shim_child {
-    int socket;        /* to it; close-on-exec */
-    int alive;         /* at its end when the child has ended and can be reaped */
-    int process;       /* the child between */
+    int socket;  /* to it; close-on-exec */
+    int alive;   /* at its end when the child has ended and can be reaped */
+    int process; /* the child between */
+    uid_t uid;
     uint64_t deadline; /* shim_clock_ms */
 };
 
@@ -86,6 +93,18 @@ bool shim_child_start(const struct passwd *user, unsigned deadline_ms, struct sh
 
 /* Waits for its end, at most a moment longer than the deadline, and reaps it. */
 void shim_child_end(struct shim_child *child);
+
+/* A turn at deriving, among all users of the machine. */
+struct shim_turn {
+    struct turn turn;
+    int file; /* -1: none is kept */
+};
+
+/* Waits for it. False where it does not come with TURNS_MS left before the deadline, or something comes on
+ * the socket before; true also where there are no turns to be had, as for callers that are not root. It ends
+ * with shim_turn_end, whatever this returned. */
+bool shim_turn_wait(struct shim_turn *turn, uid_t uid, int socket, uint64_t deadline);
+void shim_turn_end(struct shim_turn *turn);
 
 /* Sends the job and waits for the answer, in `buffer` of MESSAGE_ANSWER_MAX bytes, which it borrows. False
  * where there is none before the deadline; `ret_late` then says whether that was the reason. */

@@ -19,7 +19,6 @@
 #include <time.h>
 #include <unistd.h>
 
-#define FOLDER "/run/stepvault-pam"
 #define VARIABLE "STEPVAULT_BRIDGE"
 #define ID_SIZE (SHIM_BRIDGE_DIGITS / 2)
 #define LIFETIME_S 120
@@ -45,22 +44,10 @@ bool shim_bridge_is_needed(const char *service)
     return size > 0 && shim_title_asks(title, (size_t)size);
 }
 
-/* A descriptor of the folder, which nobody else may have made. */
+/* Only what root started has to do with it. */
 static int open_folder(bool makes)
 {
-    struct stat facts;
-    int folder;
-
-    if (getuid() != 0 || geteuid() != 0)
-        return -1;
-    if (makes)
-        (void)mkdir(FOLDER, 0700);
-    folder = open(FOLDER, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
-    if (folder >= 0 && fstat(folder, &facts) == 0 && facts.st_uid == 0 && (facts.st_mode & 077) == 0)
-        return folder;
-    if (folder >= 0)
-        close(folder);
-    return -1;
+    return getuid() == 0 ? shim_folder_open(makes) : -1;
 }
 
 static bool is_over(const struct stat *facts)

@@ -2,9 +2,10 @@
  *
  * A child between is made that tells nobody of its end (clone without a signal): a caller that waits for any
  * child of its own does not see it, and one that ignores SIGCHLD does not lose it. It starts the helper as a
- * child of its own, kills it at the deadline, and ends. It keeps the caller's privileges, so that the user
- * can neither stop nor trace it; only the helper becomes the user. From the clone on there are only system
- * calls: the caller may have threads, and they are not there to let go of any lock. */
+ * child of its own, kills it at the deadline, and ends. Where the caller is root it is root altogether, also
+ * where a user called su, so that no user can stop or trace it; only the helper becomes the user. From the
+ * clone on there are only system calls: the caller may have threads, and they are not there to let go of any
+ * lock. */
 #include "shim.h"
 
 #include <errno.h>
@@ -296,7 +297,12 @@ bool shim_child_start(const struct passwd *user, unsigned deadline_ms, struct sh
     close(descriptors[1]);
     close(descriptors[3]);
     *ret_child = (struct shim_child){
-        .socket = descriptors[0], .alive = descriptors[2], .process = process, .deadline = plan.deadline};
+        .socket = descriptors[0],
+        .alive = descriptors[2],
+        .process = process,
+        .uid = plan.uid,
+        .deadline = plan.deadline,
+    };
     return true;
 }
 
@@ -361,6 +367,41 @@ static bool read_until_end(const struct shim_child *child, uint8_t *buffer, size
     return true;
 }
 
+/* What stands next on the socket, 0 at its end. It stays there. */
+static uint8_t look_ahead(const struct shim_child *child)
+{
+    uint8_t byte = 0;
+
+    return wait_until(child->socket, POLLIN, child->deadline) &&
+                   recv(child->socket, &byte, 1, MSG_DONTWAIT | MSG_PEEK) == 1
+               ? byte
+               : 0;
+}
+
+static bool hear(const struct shim_child *child, uint8_t word)
+{
+    uint8_t heard;
+
+    return look_ahead(child) == word && recv(child->socket, &heard, 1, MSG_DONTWAIT) == 1;
+}
+
+/* Once, and before the answer, a helper may ask for a turn, and say that it is over. */
+static bool give_turn(const struct shim_child *child)
+{
+    struct shim_turn turn;
+    uint8_t word;
+    bool said;
+
+    if (!hear(child, MESSAGE_TURN))
+        return true;
+    word = shim_turn_wait(&turn, child->uid, child->socket, child->deadline) ? MESSAGE_GO : MESSAGE_LATE;
+    said = send(child->socket, &word, 1, MSG_NOSIGNAL | MSG_DONTWAIT) == 1;
+    if (said && word == MESSAGE_GO)
+        (void)hear(child, MESSAGE_DERIVED);
+    shim_turn_end(&turn);
+    return said;
+}
+
 static bool exchange(const struct shim_child *child, const struct message_job *job, uint8_t *buffer,
                      struct message_answer *ret_answer)
 {
@@ -368,7 +409,8 @@ static bool exchange(const struct shim_child *child, const struct message_job *j
 
     return wait_until(child->socket, POLLIN, child->deadline) &&
            recv(child->socket, buffer, 1, MSG_DONTWAIT) == 1 && buffer[0] == MESSAGE_READY &&
-           send_job(child, job) && read_until_end(child, buffer, MESSAGE_ANSWER_MAX, &size) &&
+           send_job(child, job) && give_turn(child) &&
+           read_until_end(child, buffer, MESSAGE_ANSWER_MAX, &size) &&
            message_answer_read(buffer, size, ret_answer);
 }
 

@@ -11,6 +11,7 @@
 #include "crypto/seal.h"
 #include "helper/contact.h"
 #include "helper/keys.h"
+#include "helper/module.h"
 #include "key.h"
 #include "json/json.h"
 
@@ -146,9 +147,13 @@ static enum message_reason find_keys(struct contact *contact, struct login_secre
     status = contact_list_slots(contact, &failure, &headers);
     if (status == STATUS_OK && !has_login_slot(&headers))
         return MESSAGE_NO_SLOT;
-    if (status == STATUS_OK)
-        status = keys_derive(&headers, &secrets->password, &failure, keys);
+    if (status != STATUS_OK)
+        return reason_of(status);
+    if (!module_wait_turn())
+        return MESSAGE_CROWDED;
+    status = keys_derive(&headers, &secrets->password, &failure, keys);
     secret_reset(&secrets->password);
+    module_end_turn();
     return reason_of(status);
 }
 

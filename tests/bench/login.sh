@@ -48,10 +48,11 @@ at_once() {
         "$host" none alone "${users[at % ${#users[@]}]}" pw > "$scratch/many.$at" &
         logins+=($!)
     done
+    echo 0 > "$scratch/memory"
     while pgrep -x stepvault-login > "$scratch/now" || pgrep -x host > "$scratch/now"; do
         ps -eo rss=,comm= | awk '/stepvault-login/ { sum += $1 } END { print sum + 0 }'
         sleep 0.02
-    done > "$scratch/memory"
+    done >> "$scratch/memory"
     wait "${logins[@]}"
     took=$((($(date +%s%N) - started) / 1000000))
     memory=$(($(sort -n "$scratch/memory" | tail -1) / 1024))
