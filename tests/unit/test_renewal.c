@@ -439,14 +439,14 @@ static void leave_request(uint64_t left_ms)
 static void a_lease_that_runs_out_while_no_helper_can_be_started_keeps_nobody_busy(void **state)
 {
     (void)state;
-    leave_request(100);
+    leave_request(1000);
     project(0);
     assert_int_equal(begin(), -1);
     project(0);
     expect_parked(0);
     assert_true(renewals_due(&session) > clock_monotonic_ms());
     tasks.count = TASKS_MAX;
-    usleep(250000);
+    usleep(1250000);
     renewals_work(&session);
     assert_int_equal(renewals_due(&session), 0);
     tasks.count = 0;
@@ -477,13 +477,13 @@ static void who_has_a_token_that_works_does_not_wait_for_an_agent_that_has_ended
 static void who_asks_by_hand_waits_for_the_request_of_an_agent_that_has_ended(void **state)
 {
     (void)state;
-    leave_request(100);
+    leave_request(1000);
     for (int served = 0; served < 2; served++) {
         serve(0, "RefreshAccount", ",\"account\":\"slack\"");
         assert_int_equal(begin(), -1);
     }
     expect_parked(0);
-    usleep(250000);
+    usleep(1250000);
     answer(begin(), NEW_TOKENS);
     serve(0, "RefreshAccount", ",\"account\":\"slack\"");
     turn_finish(&turn);
