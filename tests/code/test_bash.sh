@@ -22,6 +22,10 @@ file line.sh <<< 'echo "no line" >> "$PIPEDREAM_EXPORTS"'
 refused "bash: a line that is no export" "line 1 of what the code exported" line.sh
 file exits.sh <<< 'echo "a=1" >> "$PIPEDREAM_EXPORTS"; exit 7'
 ends "bash: its exit status, with what was exported" 7 '{"a":"1"}' exits.sh
+file ./-folder/step.sh <<< 'echo "$0 $1"'
+try stepvault run billing/notify --code=-folder/step.sh -- argument
+is "bash: a folder whose name begins with a dash" "$status $out" "0 ./-folder/step.sh argument"
+rm -r ./-folder
 
 # ---- what is given ----
 file event.js <<< 'return event;'
