@@ -76,19 +76,6 @@ static enum status plan_make(const struct invocation *invocation, const struct e
     return status;
 }
 
-static enum status make_folder(const struct exchange *exchange, struct failure *failure)
-{
-    char folder[PATH_MAX];
-    char *slash;
-
-    memcpy(folder, exchange->vault, strlen(exchange->vault) + 1);
-    slash = strrchr(folder, '/');
-    if (slash == NULL || slash == folder)
-        return STATUS_OK;
-    *slash = '\0';
-    return file_make_folder(folder, failure);
-}
-
 static enum status make_slots(const struct exchange *exchange, struct failure *failure, struct plan *plan)
 {
     CLEANUP(secret_reset) struct secret passphrase = {0};
@@ -102,7 +89,7 @@ static enum status make_slots(const struct exchange *exchange, struct failure *f
                                         &plan->slots[plan->count++]);
     }
     if (status == STATUS_OK)
-        status = make_folder(exchange, failure);
+        status = file_make_parents(exchange->vault, failure);
     if (status == STATUS_OK && exchange->has_key_file)
         status = key_new_machine(exchange->key_file, failure, &plan->slots[plan->count++]);
     if (status != STATUS_OK || !plan->recovery.wanted)

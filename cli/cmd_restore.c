@@ -108,19 +108,6 @@ static enum status check_not_open(struct restore *restore)
     return STATUS_OK;
 }
 
-static enum status make_folder(const struct exchange *exchange, struct failure *failure)
-{
-    char folder[PATH_MAX];
-    char *slash;
-
-    memcpy(folder, exchange->vault, strlen(exchange->vault) + 1);
-    slash = strrchr(folder, '/');
-    if (slash == NULL || slash == folder)
-        return STATUS_OK;
-    *slash = '\0';
-    return file_make_folder(folder, failure);
-}
-
 /* An agent of one command may write in the folder that is there when it starts. */
 static enum status connect_agent(struct restore *restore)
 {
@@ -128,7 +115,7 @@ static enum status connect_agent(struct restore *restore)
 
     if (status != STATUS_NO_AGENT)
         return status;
-    status = make_folder(&restore->exchange, restore->failure);
+    status = file_make_parents(restore->exchange.vault, restore->failure);
     return status == STATUS_OK ? exchange_start_agent(&restore->exchange, false, restore->failure) : status;
 }
 

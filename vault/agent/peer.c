@@ -1,7 +1,9 @@
 /* Peer credentials, and the reader process. */
 #include "agent/peer.h"
 
+#include "agent/child.h"
 #include "base/cleanup.h"
+#include "base/file.h"
 #include "confine/seccomp.h"
 
 #include <errno.h>
@@ -142,26 +144,12 @@ static void reader_loop(int channel)
     }
 }
 
-static void close_from(unsigned first)
+static void reader_run(int channel)
 {
-#ifdef SYS_close_range
-    if (syscall(SYS_close_range, first, ~0u, 0u) == 0)
-        return;
-#endif
-    for (int descriptor = (int)first; descriptor < 65536; descriptor++)
-        close(descriptor);
-}
-
-static void reader_run(int channel, pid_t agent)
-{
-    prctl(PR_SET_PDEATHSIG, SIGKILL, 0, 0, 0);
-    prctl(PR_SET_NAME, "stepvault-peer", 0, 0, 0);
-    if (getppid() != agent)
-        _exit(0);
     /* The first connection is among the descriptors: held here too, its client would never see it end. */
     if (dup2(channel, 0) < 0)
         _exit(1);
-    close_from(1);
+    file_close_from(1);
     seccomp_confine(SECCOMP_READER);
     reader_loop(0);
 }
@@ -169,26 +157,13 @@ static void reader_run(int channel, pid_t agent)
 enum status peer_reader_start(struct failure *failure, struct peer_reader *ret_reader)
 {
     const struct timeval deadline = {.tv_usec = READER_DEADLINE_MS * 1000};
-    pid_t agent = getpid();
-    int pair[2];
-    pid_t child;
+    enum status status;
 
     *ret_reader = (struct peer_reader){.channel = -1};
-    if (socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, pair) != 0)
-        return failure_set_errno(failure, STATUS_FAILED, errno, "cannot make a socket pair");
-    child = fork();
-    if (child == 0) {
-        reader_run(pair[1], agent);
-        _exit(0);
-    }
-    close(pair[1]);
-    if (child < 0) {
-        close(pair[0]);
-        return failure_set_errno(failure, STATUS_FAILED, errno, "cannot start a process");
-    }
-    setsockopt(pair[0], SOL_SOCKET, SO_RCVTIMEO, &deadline, sizeof(deadline));
-    ret_reader->channel = pair[0];
-    return STATUS_OK;
+    status = child_start("stepvault-peer", reader_run, failure, &ret_reader->channel);
+    if (status == STATUS_OK)
+        setsockopt(ret_reader->channel, SOL_SOCKET, SO_RCVTIMEO, &deadline, sizeof(deadline));
+    return status;
 }
 
 /* Before Linux 6.5 the kernel cannot say; the answer is taken as it is then. */

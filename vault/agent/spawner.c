@@ -1,7 +1,9 @@
 /* The spawner's process, and the passing of descriptors to it. */
 #include "agent/spawner.h"
 
+#include "agent/child.h"
 #include "base/cleanup.h"
+#include "base/file.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -157,16 +159,6 @@ static void spawner_loop(void)
     }
 }
 
-static void close_from(unsigned first)
-{
-#ifdef SYS_close_range
-    if (syscall(SYS_close_range, first, ~0u, 0u) == 0)
-        return;
-#endif
-    for (int descriptor = (int)first; descriptor < 65536; descriptor++)
-        close(descriptor);
-}
-
 /* The channel and the program, both closed by exec, and nothing else: whatever is open here would be open in
  * each helper. Without a program the spawner says so each time. */
 static bool settle_descriptors(int channel)
@@ -185,18 +177,16 @@ static bool settle_descriptors(int channel)
         close(PROGRAM_DESCRIPTOR);
     else if (dup3(high_program, PROGRAM_DESCRIPTOR, O_CLOEXEC) < 0)
         return false;
-    close_from(PROGRAM_DESCRIPTOR + 1);
+    file_close_from(PROGRAM_DESCRIPTOR + 1);
     return true;
 }
 
 /* Helpers are nobody's to wait for: SIGCHLD is ignored, as the agent has set it. */
-static void spawner_run(int channel, pid_t agent)
+static void spawner_run(int channel)
 {
-    prctl(PR_SET_PDEATHSIG, SIGKILL, 0, 0, 0);
-    prctl(PR_SET_NAME, "stepvault-spawn", 0, 0, 0);
     prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0);
     signal(SIGCHLD, SIG_IGN);
-    if (getppid() == agent && settle_descriptors(channel) && chdir("/") == 0)
+    if (settle_descriptors(channel) && chdir("/") == 0)
         spawner_loop();
 }
 
@@ -204,25 +194,8 @@ static void spawner_run(int channel, pid_t agent)
 
 enum status spawner_start(struct failure *failure, struct spawner *ret_spawner)
 {
-    pid_t agent = getpid();
-    int pair[2];
-    pid_t child;
-
     *ret_spawner = (struct spawner){.channel = -1};
-    if (socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, pair) != 0)
-        return failure_set_errno(failure, STATUS_FAILED, errno, "cannot make a socket pair");
-    child = fork();
-    if (child == 0) {
-        spawner_run(pair[1], agent);
-        _exit(0);
-    }
-    close(pair[1]);
-    if (child < 0) {
-        close(pair[0]);
-        return failure_set_errno(failure, STATUS_FAILED, errno, "cannot start a process");
-    }
-    ret_spawner->channel = pair[0];
-    return STATUS_OK;
+    return child_start("stepvault-spawn", spawner_run, failure, &ret_spawner->channel);
 }
 
 static bool send_descriptor(int channel, int descriptor)

@@ -13,6 +13,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
+#include <sys/syscall.h>
 #include <sys/un.h>
 #include <unistd.h>
 
@@ -207,6 +208,16 @@ static int folder_make_one(const char *path)
     return S_ISDIR(facts.st_mode) ? 0 : ENOTDIR;
 }
 
+void file_close_from(int first)
+{
+#ifdef SYS_close_range
+    if (syscall(SYS_close_range, (unsigned)first, ~0u, 0u) == 0)
+        return;
+#endif
+    for (int descriptor = first, end = (int)sysconf(_SC_OPEN_MAX); descriptor < end; descriptor++)
+        close(descriptor);
+}
+
 enum status file_make_folder(const char *path, struct failure *failure)
 {
     char folder[PATH_MAX];
@@ -230,6 +241,20 @@ enum status file_make_folder(const char *path, struct failure *failure)
     if (error != 0)
         return failure_set_errno(failure, STATUS_FAILED, error, "cannot make the folder %s", folder);
     return STATUS_OK;
+}
+
+enum status file_make_parents(const char *path, struct failure *failure)
+{
+    char folder[PATH_MAX];
+    char *slash;
+
+    if (!path_copy(folder, path))
+        return failure_set(failure, STATUS_INVALID, "the path is longer than %d bytes", PATH_MAX - 1);
+    slash = strrchr(folder, '/');
+    if (slash == NULL || slash == folder)
+        return STATUS_OK;
+    *slash = '\0';
+    return file_make_folder(folder, failure);
 }
 
 enum status file_check_folder(const char *path, bool owner_only, struct failure *failure)

@@ -37,8 +37,12 @@ enum status file_read_key(const char *path, struct failure *failure, uint8_t key
 enum status file_read_settings(const char *path, size_t maximum, struct failure *failure,
                                struct secret *destination);
 
-/* Makes `path` and its missing parents with mode 0700. */
+/* Closes the descriptor `first` and all above it. */
+void file_close_from(int first);
+
+/* Makes `path` and its missing parents with mode 0700; or the missing parents of `path` alone. */
 enum status file_make_folder(const char *path, struct failure *failure);
+enum status file_make_parents(const char *path, struct failure *failure);
 
 /* STATUS_OK if `path` is a folder of ours that nobody else may write; else STATUS_FOREIGN. */
 enum status file_check_folder(const char *path, bool owner_only, struct failure *failure);

@@ -10,7 +10,6 @@
 #include <string.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
-#include <sys/syscall.h>
 #include <unistd.h>
 
 #define CONNECTION 3 /* the descriptor of an agent's first connection */
@@ -121,16 +120,6 @@ static char **agent_environment(void)
     return environment;
 }
 
-static void close_from(int first)
-{
-#ifdef SYS_close_range
-    if (syscall(SYS_close_range, (unsigned)first, ~0u, 0u) == 0)
-        return;
-#endif
-    for (int descriptor = first, last = (int)sysconf(_SC_OPEN_MAX); descriptor < last; descriptor++)
-        close(descriptor);
-}
-
 /* What the caller left closed, or what we opened in its place, must not become the agent's stderr. */
 static bool stderr_is_ours(void)
 {
@@ -152,7 +141,7 @@ static bool child_descriptors(int connection, int report)
         dup2(high_null, STDOUT_FILENO) < 0 || (!stderr_is_ours() && dup2(high_null, STDERR_FILENO) < 0) ||
         dup2(high_connection, CONNECTION) < 0 || dup3(high_report, REPORT, O_CLOEXEC) < 0)
         return false;
-    close_from(REPORT + 1);
+    file_close_from(REPORT + 1);
     return true;
 }
 
