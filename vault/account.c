@@ -230,10 +230,9 @@ enum status account_set(struct vault *vault, const char *account, const struct j
     const char *name, *value;
     size_t position = 0, size;
 
-    enum status status = account_resolve(vault, account, failure, &previous);
+    enum status status = account_resolve_for(vault, account, leaf, failure, &previous);
     if (status != STATUS_OK)
         return status;
-    account_name_in_leaf(&previous, leaf);
     status = account_check_properties(properties, failure);
     if (status == STATUS_OK)
         status = check_unset(vault, &previous, properties, unset, failure);
@@ -272,10 +271,9 @@ enum status account_annotate(struct vault *vault, const char *account, const str
     CLEANUP(record_reset) struct record previous = {0};
     CLEANUP(record_draft_reset) struct record_draft draft = {0};
 
-    enum status status = account_resolve(vault, account, failure, &previous);
+    enum status status = account_resolve_for(vault, account, leaf, failure, &previous);
     if (status != STATUS_OK)
         return status;
-    account_name_in_leaf(&previous, leaf);
     resume(&previous, previous.name, remark, &draft);
     status = account_complete(vault, &draft, failure);
     return status == STATUS_OK ? account_write_and_answer(vault, &draft, leaf, writer, failure) : status;
@@ -288,10 +286,9 @@ static enum status find_revision(struct vault *vault, const char *account, uint6
 {
     struct past_owner owner;
 
-    enum status status = account_resolve(vault, account, failure, ret_account);
+    enum status status = account_resolve_for(vault, account, leaf, failure, ret_account);
     if (status != STATUS_OK)
         return status;
-    account_name_in_leaf(ret_account, leaf);
     past_of_account(&owner, ret_account);
     status = past_find(vault, &owner, failure, ret_past);
     return status == STATUS_OK ? past_choose(ret_past, &owner, revision, failure, ret_number) : status;
@@ -351,10 +348,9 @@ enum status account_forget(struct vault *vault, const char *account, uint64_t re
     CLEANUP(record_reset) struct record record = {0};
     struct past_owner owner;
 
-    enum status status = account_resolve(vault, account, failure, &record);
+    enum status status = account_resolve_for(vault, account, leaf, failure, &record);
     if (status != STATUS_OK)
         return status;
-    account_name_in_leaf(&record, leaf);
     past_of_account(&owner, &record);
     return past_forget(vault, &owner, revision, failure, ret_count);
 }
@@ -388,10 +384,9 @@ enum status account_rename(struct vault *vault, const char *account, const char 
     const struct remark remark = {0};
     bool found = false;
 
-    enum status status = account_resolve(vault, account, failure, &previous);
+    enum status status = account_resolve_for(vault, account, leaf, failure, &previous);
     if (status != STATUS_OK)
         return status;
-    account_name_in_leaf(&previous, leaf);
     status = name_check_label(label, failure);
     if (status == STATUS_OK)
         status = record_find(vault, RECORD_ACCOUNT, previous.where, label, failure, &taken, &found);
@@ -427,10 +422,9 @@ enum status account_remove(struct vault *vault, const char *account, struct leaf
     CLEANUP(record_reset) struct record record = {0};
     struct past_owner owner;
 
-    enum status status = account_resolve(vault, account, failure, &record);
+    enum status status = account_resolve_for(vault, account, leaf, failure, &record);
     if (status != STATUS_OK)
         return status;
-    account_name_in_leaf(&record, leaf);
     status = account_check_unbound(vault, &record, failure);
     if (status != STATUS_OK)
         return status;

@@ -84,6 +84,9 @@ enum status account_check_unbound(struct vault *vault, const struct record *acco
  * lists the choices. */
 enum status account_resolve(struct vault *vault, const char *account, struct failure *failure,
                             struct record *ret_record);
+/* The same, and fills the leaf as the nouns do. */
+enum status account_resolve_for(struct vault *vault, const char *account, struct leaf *leaf,
+                                struct failure *failure, struct record *ret_record);
 
 /* One that was found before, by its id: it may have other properties by now. Fills the leaf as the nouns do.
  * STATUS_NOT_FOUND: it is not there any more. */

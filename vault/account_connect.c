@@ -225,10 +225,9 @@ static enum status reconnect(struct vault *vault, const struct account_connectio
     struct token_fields before;
     struct token_grant grant;
 
-    enum status status = account_resolve(vault, connection->account, failure, &previous);
+    enum status status = account_resolve_for(vault, connection->account, leaf, failure, &previous);
     if (status != STATUS_OK)
         return status;
-    account_name_in_leaf(&previous, leaf);
     status = check_identity(&previous, connection, failure);
     if (status == STATUS_OK)
         status = check_properties(connection, failure);

@@ -26,11 +26,8 @@ void account_name_in_leaf(const struct record *account, struct leaf *leaf)
 static enum status ambiguous(const char *app, const struct records *accounts, struct failure *failure)
 {
     char choices[FAILURE_SENTENCE_MAX];
-    size_t at = 0;
 
-    for (size_t i = 0; i < accounts->count && at < sizeof choices; i++)
-        at += (size_t)snprintf(choices + at, sizeof choices - at, "%s%s:%s", i == 0 ? "" : ", ",
-                               accounts->items[i].where, accounts->items[i].name);
+    records_name(accounts, choices);
     return failure_set(failure, STATUS_AMBIGUOUS, "%s has %zu accounts: %s", app, accounts->count, choices);
 }
 
@@ -175,6 +172,16 @@ enum status account_resolve(struct vault *vault, const char *account, struct fai
     if (again.status != STATUS_OK)
         *failure = again;
     return again.status;
+}
+
+enum status account_resolve_for(struct vault *vault, const char *account, struct leaf *leaf,
+                                struct failure *failure, struct record *ret_record)
+{
+    enum status status = account_resolve(vault, account, failure, ret_record);
+
+    if (status == STATUS_OK)
+        account_name_in_leaf(ret_record, leaf);
+    return status;
 }
 
 enum status account_find_again(struct vault *vault, const uint8_t id[STORE_ID_SIZE], struct leaf *leaf,

@@ -369,10 +369,9 @@ static enum status check_change(struct vault *vault, const struct binding_change
     enum status status = name_check_path(change->path, failure);
 
     if (status == STATUS_OK)
-        status = account_resolve(vault, change->account, failure, ret_account);
+        status = account_resolve_for(vault, change->account, leaf, failure, ret_account);
     if (status != STATUS_OK)
         return status;
-    account_name_in_leaf(ret_account, leaf);
     if (change->alias == NULL)
         name_default_alias(leaf->alias, ret_account->where);
     else

@@ -5,6 +5,7 @@
 #include "interior.h"
 
 #include <stddef.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -98,6 +99,16 @@ void records_reset(struct records *records)
         record_reset(&records->items[i]);
     free(records->items);
     memset(records, 0, sizeof *records);
+}
+
+void records_name(const struct records *records, char destination[FAILURE_SENTENCE_MAX])
+{
+    size_t at = 0;
+
+    destination[0] = '\0';
+    for (size_t i = 0; i < records->count && at < FAILURE_SENTENCE_MAX; i++)
+        at += (size_t)snprintf(destination + at, FAILURE_SENTENCE_MAX - at, "%s%s:%s", i == 0 ? "" : ", ",
+                               records->items[i].where, records->items[i].name);
 }
 
 static void associate(const struct vault *vault, const struct store_record *row, struct seal_input *input)

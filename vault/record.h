@@ -47,6 +47,8 @@ struct records {
     size_t capacity;
 };
 void records_reset(struct records *records);
+/* `where:name` of each, for a sentence: as many as there is room for. */
+void records_name(const struct records *records, char destination[FAILURE_SENTENCE_MAX]);
 
 #define RECORD_FIELD_OVERHEAD 8u /* of a field, besides its name and value: u16 and u32 lengths, two NULs */
 

@@ -218,14 +218,11 @@ static enum status resolve_label(struct vault *vault, const char *app, const cha
 
 static enum status ambiguous(const char *app, const struct records *clients, struct failure *failure)
 {
-    char labels[FAILURE_SENTENCE_MAX];
-    size_t at = 0;
+    char choices[FAILURE_SENTENCE_MAX];
 
-    for (size_t i = 0; i < clients->count && at < sizeof labels; i++)
-        at += (size_t)snprintf(labels + at, sizeof labels - at, "%s%s:%s", i == 0 ? "" : ", ",
-                               clients->items[i].where, clients->items[i].name);
+    records_name(clients, choices);
     return failure_set(failure, STATUS_AMBIGUOUS, "%s has %zu OAuth clients: %s", app, clients->count,
-                       labels);
+                       choices);
 }
 
 /* The default of an app, or else its only one. */

@@ -363,12 +363,11 @@ enum status serve_keep_account(struct session *session, struct request *request)
 
 static enum status find_granted(struct session *session, struct request *request, struct record *ret_account)
 {
-    enum status status =
-        account_resolve(session->vault, text(request, "account"), &request->failure, ret_account);
+    enum status status = account_resolve_for(session->vault, text(request, "account"), &request->leaf,
+                                             &request->failure, ret_account);
 
     if (status != STATUS_OK)
         return status;
-    account_name_in_leaf(ret_account, &request->leaf);
     if (!token_has_grant(ret_account))
         return failure_set(&request->failure, STATUS_REFUSED, "the account %s:%s was not connected by OAuth",
                            ret_account->where, ret_account->name);
@@ -467,12 +466,11 @@ enum status serve_request(struct session *session, struct request *request)
     CLEANUP(record_reset) struct record account = {0};
     CLEANUP(secret_reset) struct secret line = {0};
     struct failure *failure = &request->failure;
-    enum status status = account_resolve(session->vault, text(request, "account"), failure, &account);
+    enum status status =
+        account_resolve_for(session->vault, text(request, "account"), &request->leaf, failure, &account);
 
-    if (status != STATUS_OK)
-        return status;
-    account_name_in_leaf(&account, &request->leaf);
-    status = requesting_check(&account, request->parameters, failure);
+    if (status == STATUS_OK)
+        status = requesting_check(&account, request->parameters, failure);
     if (status == STATUS_OK)
         status = make_fresh(session, request, &account);
     if (status == STATUS_OK)
