@@ -143,22 +143,17 @@ static void add_name(struct output_table *table, const struct json *account)
     output_table_add_format(table, "%s:%s", app != NULL ? app : "", label != NULL ? label : "");
 }
 
-static enum status cmd_account_list(struct invocation *invocation, struct failure *failure)
+static enum status print_account_list(struct invocation *invocation, const struct json *reply,
+                                      struct failure *failure)
 {
     static const char *const headings[] = {"ACCOUNT", "ID",      "PROPERTIES", "BOUND AT",
                                            "STATE",   "EXPIRES", "NOTE",       "HEALTH"};
-    CLEANUP(exchange_answer_reset) struct answer answer = {0};
     CLEANUP(output_table_reset) struct output_table table;
     const struct json *accounts;
-    enum status status;
 
+    (void)invocation;
     output_table_start(&table, sizeof(headings) / sizeof(headings[0]), headings);
-    status = exchange_command(invocation, failure, &answer);
-    if (status != STATUS_OK)
-        return status;
-    if (option_flag(&invocation->options, "json"))
-        return output_document(answer.parameters, failure);
-    accounts = json_member(answer.parameters, "accounts");
+    accounts = json_member(reply, "accounts");
     for (size_t i = 0; i < json_count(accounts); i++) {
         const struct json *account = json_at(accounts, i);
 
@@ -173,20 +168,15 @@ static enum status cmd_account_list(struct invocation *invocation, struct failur
     return output_table_print(&table, failure);
 }
 
-static enum status cmd_account_show(struct invocation *invocation, struct failure *failure)
+static enum status print_account_show(struct invocation *invocation, const struct json *reply,
+                                      struct failure *failure)
 {
-    CLEANUP(exchange_answer_reset) struct answer answer = {0};
     CLEANUP(output_table_reset) struct output_table table;
     const struct json *account;
-    enum status status;
 
+    (void)invocation;
     output_table_start(&table, 2, NULL);
-    status = exchange_command(invocation, failure, &answer);
-    if (status != STATUS_OK)
-        return status;
-    if (option_flag(&invocation->options, "json"))
-        return output_document(answer.parameters, failure);
-    account = json_member(answer.parameters, "account");
+    account = json_member(reply, "account");
     output_table_add(&table, "account");
     add_name(&table, account);
     output_table_add(&table, "id");
@@ -209,39 +199,29 @@ static enum status cmd_account_show(struct invocation *invocation, struct failur
     return output_table_print(&table, failure);
 }
 
-static enum status cmd_account_history(struct invocation *invocation, struct failure *failure)
+static enum status print_account_history(struct invocation *invocation, const struct json *reply,
+                                         struct failure *failure)
 {
-    CLEANUP(exchange_answer_reset) struct answer answer = {0};
-    enum status status = exchange_command(invocation, failure, &answer);
-
-    if (status != STATUS_OK)
-        return status;
-    if (option_flag(&invocation->options, "json"))
-        return output_document(answer.parameters, failure);
-    return due_print_history(json_member(answer.parameters, "revisions"), false, failure);
+    (void)invocation;
+    return due_print_history(json_member(reply, "revisions"), false, failure);
 }
 
-static enum status cmd_account_restore(struct invocation *invocation, struct failure *failure)
+static enum status print_account_restore(struct invocation *invocation, const struct json *reply,
+                                         struct failure *failure)
 {
-    CLEANUP(exchange_answer_reset) struct answer answer = {0};
-    enum status status = exchange_command(invocation, failure, &answer);
-
-    if (status == STATUS_OK)
-        output_note("%s has the properties of revision %lld again", command_argument(invocation, 0),
-                    (long long)json_member_number(answer.parameters, "revision", 0));
-    return status;
+    (void)failure;
+    output_note("%s has the properties of revision %lld again", command_argument(invocation, 0),
+                (long long)json_member_number(reply, "revision", 0));
+    return STATUS_OK;
 }
 
-static enum status cmd_account_forget(struct invocation *invocation, struct failure *failure)
+static enum status print_account_forget(struct invocation *invocation, const struct json *reply,
+                                        struct failure *failure)
 {
-    CLEANUP(exchange_answer_reset) struct answer answer = {0};
-    enum status status = exchange_command(invocation, failure, &answer);
-
-    if (status == STATUS_OK)
-        output_note("%lld old revisions of %s are forgotten; the one in force stays",
-                    (long long)json_member_number(answer.parameters, "forgotten", 0),
-                    command_argument(invocation, 0));
-    return status;
+    (void)failure;
+    output_note("%lld old revisions of %s are forgotten; the one in force stays",
+                (long long)json_member_number(reply, "forgotten", 0), command_argument(invocation, 0));
+    return STATUS_OK;
 }
 
 /* ---- the commands ---- */
@@ -314,8 +294,8 @@ const struct command cmd_account_commands[] = {
                 "Prints the account's name, APP:LABEL. A second account of an app needs --label.",
     },
     {
-        .name = "account", .subcommand = "list", .run = cmd_account_list, .method = "ListAccounts",
-        .members = app_members, .options = account_list_options, .most = 1,
+        .name = "account", .subcommand = "list", .run = command_print, .print = print_account_list,
+        .method = "ListAccounts", .members = app_members, .options = account_list_options, .most = 1,
         .arguments = {"APP"},
         .usage = "[APP] [--stale] [--expiring] [--json]",
         .summary = "list accounts",
@@ -324,8 +304,8 @@ const struct command cmd_account_commands[] = {
                 "for a year; and of those that were connected how their tokens stand.",
     },
     {
-        .name = "account", .subcommand = "show", .run = cmd_account_show, .method = "ShowAccount",
-        .members = account_members, .options = command_json_options, .least = 1, .most = 1,
+        .name = "account", .subcommand = "show", .run = command_print, .print = print_account_show,
+        .method = "ShowAccount", .members = account_members, .options = command_json_options, .least = 1, .most = 1,
         .arguments = {"ACCOUNT"},
         .usage = "ACCOUNT [--json]",
         .summary = "show one",
@@ -352,8 +332,8 @@ const struct command cmd_account_commands[] = {
                 "delivered: an expiry reminds, and revokes nothing.",
     },
     {
-        .name = "account", .subcommand = "history", .run = cmd_account_history, .method = "ListAccountRevisions",
-        .members = account_members, .options = command_json_options, .least = 1, .most = 1,
+        .name = "account", .subcommand = "history", .run = command_print, .print = print_account_history,
+        .method = "ListAccountRevisions", .members = account_members, .options = command_json_options, .least = 1, .most = 1,
         .arguments = {"ACCOUNT"},
         .usage = "ACCOUNT [--json]",
         .summary = "list old properties",
@@ -361,8 +341,8 @@ const struct command cmd_account_commands[] = {
                 "revisions, 256 KiB in all, until the account is removed.",
     },
     {
-        .name = "account", .subcommand = "restore", .run = cmd_account_restore, .method = "RestoreAccount",
-        .members = account_old_members, .options = account_old_options, .least = 1, .most = 1,
+        .name = "account", .subcommand = "restore", .run = command_print, .print = print_account_restore,
+        .method = "RestoreAccount", .members = account_old_members, .options = account_old_options, .least = 1, .most = 1,
         .arguments = {"ACCOUNT"},
         .usage = "ACCOUNT [--revision N]",
         .summary = "set old properties again",
@@ -370,8 +350,8 @@ const struct command cmd_account_commands[] = {
                 "of `account set`. What they replace is kept, so that restoring again undoes it.",
     },
     {
-        .name = "account", .subcommand = "forget", .run = cmd_account_forget, .method = "ForgetAccount",
-        .members = account_old_members, .options = account_old_options, .least = 1, .most = 1,
+        .name = "account", .subcommand = "forget", .run = command_print, .print = print_account_forget,
+        .method = "ForgetAccount", .members = account_old_members, .options = account_old_options, .least = 1, .most = 1,
         .arguments = {"ACCOUNT"},
         .usage = "ACCOUNT [--revision N]",
         .summary = "remove old properties",

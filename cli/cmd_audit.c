@@ -3,26 +3,22 @@
 #include "audit.h"
 #include "base/cleanup.h"
 #include "command.h"
-#include "exchange.h"
 #include "output.h"
+#include "json/json.h"
 
 #include <inttypes.h>
 #include <stdio.h>
 
-static enum status cmd_audit_checkpoint(struct invocation *invocation, struct failure *failure)
+static enum status print_audit_checkpoint(struct invocation *invocation, const struct json *reply,
+                                          struct failure *failure)
 {
-    CLEANUP(exchange_answer_reset) struct answer answer = {0};
-    enum status status = exchange_command(invocation, failure, &answer);
     const char *note;
 
-    if (status != STATUS_OK)
-        return status;
-    if (option_flag(&invocation->options, "json"))
-        return output_document(answer.parameters, failure);
-    note = json_member_text(answer.parameters, "note");
+    (void)invocation;
+    note = json_member_text(reply, "note");
     if (note == NULL)
         return failure_set(failure, STATUS_PROTOCOL, "the agent's reply has no checkpoint");
-    if (!json_member_boolean(answer.parameters, "kept", true))
+    if (!json_member_boolean(reply, "kept", true))
         output_note("the vault could not keep a copy of this checkpoint");
     return output_text(note, failure);
 }
@@ -45,20 +41,15 @@ static enum status print_keys(const struct json *eras, struct failure *failure)
     return output_table_print(&table, failure);
 }
 
-static enum status cmd_audit_key(struct invocation *invocation, struct failure *failure)
+static enum status print_audit_key(struct invocation *invocation, const struct json *reply,
+                                   struct failure *failure)
 {
-    CLEANUP(exchange_answer_reset) struct answer answer = {0};
     CLEANUP(secret_reset) struct secret line = {0};
-    enum status status = exchange_command(invocation, failure, &answer);
     const char *key;
 
-    if (status != STATUS_OK)
-        return status;
-    if (option_flag(&invocation->options, "json"))
-        return output_document(answer.parameters, failure);
     if (option_flag(&invocation->options, "all"))
-        return print_keys(json_member(answer.parameters, "eras"), failure);
-    key = json_member_text(answer.parameters, "key");
+        return print_keys(json_member(reply, "eras"), failure);
+    key = json_member_text(reply, "key");
     if (key == NULL)
         return failure_set(failure, STATUS_PROTOCOL, "the agent's reply has no key");
     if (!output_append_plain(&line, key) || !secret_append_byte(&line, '\n'))
@@ -187,16 +178,16 @@ const struct command cmd_audit_commands[] = {
                 "file anew; is logged.",
     },
     {
-        .name = "audit", .subcommand = "checkpoint", .run = cmd_audit_checkpoint, .method = "Checkpoint",
-        .options = command_json_options,
+        .name = "audit", .subcommand = "checkpoint", .run = command_print, .print = print_audit_checkpoint,
+        .method = "Checkpoint", .options = command_json_options,
         .usage = "[--json]",
         .summary = "print the signed head of the log",
         .help = "Prints the head as a signed note (C2SP tlog-checkpoint). Keep it elsewhere: whoever has it can tell "
                 "later that the log was not rewritten since.",
     },
     {
-        .name = "audit", .subcommand = "key", .run = cmd_audit_key, .method = "LogKey",
-        .options = audit_key_options,
+        .name = "audit", .subcommand = "key", .run = command_print, .print = print_audit_key,
+        .method = "LogKey", .options = audit_key_options,
         .usage = "[--all] [--json]",
         .summary = "print the key that verifies it",
         .help = "Prints the verifier key of the log's signatures (C2SP signed-note). With --all those of all eras: a rekey "

@@ -115,21 +115,16 @@ static enum status cmd_client_add(struct invocation *invocation, struct failure 
 
 /* ---- list and remove ---- */
 
-static enum status cmd_client_list(struct invocation *invocation, struct failure *failure)
+static enum status print_client_list(struct invocation *invocation, const struct json *reply,
+                                     struct failure *failure)
 {
     static const char *const headings[] = {"CLIENT", "CLIENT ID", "SECRET", "REDIRECT URI", "CONNECTED"};
-    CLEANUP(exchange_answer_reset) struct answer answer = {0};
     CLEANUP(output_table_reset) struct output_table table;
     const struct json *clients;
-    enum status status;
 
+    (void)invocation;
     output_table_start(&table, sizeof(headings) / sizeof(headings[0]), headings);
-    status = exchange_command(invocation, failure, &answer);
-    if (status != STATUS_OK)
-        return status;
-    if (option_flag(&invocation->options, "json"))
-        return output_document(answer.parameters, failure);
-    clients = json_member(answer.parameters, "clients");
+    clients = json_member(reply, "clients");
     for (size_t i = 0; i < json_count(clients); i++) {
         const struct json *client = json_at(clients, i);
         const char *app = json_member_text(client, "app");
@@ -204,8 +199,8 @@ const struct command cmd_client_commands[] = {
                 "name, APP:LABEL, and says which redirect URI to register.",
     },
     {
-        .name = "client", .subcommand = "list", .run = cmd_client_list, .method = "ListClients",
-        .members = client_list_members, .options = command_json_options, .most = 1,
+        .name = "client", .subcommand = "list", .run = command_print, .print = print_client_list,
+        .method = "ListClients", .members = client_list_members, .options = command_json_options, .most = 1,
         .arguments = {"APP"},
         .usage = "[APP] [--json]",
         .summary = "list them",

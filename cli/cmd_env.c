@@ -49,13 +49,15 @@ static enum status cmd_env_set(struct invocation *invocation, struct failure *fa
     return status;
 }
 
-static enum status print_value(const struct json *parameters, struct failure *failure)
+static enum status print_value(struct invocation *invocation, const struct json *reply,
+                               struct failure *failure)
 {
     CLEANUP(secret_reset) struct secret value = {0};
-    const char *encoded = json_member_text(parameters, "value_base64");
+    const char *encoded = json_member_text(reply, "value_base64");
     size_t size = 0;
-    const char *text = json_text(json_member(parameters, "value"), &size);
+    const char *text = json_text(json_member(reply, "value"), &size);
 
+    (void)invocation;
     if (text == NULL && encoded == NULL)
         return failure_set(failure, STATUS_PROTOCOL, "the agent's reply has no value");
     if (text != NULL ? !secret_append(&value, text, size)
@@ -64,17 +66,6 @@ static enum status print_value(const struct json *parameters, struct failure *fa
     if (isatty(STDOUT_FILENO) && !secret_append_byte(&value, '\n'))
         return failure_set(failure, STATUS_NO_MEMORY, "not enough memory for the value");
     return output_write(value.bytes, value.size, failure);
-}
-
-static enum status cmd_env_get(struct invocation *invocation, struct failure *failure)
-{
-    CLEANUP(exchange_answer_reset) struct answer answer = {0};
-    enum status status = exchange_command(invocation, failure, &answer);
-
-    if (status != STATUS_OK)
-        return status;
-    return option_flag(&invocation->options, "json") ? output_document(answer.parameters, failure)
-                                                     : print_value(answer.parameters, failure);
 }
 
 static enum status print_variables(const struct json *variables, struct failure *failure)
@@ -131,39 +122,29 @@ static enum status cmd_env_list(struct invocation *invocation, struct failure *f
     return print_variables(json_member(answer.parameters, "variables"), failure);
 }
 
-static enum status cmd_env_history(struct invocation *invocation, struct failure *failure)
+static enum status print_env_history(struct invocation *invocation, const struct json *reply,
+                                     struct failure *failure)
 {
-    CLEANUP(exchange_answer_reset) struct answer answer = {0};
-    enum status status = exchange_command(invocation, failure, &answer);
-
-    if (status != STATUS_OK)
-        return status;
-    if (option_flag(&invocation->options, "json"))
-        return output_document(answer.parameters, failure);
-    return due_print_history(json_member(answer.parameters, "revisions"), true, failure);
+    (void)invocation;
+    return due_print_history(json_member(reply, "revisions"), true, failure);
 }
 
-static enum status cmd_env_restore(struct invocation *invocation, struct failure *failure)
+static enum status print_env_restore(struct invocation *invocation, const struct json *reply,
+                                     struct failure *failure)
 {
-    CLEANUP(exchange_answer_reset) struct answer answer = {0};
-    enum status status = exchange_command(invocation, failure, &answer);
-
-    if (status == STATUS_OK)
-        output_note("%s has the value of revision %lld again", command_argument(invocation, 0),
-                    (long long)json_member_number(answer.parameters, "revision", 0));
-    return status;
+    (void)failure;
+    output_note("%s has the value of revision %lld again", command_argument(invocation, 0),
+                (long long)json_member_number(reply, "revision", 0));
+    return STATUS_OK;
 }
 
-static enum status cmd_env_forget(struct invocation *invocation, struct failure *failure)
+static enum status print_env_forget(struct invocation *invocation, const struct json *reply,
+                                    struct failure *failure)
 {
-    CLEANUP(exchange_answer_reset) struct answer answer = {0};
-    enum status status = exchange_command(invocation, failure, &answer);
-
-    if (status == STATUS_OK)
-        output_note("%lld old values of %s are forgotten; the one in force, if there is one, stays",
-                    (long long)json_member_number(answer.parameters, "forgotten", 0),
-                    command_argument(invocation, 0));
-    return status;
+    (void)failure;
+    output_note("%lld old values of %s are forgotten; the one in force, if there is one, stays",
+                (long long)json_member_number(reply, "forgotten", 0), command_argument(invocation, 0));
+    return STATUS_OK;
 }
 
 /* ---- the commands ---- */
@@ -234,8 +215,8 @@ const struct command cmd_env_commands[] = {
                 "expiry goes with the value that it was said of.",
     },
     {
-        .name = "env", .subcommand = "get", .run = cmd_env_get, .method = "GetVariable",
-        .members = env_old_members, .options = env_get_options, .least = 1, .most = 1,
+        .name = "env", .subcommand = "get", .run = command_print, .print = print_value,
+        .method = "GetVariable", .members = env_old_members, .options = env_get_options, .least = 1, .most = 1,
         .arguments = {"NAME"},
         .usage = "NAME [--at PATH] [--revision N] [--json]",
         .summary = "print one",
@@ -269,8 +250,8 @@ const struct command cmd_env_commands[] = {
                 "delivered: an expiry reminds, and revokes nothing.",
     },
     {
-        .name = "env", .subcommand = "history", .run = cmd_env_history, .method = "ListVariableRevisions",
-        .members = env_members, .options = env_history_options, .most = 1,
+        .name = "env", .subcommand = "history", .run = command_print, .print = print_env_history,
+        .method = "ListVariableRevisions", .members = env_members, .options = env_history_options, .most = 1,
         .arguments = {"NAME"},
         .usage = "[NAME] [--at PATH] [--json]",
         .summary = "list old values",
@@ -279,8 +260,8 @@ const struct command cmd_env_commands[] = {
                 "removed.",
     },
     {
-        .name = "env", .subcommand = "restore", .run = cmd_env_restore, .method = "RestoreVariable",
-        .members = env_restore_members, .options = env_restore_options, .least = 1, .most = 1,
+        .name = "env", .subcommand = "restore", .run = command_print, .print = print_env_restore,
+        .method = "RestoreVariable", .members = env_restore_members, .options = env_restore_options, .least = 1, .most = 1,
         .arguments = {"NAME"},
         .usage = "NAME [--at PATH] [--revision N]",
         .summary = "set an old value again",
@@ -288,8 +269,8 @@ const struct command cmd_env_commands[] = {
                 "The one it replaces is kept, so that restoring again undoes it.",
     },
     {
-        .name = "env", .subcommand = "forget", .run = cmd_env_forget, .method = "ForgetVariable",
-        .members = env_old_members, .options = env_old_options, .least = 1, .most = 1,
+        .name = "env", .subcommand = "forget", .run = command_print, .print = print_env_forget,
+        .method = "ForgetVariable", .members = env_old_members, .options = env_old_options, .least = 1, .most = 1,
         .arguments = {"NAME"},
         .usage = "NAME [--at PATH] [--revision N]",
         .summary = "remove old values",

@@ -2,8 +2,8 @@
 #include "base/cleanup.h"
 #include "command.h"
 #include "due.h"
-#include "exchange.h"
 #include "output.h"
+#include "json/json.h"
 
 static void add_step(struct output_table *table, const struct json *step)
 {
@@ -15,21 +15,16 @@ static void add_step(struct output_table *table, const struct json *step)
     output_table_add(table, json_member_text(step, "note"));
 }
 
-static enum status cmd_step_list(struct invocation *invocation, struct failure *failure)
+static enum status print_step_list(struct invocation *invocation, const struct json *reply,
+                                   struct failure *failure)
 {
     static const char *const headings[] = {"PATH", "KIND", "INHERITANCE", "NOTE"};
-    CLEANUP(exchange_answer_reset) struct answer answer = {0};
     CLEANUP(output_table_reset) struct output_table table;
     const struct json *steps;
-    enum status status;
 
+    (void)invocation;
     output_table_start(&table, 4, headings);
-    status = exchange_command(invocation, failure, &answer);
-    if (status != STATUS_OK)
-        return status;
-    if (option_flag(&invocation->options, "json"))
-        return output_document(answer.parameters, failure);
-    steps = json_member(answer.parameters, "steps");
+    steps = json_member(reply, "steps");
     for (size_t i = 0; i < json_count(steps); i++)
         add_step(&table, json_at(steps, i));
     return output_table_print(&table, failure);
@@ -45,27 +40,22 @@ static void add_explanation(struct output_table *table, const struct json *name)
     due_add_state(table, name, "");
 }
 
-static enum status cmd_step_show(struct invocation *invocation, struct failure *failure)
+static enum status print_step_show(struct invocation *invocation, const struct json *reply,
+                                   struct failure *failure)
 {
     static const char *const headings[] = {"NAME", "KIND", "PLACED AT", "SOURCE", "STATE", "BY", "DUE"};
-    CLEANUP(exchange_answer_reset) struct answer answer = {0};
     CLEANUP(output_table_reset) struct output_table table;
     const struct json *names;
     const char *note;
-    enum status status;
 
+    (void)invocation;
     output_table_start(&table, sizeof(headings) / sizeof(headings[0]), headings);
-    status = exchange_command(invocation, failure, &answer);
-    if (status != STATUS_OK)
-        return status;
-    if (option_flag(&invocation->options, "json"))
-        return output_document(answer.parameters, failure);
-    if (!json_member_boolean(json_member(answer.parameters, "step"), "inherits", true))
+    if (!json_member_boolean(json_member(reply, "step"), "inherits", true))
         output_note("this path is a boundary (--no-inherit): it takes only what is placed at or below it");
-    note = json_member_text(json_member(answer.parameters, "step"), "note");
+    note = json_member_text(json_member(reply, "step"), "note");
     if (note != NULL)
         output_note("note: %s", note);
-    names = json_member(answer.parameters, "names");
+    names = json_member(reply, "names");
     for (size_t i = 0; i < json_count(names); i++)
         add_explanation(&table, json_at(names, i));
     return output_table_print(&table, failure);
@@ -82,18 +72,13 @@ static void note_names(const struct json *names, const char *sentence)
         output_note("%s: %s", sentence, secret_text(&list));
 }
 
-static enum status cmd_step_move(struct invocation *invocation, struct failure *failure)
+static enum status print_step_move(struct invocation *invocation, const struct json *reply,
+                                   struct failure *failure)
 {
-    CLEANUP(exchange_answer_reset) struct answer answer = {0};
     CLEANUP(output_table_reset) struct output_table table;
-    enum status status = exchange_command(invocation, failure, &answer);
-    const struct json *reply = answer.parameters;
 
+    (void)invocation;
     output_table_start(&table, 2, NULL);
-    if (status != STATUS_OK)
-        return status;
-    if (option_flag(&invocation->options, "json"))
-        return output_document(reply, failure);
     note_names(json_member(reply, "lost"), "no longer inherited");
     note_names(json_member(reply, "gained"), "newly inherited");
     note_names(json_member(reply, "changed"), "inherited from another place, so maybe with another value");
@@ -173,16 +158,16 @@ const struct command cmd_step_commands[] = {
         .help = "Changes the note of a path in use.",
     },
     {
-        .name = "step", .subcommand = "list", .run = cmd_step_list, .method = "ListSteps",
-        .members = under_members, .options = command_json_options, .most = 1,
+        .name = "step", .subcommand = "list", .run = command_print, .print = print_step_list,
+        .method = "ListSteps", .members = under_members, .options = command_json_options, .most = 1,
         .arguments = {"PATH"},
         .usage = "[PATH] [--json]",
         .summary = "list paths in use",
         .help = "Prints the paths at or under PATH: whether each is a step, and whether it inherits from above.",
     },
     {
-        .name = "step", .subcommand = "show", .run = cmd_step_show, .method = "ShowStep",
-        .members = path_members, .options = command_json_options, .least = 1, .most = 1,
+        .name = "step", .subcommand = "show", .run = command_print, .print = print_step_show,
+        .method = "ShowStep", .members = path_members, .options = command_json_options, .least = 1, .most = 1,
         .arguments = {"PATH"},
         .usage = "PATH [--json]",
         .summary = "explain what a step gets",
@@ -190,8 +175,8 @@ const struct command cmd_step_commands[] = {
                 "comes from, and what hides it.",
     },
     {
-        .name = "step", .subcommand = "move", .run = cmd_step_move, .method = "MoveStep",
-        .members = step_move_members, .options = step_move_options, .least = 2, .most = 2,
+        .name = "step", .subcommand = "move", .run = command_print, .print = print_step_move,
+        .method = "MoveStep", .members = step_move_members, .options = step_move_options, .least = 2, .most = 2,
         .arguments = {"PATH", "PATH"},
         .usage = "PATH NEW-PATH [--dry-run] [--json]",
         .summary = "move a path and all below it",

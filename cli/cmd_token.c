@@ -46,17 +46,13 @@ static enum status cmd_account_test(struct invocation *invocation, struct failur
     return STATUS_OK;
 }
 
-static enum status cmd_account_refresh(struct invocation *invocation, struct failure *failure)
+static enum status print_account_refresh(struct invocation *invocation, const struct json *reply,
+                                         struct failure *failure)
 {
-    CLEANUP(exchange_answer_reset) struct answer answer = {0};
-    enum status status = exchange_command(invocation, failure, &answer);
     const char *expires;
 
-    if (status != STATUS_OK)
-        return status;
-    if (option_flag(&invocation->options, "json"))
-        return output_document(answer.parameters, failure);
-    expires = json_member_text(json_member(answer.parameters, "account"), "token_expires");
+    (void)failure;
+    expires = json_member_text(json_member(reply, "account"), "token_expires");
     output_note("%s has a new token%s%s", command_argument(invocation, 0),
                 expires != NULL ? ", good until " : "", expires != NULL ? expires : "");
     return STATUS_OK;
@@ -93,16 +89,11 @@ static void tell_revoked(const char *account, const struct json *reply)
         output_note("what the provider still allows is shown, and ended, at %s", page);
 }
 
-static enum status cmd_disconnect(struct invocation *invocation, struct failure *failure)
+static enum status print_disconnect(struct invocation *invocation, const struct json *reply,
+                                    struct failure *failure)
 {
-    CLEANUP(exchange_answer_reset) struct answer answer = {0};
-    enum status status = exchange_command(invocation, failure, &answer);
-
-    if (status != STATUS_OK)
-        return status;
-    if (option_flag(&invocation->options, "json"))
-        return output_document(answer.parameters, failure);
-    tell_revoked(command_argument(invocation, 0), answer.parameters);
+    (void)failure;
+    tell_revoked(command_argument(invocation, 0), reply);
     return STATUS_OK;
 }
 
@@ -125,8 +116,8 @@ const struct command cmd_token_commands[] = {
                 "connected, and says whether it works and as whom. Exit status 1 if it does not.",
     },
     {
-        .name = "account", .subcommand = "refresh", .run = cmd_account_refresh, .method = "RefreshAccount",
-        .members = account_members, .options = command_json_options, .least = 1, .most = 1,
+        .name = "account", .subcommand = "refresh", .run = command_print, .print = print_account_refresh,
+        .method = "RefreshAccount", .members = account_members, .options = command_json_options, .least = 1, .most = 1,
         .arguments = {"ACCOUNT"},
         .usage = "ACCOUNT [--json]",
         .summary = "get a new token now",
@@ -134,8 +125,8 @@ const struct command cmd_token_commands[] = {
                 "what it gets is renewed when it is due.",
     },
     {
-        .name = "disconnect", .run = cmd_disconnect, .method = "DisconnectAccount",
-        .members = account_members, .options = command_json_options, .least = 1, .most = 1,
+        .name = "disconnect", .run = command_print, .print = print_disconnect,
+        .method = "DisconnectAccount", .members = account_members, .options = command_json_options, .least = 1, .most = 1,
         .arguments = {"ACCOUNT"},
         .usage = "ACCOUNT [--json]",
         .summary = "revoke and remove a connected account",

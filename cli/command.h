@@ -10,6 +10,7 @@
 
 struct command;
 struct intake;
+struct json;
 
 /* One use of a command. */
 struct invocation {
@@ -39,10 +40,14 @@ struct command_member {
 
 #define COMMAND_ARGUMENTS_MAX 3
 
+typedef enum status command_print_reply(struct invocation *invocation, const struct json *reply,
+                                        struct failure *failure);
+
 struct command {
     const char *name;
     const char *subcommand; /* NULL: the command is one word */
     enum status (*run)(struct invocation *invocation, struct failure *failure);
+    command_print_reply *print;           /* for command_print */
     const char *method;                   /* the agent's method, where the command is a call of one */
     const struct command_member *members; /* its parameters that come straight from the command line */
     const struct option_rule *options;
@@ -155,6 +160,9 @@ const char *command_argument(const struct invocation *invocation, size_t index);
 
 /* Calls the command's method with its members, and prints nothing. */
 enum status command_call(struct invocation *invocation, struct failure *failure);
+
+/* The same, and has the reply printed by the command's `print`; with --json as it came. */
+enum status command_print(struct invocation *invocation, struct failure *failure);
 
 /* The rows of each cmd_*.c, ended by one whose name is NULL. */
 extern const struct command cmd_init_commands[];

@@ -5,6 +5,7 @@
 #include "base/clock.h"
 #include "base/file.h"
 #include "base/text.h"
+#include "output.h"
 
 #include <poll.h>
 #include <string.h>
@@ -305,4 +306,16 @@ enum status command_call(struct invocation *invocation, struct failure *failure)
     CLEANUP(exchange_answer_reset) struct answer answer = {0};
 
     return exchange_command(invocation, failure, &answer);
+}
+
+enum status command_print(struct invocation *invocation, struct failure *failure)
+{
+    CLEANUP(exchange_answer_reset) struct answer answer = {0};
+    enum status status = exchange_command(invocation, failure, &answer);
+
+    if (status != STATUS_OK)
+        return status;
+    if (option_flag(&invocation->options, "json"))
+        return output_document(answer.parameters, failure);
+    return invocation->command->print(invocation, answer.parameters, failure);
 }
