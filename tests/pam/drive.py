@@ -1,6 +1,6 @@
 #!/usr/bin/python3
 """drive.py [PATTERN=>ANSWER...] -- COMMAND...: runs it on a terminal of its own, answers what matches, in order, and prints all
-that it says. Ends with its status; 124 after 30 s, or DRIVE_SECONDS."""
+that it says. Ends with its status; 124 after 90 s, or DRIVE_SECONDS."""
 import os
 import pty
 import re
@@ -13,7 +13,7 @@ steps = [word.split("=>", 1) for word in sys.argv[1:split]]
 process, terminal = pty.fork()
 if process == 0:
     os.execvp(sys.argv[split + 1], sys.argv[split + 1:])
-said, seen, deadline = b"", 0, time.monotonic() + float(os.environ.get("DRIVE_SECONDS", 30))
+said, seen, deadline = b"", 0, time.monotonic() + float(os.environ.get("DRIVE_SECONDS", 90))
 while True:
     if steps:
         found = re.search(steps[0][0].encode(), said[seen:])

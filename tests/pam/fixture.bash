@@ -20,6 +20,9 @@ marked=0
 deadline() { sed -i "s/\(pam_stepvault.so\)\( deadline=[0-9]*\)\?/\1 deadline=$1/" /etc/pam.d/common-*; }
 # What is tried is what comes of a login, on a machine that may be busy; what is to be late sets its own.
 [ -n "${untouched:-}" ] || deadline 30000
+# Nor is there anything to be learnt of the seconds that a wrong password costs.
+[ -n "${untouched:-}" ] || sed -i 's/\(pam_unix.so .*nullok\)$/\1 nodelay/' /etc/pam.d/common-auth
+sed -i 's/delay=3000000/delay=0/' /etc/pam.d/login
 
 # As a user, with the environment of a session.
 as_id() {
@@ -29,15 +32,21 @@ as_id() {
 tuser() { as_id 4242 tuser "$@"; }
 other() { as_id 4243 other "$@"; }
 
+# eventually COMMAND...: waits until it succeeds, for a minute at most: the machine may be busy.
+eventually() {
+    for _ in $(seq 1200); do
+        "$@" > "$scratch/eventually" 2>&1 && return
+        sleep 0.05
+    done
+    return 1
+}
+
 # The journal since the last `mark`, of our module alone. What was sent is there when a line that is sent now is.
 caught_up=0
 catch_up() {
     caught_up=$((caught_up + 1))
     logger -u /dev/log "caught up $$ $caught_up $BASHPID"
-    for _ in $(seq 200); do
-        ! grep -q "caught up $$ $caught_up $BASHPID\$" /run/syslog || return 0
-        sleep 0.05
-    done
+    eventually grep -q "caught up $$ $caught_up $BASHPID\$" /run/syslog
 }
 mark() {
     catch_up
@@ -86,7 +95,7 @@ end_user() {
 start_agent() {
     tuser /usr/local/libexec/stepvault/stepvault-agent --vault /home/tuser/.local/share/stepvault/vault.db \
         --socket /run/user/4242/stepvault/agent.sock 2> "$scratch/notes" &
-    for _ in $(seq 400); do [ -S /run/user/4242/stepvault/agent.sock ] && break; sleep 0.05; done
+    eventually test -S /run/user/4242/stepvault/agent.sock
 }
 # Logs in by su as another user would: who_gets PASSWORD [COMMAND]
 su_in() { other "$drive" "assword:=>$1" -- su tuser -c "${2:-env}" < /dev/null; }

@@ -45,7 +45,7 @@ for name in stdin:0 stdout:1 stderr:2; do ln -s "/proc/self/fd/${name#*:}" "/dev
 mount -t tmpfs -o mode=1777 rig /dev/shm
 mkdir -p /run/lock /run/user /run/sshd /var/log/journal
 python3 "$RIG_TOP/tests/pam/syslog.py" /dev/log /run/syslog &
-for _ in $(seq 100); do [ -S /dev/log ] && break; sleep 0.05; done
+for _ in $(seq 1200); do [ -S /dev/log ] && break; sleep 0.05; done
 
 mkdir -p /usr/local/libexec/stepvault /usr/local/bin
 install -m 755 "$RIG_BUILD"/bin/stepvault /usr/local/bin/

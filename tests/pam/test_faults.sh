@@ -17,7 +17,7 @@ impostor() {
     chmod 777 "$scratch"
     as_id "${3:-4242}" "${4:-tuser}" impostor.py "$1" "${5:-$socket}" "$scratch/capture" 2> "$scratch/notes" &
     local process=$!
-    for _ in $(seq 100); do [ -S "${5:-$socket}" ] && break; sleep 0.05; done
+    eventually test -S "${5:-$socket}"
     mark
     out=$(su_in "$password" env)
     has "$1: the login succeeds" "$out" HOME=
@@ -83,17 +83,20 @@ end_user
 user_vault "$password"
 install -d -m 700 -o 4242 -g 4242 /run/user/4242/stepvault
 tuser flock /run/user/4242/stepvault/login.lock sleep 100 &
-for _ in $(seq 100); do [ -n "$(pgrep -u 4242 -x sleep)" ] && break; sleep 0.05; done
+eventually pgrep -u 4242 -x sleep
 su_in "$password" 'echo in' > "$scratch/out" &
 login=$!
-for _ in $(seq 100); do helper=$(pgrep -x -u 4242 stepvault-login) && break; sleep 0.05; done
+# Not the one that authentication asked, which is gone at once.
+waits() { helper=$(pgrep -x -u 4242 stepvault-login) && find "/proc/$helper/fd" -lname '*/login.lock' | grep -q .; }
+eventually waits
 between=$(awk '$1 == "PPid:" {print $2}' "/proc/$helper/status")
 other kill -9 "$between" 2> "$scratch/err"
 has "who calls su cannot end the child between" "$(cat "$scratch/err")" "not permitted"
 kill -9 "$between"
 wait "$login"
 has "the child between is killed: the login succeeds" "$(cat "$scratch/out")" in
-for _ in $(seq 100); do pgrep stepvault-login > "$scratch/notes" || break; sleep 0.05; done
+ended() { ! pgrep stepvault-login; }
+eventually ended
 is "... and the helper ends with it" "$(pgrep -c stepvault-login)" 0
 pkill -u 4242 -x sleep
 end_user
@@ -101,7 +104,7 @@ end_user
 # A full disk.
 mv /home/tuser/.local /run/kept
 mkdir /home/tuser/.local
-mount -t tmpfs -o size=600k,uid=4242,mode=700 full /home/tuser/.local
+mount -t tmpfs -o size=$(($(du -sk /run/kept | cut -f1) + 100))k,uid=4242,mode=700 full /home/tuser/.local
 cp -a /run/kept/. /home/tuser/.local/
 head -c 1000000 /dev/zero > /home/tuser/.local/filler 2> "$scratch/notes"
 mark

@@ -28,7 +28,7 @@ echo "$SSH_TEST_PASSWORD"
 END
 chmod 755 "$scratch/ssh/askpass"
 "$sshd" -D -e -f "$scratch/ssh/config" 2> "$scratch/ssh/log" &
-for _ in $(seq 100); do (: > "/dev/tcp/127.0.0.1/$port") 2> "$scratch/notes" && break; sleep 0.05; done
+eventually bash -c ": > /dev/tcp/127.0.0.1/$port"
 
 # ssh_in METHOD [COMMAND]
 ssh_in() {
@@ -85,9 +85,9 @@ is "... sweeps away what crossed the bridge for a session that was never opened"
 password=uncommon-Password-1
 echo "tuser:$password" | chpasswd
 user_vault "$password"
-ssh_in password 'sleep 20' > /dev/null &
+ssh_in password 'sleep 60' > /dev/null &
 session=$!
-for _ in $(seq 100); do [ -n "$(pgrep -u 4242 -x sleep)" ] && break; sleep 0.05; done
+eventually pgrep -u 4242 -x sleep
 for process in $(pgrep -x sshd); do
     python3 "$RIG_TOP/tests/pam/memory_has.py" "$process" "$password" && echo "# $process has it"
 done > "$scratch/found"
