@@ -16,6 +16,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
+#include <time.h>
 #include <unistd.h>
 
 #include <cmocka.h>
@@ -69,6 +70,12 @@ static inline const char *fixture_beside(const struct fixture *fixture, const ch
     return path;
 }
 
+static inline bool fixture_exists(const char *path)
+{
+    struct stat facts;
+    return lstat(path, &facts) == 0;
+}
+
 /* Makes and publishes a vault. */
 static inline enum status fixture_make(const char *path, const struct store_header *header,
                                        struct failure *failure, struct store **ret_store)
@@ -83,6 +90,20 @@ static inline enum status fixture_make(const char *path, const struct store_head
     }
     *ret_store = store;
     return STATUS_OK;
+}
+
+/* Making a vault that may fail. */
+static inline enum status fixture_try(struct fixture *fixture)
+{
+    struct store *store = NULL;
+    enum status status = fixture_make(fixture->path, &fixture_header, &fixture->failure, &store);
+    store_freep(&store);
+    return status;
+}
+
+static inline void fixture_sleep_us(long microseconds)
+{
+    (void)nanosleep(&(struct timespec){.tv_nsec = microseconds * 1000}, NULL);
 }
 
 static inline struct store *fixture_create(struct fixture *fixture)
@@ -194,6 +215,23 @@ static inline void fixture_edit(const struct fixture *fixture, const char *sql)
         fail_msg("%s: %s", sql, error);
     }
     assert_int_equal(sqlite3_close(handle), SQLITE_OK);
+}
+
+/* The page that a table or an index of the closed file begins at. */
+static inline uint32_t fixture_root_of(const struct fixture *fixture, const char *tree)
+{
+    sqlite3 *handle = NULL;
+    sqlite3_stmt *statement = NULL;
+    assert_int_equal(sqlite3_open(fixture->path, &handle), SQLITE_OK);
+    assert_int_equal(sqlite3_prepare_v2(handle, "SELECT rootpage FROM sqlite_schema WHERE name = ?1", -1,
+                                        &statement, NULL),
+                     SQLITE_OK);
+    assert_int_equal(sqlite3_bind_text(statement, 1, tree, -1, SQLITE_STATIC), SQLITE_OK);
+    assert_int_equal(sqlite3_step(statement), SQLITE_ROW);
+    uint32_t root = (uint32_t)sqlite3_column_int(statement, 0);
+    assert_int_equal(sqlite3_finalize(statement), SQLITE_OK);
+    assert_int_equal(sqlite3_close(handle), SQLITE_OK);
+    return root;
 }
 
 #endif

@@ -17,25 +17,6 @@ static void make_file(const char *path, mode_t mode, const char *content)
     assert_int_equal(close(descriptor), 0);
 }
 
-static bool exists(const char *path)
-{
-    struct stat facts;
-    return lstat(path, &facts) == 0;
-}
-
-static enum status create(struct fixture *fixture)
-{
-    struct store *store = NULL;
-    enum status status = fixture_make(fixture->path, &fixture_header, &fixture->failure, &store);
-    store_freep(&store);
-    return status;
-}
-
-static void sleep_us(long microseconds)
-{
-    (void)nanosleep(&(struct timespec){.tv_nsec = microseconds * 1000}, NULL);
-}
-
 /* ---- Making ---- */
 
 static void a_new_vault_is_one_private_file_with_its_header(void **state)
@@ -49,7 +30,7 @@ static void a_new_vault_is_one_private_file_with_its_header(void **state)
     assert_int_equal(facts.st_mode & 07777, 0600);
     assert_int_equal(stat(fixture_beside(fixture, "-wal"), &facts), 0);
     assert_int_equal(facts.st_mode & 07777, 0600);
-    assert_false(exists(fixture_beside(fixture, "-shm")));
+    assert_false(fixture_exists(fixture_beside(fixture, "-shm")));
     struct store_header header;
     assert_int_equal(store_get_header(store, &fixture->failure, &header), STATUS_OK);
     assert_memory_equal(header.vault_id, fixture_header.vault_id, sizeof(header.vault_id));
@@ -57,7 +38,7 @@ static void a_new_vault_is_one_private_file_with_its_header(void **state)
     store_freep(&store);
     static const char *const suffixes[] = {"-wal", "-journal", "-shm", ".new", ".new-wal", ".new-journal"};
     for (size_t i = 0; i < sizeof(suffixes) / sizeof(suffixes[0]); i++) {
-        assert_false(exists(fixture_beside(fixture, suffixes[i])));
+        assert_false(fixture_exists(fixture_beside(fixture, suffixes[i])));
     }
     store = fixture_open(fixture);
     assert_int_equal(store_get_header(store, &fixture->failure, &header), STATUS_OK);
@@ -84,29 +65,29 @@ static void an_existing_vault_is_not_made_again(void **state)
 {
     struct fixture *fixture = *state;
     fixture_fill(fixture);
-    assert_int_equal(create(fixture), STATUS_EXISTS);
+    assert_int_equal(fixture_try(fixture), STATUS_EXISTS);
     struct store *store = fixture_open(fixture);
-    assert_int_equal(create(fixture), STATUS_EXISTS);
+    assert_int_equal(fixture_try(fixture), STATUS_EXISTS);
     assert_int_equal(fixture_count(fixture, store), 3);
     store_freep(&store);
-    assert_false(exists(fixture_beside(fixture, ".new")));
+    assert_false(fixture_exists(fixture_beside(fixture, ".new")));
 }
 
 static void whatever_else_has_the_name_stays(void **state)
 {
     struct fixture *fixture = *state;
     make_file(fixture->path, 0600, "notes of mine");
-    assert_int_equal(create(fixture), STATUS_EXISTS);
+    assert_int_equal(fixture_try(fixture), STATUS_EXISTS);
     assert_int_equal(unlink(fixture->path), 0);
     make_file(fixture->path, 0640, "");
-    assert_int_equal(create(fixture), STATUS_EXISTS);
+    assert_int_equal(fixture_try(fixture), STATUS_EXISTS);
     assert_int_equal(unlink(fixture->path), 0);
     assert_int_equal(mkfifo(fixture->path, 0600), 0);
-    assert_int_equal(create(fixture), STATUS_EXISTS);
+    assert_int_equal(fixture_try(fixture), STATUS_EXISTS);
     assert_int_equal(unlink(fixture->path), 0);
     assert_int_equal(symlink("elsewhere", fixture->path), 0);
-    assert_int_equal(create(fixture), STATUS_EXISTS);
-    assert_true(exists(fixture->path));
+    assert_int_equal(fixture_try(fixture), STATUS_EXISTS);
+    assert_true(fixture_exists(fixture->path));
 }
 
 static void what_an_interrupted_maker_left_is_in_nobodys_way(void **state)
@@ -116,18 +97,18 @@ static void what_an_interrupted_maker_left_is_in_nobodys_way(void **state)
     make_file(fixture_beside(fixture, ".new"), 0600, "half a vault");
     make_file(fixture_beside(fixture, ".new-wal"), 0600, "half a log");
     make_file(fixture_beside(fixture, ".new-journal"), 0600, "half a journal");
-    assert_int_equal(create(fixture), STATUS_OK);
-    assert_int_equal(create(fixture), STATUS_EXISTS);
+    assert_int_equal(fixture_try(fixture), STATUS_OK);
+    assert_int_equal(fixture_try(fixture), STATUS_EXISTS);
 }
 
 static void the_log_of_a_removed_vault_is_not_played_into_a_new_one(void **state)
 {
     struct fixture *fixture = *state;
     make_file(fixture_beside(fixture, "-wal"), 0600, "frames of another vault");
-    assert_int_equal(create(fixture), STATUS_EXISTS);
+    assert_int_equal(fixture_try(fixture), STATUS_EXISTS);
     assert_non_null(strstr(fixture->failure.sentence, "-wal"));
-    assert_false(exists(fixture->path));
-    assert_false(exists(fixture_beside(fixture, ".new")));
+    assert_false(fixture_exists(fixture->path));
+    assert_false(fixture_exists(fixture_beside(fixture, ".new")));
 }
 
 static void two_makers_do_not_mix(void **state)
@@ -135,9 +116,9 @@ static void two_makers_do_not_mix(void **state)
     struct fixture *fixture = *state;
     int folder = open(fixture->folder, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
     assert_int_equal(flock(folder, LOCK_EX), 0);
-    assert_int_equal(create(fixture), STATUS_BUSY);
+    assert_int_equal(fixture_try(fixture), STATUS_BUSY);
     assert_int_equal(close(folder), 0);
-    assert_int_equal(create(fixture), STATUS_OK);
+    assert_int_equal(fixture_try(fixture), STATUS_OK);
 }
 
 static void a_maker_killed_at_any_moment_can_be_repeated(void **state)
@@ -146,9 +127,9 @@ static void a_maker_killed_at_any_moment_can_be_repeated(void **state)
     for (long delay = 0; delay < 40; delay++) {
         pid_t child = fork();
         if (child == 0) {
-            _exit(create(fixture) == STATUS_OK ? 0 : 1);
+            _exit(fixture_try(fixture) == STATUS_OK ? 0 : 1);
         }
-        sleep_us(delay * 150);
+        fixture_sleep_us(delay * 150);
         assert_int_equal(kill(child, SIGKILL), 0);
         assert_int_equal(waitpid(child, NULL, 0), child);
         /* Before or after, never between: there is no vault, or a whole one. */
@@ -156,8 +137,8 @@ static void a_maker_killed_at_any_moment_can_be_repeated(void **state)
         enum status status = store_open(fixture->path, 0, &fixture->failure, &store);
         assert_true(status == STATUS_NO_VAULT || status == STATUS_OK);
         store_freep(&store);
-        assert_int_equal(create(fixture), status == STATUS_OK ? STATUS_EXISTS : STATUS_OK);
-        assert_false(exists(fixture_beside(fixture, ".new")));
+        assert_int_equal(fixture_try(fixture), status == STATUS_OK ? STATUS_EXISTS : STATUS_OK);
+        assert_false(fixture_exists(fixture_beside(fixture, ".new")));
         assert_int_equal(unlink(fixture->path), 0);
     }
 }
@@ -345,7 +326,7 @@ static void the_mode_of_the_journal_is_put_right(void **state)
     fixture_begin(fixture, store);
     assert_int_equal(store_put_blob(store, STORE_LEAVES, 1, "x", 1, &fixture->failure), STATUS_OK);
     fixture_commit(fixture, store);
-    assert_true(exists(fixture_beside(fixture, "-wal")));
+    assert_true(fixture_exists(fixture_beside(fixture, "-wal")));
     store_freep(&store);
 }
 

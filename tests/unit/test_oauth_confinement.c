@@ -3,6 +3,7 @@
 #include "oauth/confinement.h"
 
 #include "confine/seccomp.h"
+#include "confined.h"
 
 #include <arpa/inet.h>
 #include <fcntl.h>
@@ -28,45 +29,10 @@
 
 #include <cmocka.h>
 
-#if defined(__SANITIZE_ADDRESS__)
-#define UNDER_SANITIZER 1
-#elif defined(__has_feature)
-#if __has_feature(address_sanitizer)
-#define UNDER_SANITIZER 1
-#endif
-#endif
-
-#define DONE 42 /* the attempt succeeded */
-
-/* The child's wait status after `attempt`, confined; an attempt returns true if it succeeded. */
-static int try(bool (*attempt)(void))
+static void confine(void)
 {
-    int status;
-    pid_t child = fork();
-
-    assert_true(child >= 0);
-    if (child == 0) {
-        confinement_protect_memory();
-        confinement_enter();
-        _exit(attempt() ? DONE : 0);
-    }
-    assert_int_equal(waitpid(child, &status, 0), child);
-    return status;
-}
-
-static void assert_in_vain(bool (*attempt)(void))
-{
-    int status = try(attempt);
-
-    assert_true(WIFSIGNALED(status) || (WIFEXITED(status) && WEXITSTATUS(status) == 0));
-}
-
-static void assert_done(bool (*attempt)(void))
-{
-    int status = try(attempt);
-
-    assert_true(WIFEXITED(status));
-    assert_int_equal(WEXITSTATUS(status), DONE);
+    confinement_protect_memory();
+    confinement_enter();
 }
 
 /* ---- what it must be able to do ---- */

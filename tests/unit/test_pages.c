@@ -179,22 +179,6 @@ static void every_edit_of_the_list_is_noticed(void **state)
     }
 }
 
-static uint32_t root_of(const struct fixture *fixture, const char *tree)
-{
-    sqlite3 *handle = NULL;
-    sqlite3_stmt *statement = NULL;
-    assert_int_equal(sqlite3_open(fixture->path, &handle), SQLITE_OK);
-    assert_int_equal(sqlite3_prepare_v2(handle, "SELECT rootpage FROM sqlite_schema WHERE name = ?1", -1,
-                                        &statement, NULL),
-                     SQLITE_OK);
-    assert_int_equal(sqlite3_bind_text(statement, 1, tree, -1, SQLITE_STATIC), SQLITE_OK);
-    assert_int_equal(sqlite3_step(statement), SQLITE_ROW);
-    uint32_t root = (uint32_t)sqlite3_column_int(statement, 0);
-    assert_int_equal(sqlite3_finalize(statement), SQLITE_OK);
-    assert_int_equal(sqlite3_close(handle), SQLITE_OK);
-    return root;
-}
-
 /* In the place of one that is free, so that the counts agree. */
 static void a_page_of_any_tree_that_unlocking_reads_whole_is_not_free(void **state)
 {
@@ -205,7 +189,7 @@ static void a_page_of_any_tree_that_unlocking_reads_whole_is_not_free(void **sta
     for (size_t i = 0; i < sizeof(trees) / sizeof(trees[0]); i++) {
         write_whole(fixture->path, sound, size);
         memcpy(edited, sound, size);
-        save(first_trunk() + 8, root_of(fixture, trees[i]));
+        save(first_trunk() + 8, fixture_root_of(fixture, trees[i]));
         write_whole(fixture->path, edited, size);
         assert_scan(fixture, STATUS_CORRUPT, true, trees[i]);
         assert_scan(fixture, STATUS_CORRUPT, false, trees[i]);

@@ -93,22 +93,6 @@ static uint8_t *entry_of(uint8_t *page, unsigned cell)
     return cell_of(page, cell) + (page[0] == INTERIOR ? 4 : 0) + 4;
 }
 
-static uint32_t root_of(const struct fixture *fixture, const char *tree)
-{
-    sqlite3 *handle = NULL;
-    sqlite3_stmt *statement = NULL;
-    assert_int_equal(sqlite3_open(fixture->path, &handle), SQLITE_OK);
-    assert_int_equal(sqlite3_prepare_v2(handle, "SELECT rootpage FROM sqlite_schema WHERE name = ?1", -1,
-                                        &statement, NULL),
-                     SQLITE_OK);
-    assert_int_equal(sqlite3_bind_text(statement, 1, tree, -1, SQLITE_STATIC), SQLITE_OK);
-    assert_int_equal(sqlite3_step(statement), SQLITE_ROW);
-    uint32_t root = (uint32_t)sqlite3_column_int(statement, 0);
-    assert_int_equal(sqlite3_finalize(statement), SQLITE_OK);
-    assert_int_equal(sqlite3_close(handle), SQLITE_OK);
-    return root;
-}
-
 /* ---- what is done to one page; each keeps what a page has room for as it was ---- */
 
 static void swap(uint8_t *a, uint8_t *b, size_t count)
@@ -255,7 +239,7 @@ static void every_edit_of_a_page_is_noticed(void **state)
     struct fixture *fixture = *state;
     for (size_t i = 0; i < sizeof(edits) / sizeof(edits[0]); i++) {
         const struct edit *edit = &edits[i];
-        const uint32_t root = root_of(fixture, edit->tree);
+        const uint32_t root = fixture_root_of(fixture, edit->tree);
         unsigned done = 0;
         for (unsigned which = 0; which < 12; which += 3) {
             unsigned left = which;
@@ -289,7 +273,7 @@ static void what_such_an_edit_hides_is_hidden_indeed(void **state)
     struct store_rows rows = {0};
     unsigned left = 0, missing = 0;
     memcpy(edited, sound, size);
-    assert_true(edit_page(root_of(fixture, edit.tree), &edit, &left));
+    assert_true(edit_page(fixture_root_of(fixture, edit.tree), &edit, &left));
     write_file(fixture);
     struct store *store = fixture_open(fixture);
     for (unsigned i = 0; i < RECORDS; i++) {
@@ -329,7 +313,7 @@ static void a_page_in_use_that_is_listed_as_free_is_noticed(void **state)
         memcpy(edited, sound, before);
         memset(edited + before, 0, PAGE);
         uint8_t *header = page_at(1), *trunk = edited + before;
-        uint8_t *root = page_at(root_of(fixture, trees[i]));
+        uint8_t *root = page_at(fixture_root_of(fixture, trees[i]));
         assert_int_equal(root[0], INTERIOR);
         trunk[7] = 1;
         memcpy(trunk + 8, cell_of(root, 0), 4);

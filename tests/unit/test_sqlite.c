@@ -10,25 +10,6 @@
 #include <sys/wait.h>
 #include <time.h>
 
-static bool exists(const char *path)
-{
-    struct stat facts;
-    return lstat(path, &facts) == 0;
-}
-
-static enum status create(struct fixture *fixture)
-{
-    struct store *store = NULL;
-    enum status status = fixture_make(fixture->path, &fixture_header, &fixture->failure, &store);
-    store_freep(&store);
-    return status;
-}
-
-static void sleep_us(long microseconds)
-{
-    (void)nanosleep(&(struct timespec){.tv_nsec = microseconds * 1000}, NULL);
-}
-
 /* ---- Holding ---- */
 
 /* A child that opens the vault, says so on the returned pipe and closes it after `hold_ms`, or never if that
@@ -46,7 +27,7 @@ static pid_t start_holder(struct fixture *fixture, long hold_ms, int *ret_pipe)
         if (hold_ms == 0) {
             (void)pause();
         }
-        sleep_us(hold_ms * 1000);
+        fixture_sleep_us(hold_ms * 1000);
         store_freep(&store);
         _exit(0);
     }
@@ -95,7 +76,7 @@ static void looking_at_our_own_open_vault_does_not_unlock_it(void **state)
     fixture_fill(fixture);
     struct store *store = fixture_open(fixture);
     fixture_refuse(fixture, STATUS_BUSY, "another process");
-    assert_int_equal(create(fixture), STATUS_EXISTS);
+    assert_int_equal(fixture_try(fixture), STATUS_EXISTS);
     store_reserve(store);
     pid_t child = fork();
     if (child == 0) {
@@ -134,7 +115,7 @@ static void reserved_room_changes_nothing_but_the_size_of_the_log(void **state)
     assert_int_equal(rows.count, 1);
     store_rows_reset(&rows);
     store_freep(&store);
-    assert_false(exists(fixture_beside(fixture, "-wal")));
+    assert_false(fixture_exists(fixture_beside(fixture, "-wal")));
 }
 
 /* P6. The child commits leaf i and log size i + 1 together, and says i only after the commit. */
@@ -175,7 +156,7 @@ static void kill_in_the_middle_of_commits_leaves_the_last_one_whole(void **state
             commit_for_ever(fixture, ends[1]);
         }
         (void)close(ends[1]);
-        sleep_us(5000 + round * 1711 % 60000);
+        fixture_sleep_us(5000 + round * 1711 % 60000);
         assert_int_equal(kill(child, SIGKILL), 0);
         for (uint64_t i; read(ends[0], &i, sizeof(i)) == (ssize_t)sizeof(i);) {
             committed = i + 1;
@@ -354,9 +335,9 @@ static void create_on_full_disk(struct fixture *fixture)
     struct store *store = NULL;
     fill_disk(fixture);
     CHECK(fixture_make(fixture->path, &fixture_header, &fixture->failure, &store) == STATUS_LOG_UNWRITABLE);
-    CHECK(!exists(fixture->path));
-    CHECK(!exists(fixture_beside(fixture, ".new")));
-    CHECK(!exists(fixture_beside(fixture, ".new-wal")));
+    CHECK(!fixture_exists(fixture->path));
+    CHECK(!fixture_exists(fixture_beside(fixture, ".new")));
+    CHECK(!fixture_exists(fixture_beside(fixture, ".new-wal")));
 }
 
 static void making_a_vault_on_a_full_disk_leaves_nothing(void **state)
