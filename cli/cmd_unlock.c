@@ -164,19 +164,20 @@ static enum status open_with(struct exchange *exchange, const struct opening *op
     return status;
 }
 
-/* What may be typed to open one of these slots. */
-static const char *question_for(const struct slot_header *const *slots, size_t count)
+static bool has_kind(const struct key_headers *headers, enum slot_kind kind)
 {
-    bool passphrase = false;
-    bool login = false;
+    for (size_t i = 0; i < headers->count; i++)
+        if (headers->headers[i].kind == kind)
+            return true;
+    return false;
+}
 
-    for (size_t i = 0; i < count; i++) {
-        passphrase = passphrase || slots[i]->kind == SLOT_PASSPHRASE;
-        login = login || slots[i]->kind == SLOT_LOGIN;
-    }
-    if (passphrase && login)
-        return "Passphrase or login password: ";
-    return login ? "Login password: " : "Passphrase: ";
+/* What may be typed to open a vault with these slots. */
+static const char *question_for(const struct key_headers *headers)
+{
+    if (!has_kind(headers, SLOT_LOGIN))
+        return "Passphrase: ";
+    return has_kind(headers, SLOT_PASSPHRASE) ? "Passphrase or login password: " : "Login password: ";
 }
 
 /* What was typed is tried on the passphrase's slot and, where that it does not open, on those of login
@@ -187,9 +188,9 @@ static enum status open_typed(struct exchange *exchange, const struct opening *o
     CLEANUP(secret_reset) struct secret typed = {0};
     const struct slot_header *slots[KEY_TYPED_MAX];
     size_t count = key_find_typed(headers, slots);
-    enum status status =
-        count > 0 ? prompt_passphrase(opening->descriptor, question_for(slots, count), failure, &typed)
-                  : key_find_header(headers, SLOT_PASSPHRASE, failure, &slots[0]);
+    enum status status = count > 0
+                             ? prompt_passphrase(opening->descriptor, question_for(headers), failure, &typed)
+                             : key_find_header(headers, SLOT_PASSPHRASE, failure, &slots[0]);
 
     for (size_t i = 0; i < count && (status == STATUS_WRONG_KEY || (status == STATUS_OK && i == 0)); i++) {
         CLEANUP(key_reset) struct key key = {0};
@@ -219,13 +220,16 @@ static enum status open_otherwise(struct exchange *exchange, const struct openin
 
 /* The agent only knows that a key was wrong; here it is known what the key was made of. */
 static enum status say_wrong(const struct opening *opening, const struct exchange *exchange,
-                             struct failure *failure)
+                             const struct key_headers *headers, struct failure *failure)
 {
+    const char *what = opening->kind == SLOT_RECOVERY ? "recovery code" : "passphrase";
+
     if (opening->kind == SLOT_MACHINE)
         return failure_set(failure, STATUS_WRONG_KEY, "the key file %s does not open the vault",
                            exchange->key_file);
-    return failure_set(failure, STATUS_WRONG_KEY, "the %s does not open the vault",
-                       opening->kind == SLOT_RECOVERY ? "recovery code" : "passphrase");
+    if (opening->kind == SLOT_PASSPHRASE && has_kind(headers, SLOT_LOGIN))
+        what = has_kind(headers, SLOT_PASSPHRASE) ? "passphrase or login password" : "login password";
+    return failure_set(failure, STATUS_WRONG_KEY, "the %s does not open the vault", what);
 }
 
 /* While a person types there is neither a connection that waits nor an agent that nobody has use for. */
@@ -240,7 +244,7 @@ static enum status unlock_locked(struct exchange *exchange, const struct opening
         status = opening->kind == SLOT_PASSPHRASE ? open_typed(exchange, opening, headers, failure)
                                                   : open_otherwise(exchange, opening, headers, failure);
         if (status == STATUS_WRONG_KEY)
-            status = say_wrong(opening, exchange, failure);
+            status = say_wrong(opening, exchange, headers, failure);
         if (status != STATUS_WRONG_KEY || left == 1)
             break;
         output_note("%s", failure->sentence);

@@ -17,7 +17,7 @@ succeeds "slot add --login" add "login $CANARY"
 is "the slot is listed" "$(stepvault slot list | cut -f1 | sort | tr '\n' ' ')" "login passphrase "
 is "and its derivation is no less than the least" "$(stepvault slot list | grep ^login | cut -f4)" "argon2id m=65536 t=3 p=4"
 stepvault lock
-fails "another password does not open the vault" 1 "the passphrase does not open the vault" \
+fails "another password does not open the vault" 1 "the passphrase or login password does not open the vault" \
     stepvault unlock --passphrase-fd 5 5<<< "other $CANARY"
 succeeds "the login password does" stepvault unlock --passphrase-fd 5 5<<< "login $CANARY"
 is "it is open then" "$(stepvault status | sed -n 's/^state\t//p')" open

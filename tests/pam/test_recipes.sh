@@ -48,5 +48,7 @@ is "... of all stacks" "$(grep -l pam_stepvault /etc/pam.d/common-*)" ""
 } > /etc/pam.d/su
 lock
 has "and by hand it is in again" "$(su_in by-Root-1)" "GITHUB_TOKEN=token-$CANARY"
+rm "$(find /usr/lib -name pam_stepvault.so | head -1)"
+has "lines whose module is gone keep nobody out" "$(su_in by-Root-1 'echo in')" in
 
 finish
