@@ -17,9 +17,10 @@ struct call {
     const char *service;
 };
 
-/* No sessions of a person: those of sudo and doas are another user's, and what cron and the user manager
- * start is not to have the variables of a login. */
-static const char *const left_alone[] = {"sudo", "sudo-i", "doas", "cron", "crond", "atd", "systemd-user"};
+/* No sessions of a person: those of sudo, doas and pkexec are another user's, and what cron and the user
+ * manager start is not to have the variables of a login. */
+static const char *const left_alone[] = {"sudo", "sudo-i", "doas", "polkit-1",
+                                         "cron", "crond",  "atd",  "systemd-user"};
 
 static bool is_left_alone(const char *service)
 {

@@ -110,9 +110,9 @@ static void become_helper(const struct plan *plan, long between)
         syscall(SYS_close_range, 3u, ~0u, 0u) != 0)
         leave(1);
     syscall(SYS_prlimit64, 0, RLIMIT_CORE, &no_core, NULL);
-    if (plan->becomes && (syscall(SYS_BECOME_GROUPS, plan->group_count, plan->groups) != 0 ||
-                          syscall(SYS_BECOME_GROUP, plan->gid, plan->gid, plan->gid) != 0 ||
-                          syscall(SYS_BECOME_USER, plan->uid, plan->uid, plan->uid) != 0))
+    if ((plan->becomes && syscall(SYS_BECOME_GROUPS, plan->group_count, plan->groups) != 0) ||
+        syscall(SYS_BECOME_GROUP, plan->gid, plan->gid, plan->gid) != 0 ||
+        syscall(SYS_BECOME_USER, plan->uid, plan->uid, plan->uid) != 0)
         leave(1);
     /* Nobody would end it at the deadline if the child between were killed. Becoming the user clears this. */
     if (syscall(SYS_prctl, PR_SET_PDEATHSIG, SIGKILL, 0, 0, 0) != 0 || syscall(SYS_getppid) != between)
@@ -223,8 +223,9 @@ static bool plan_environment(const struct passwd *user, struct plan *plan)
 static bool plan_make(const struct passwd *user, struct plan *plan)
 {
     plan->uid = user->pw_uid;
-    plan->gid = user->pw_gid;
     plan->becomes = geteuid() == 0;
+    /* A locker may be setgid, for the sake of /etc/shadow: the user's agent is not to have that. */
+    plan->gid = plan->becomes ? user->pw_gid : getgid();
     /* A locker of the screen runs as the user, and is the only one that may ask for them. */
     if (!plan->becomes && (geteuid() != user->pw_uid || getuid() != user->pw_uid)) {
         errno = EPERM;

@@ -46,6 +46,11 @@ ar waylock
 am xscreensaver
 END
 lock
+install -m 2755 -g shadow /usr/local/bin/calls /usr/local/bin/calls-as-shadow
+out=$(tuser calls-as-shadow person tuser ao pw)
+is "a setgid locker opens it, too" "$(value '[a-z]' | tr -d ' 0') $(state)" " open"
+is "... and the agent has nothing of its group" "$(sed -n 's/^[GU]id:\t//p' "/proc/$(pgrep -o -u 4242 stepvault-agent)/status" | tr '\n\t' '  ')" "4242 4242 4242 4242 4242 4242 4242 4242 "
+lock
 order af person pw
 is "a locker where no agent runs starts none" "$(value a) $(pgrep -c -u 4242 stepvault-agent)" "0 0"
 
@@ -119,6 +124,10 @@ is "systemd-user, with an open vault: the manager of the user's services gets no
 
 # ---- polkit's helper ----
 
+cp /etc/pam.d/person /etc/pam.d/polkit-1
+su_in pw true > "$scratch/notes"
+order amrov polkit-1 pw
+is "pkexec, with an open vault: its session gets nothing" "$(value '[a-z]' | tr -d ' 0') $(value variable)" " none"
 locked_agent
 mark
 order Pam person pw
