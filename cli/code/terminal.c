@@ -2,6 +2,7 @@
 #include "code/terminal.h"
 
 #include "base/cleanup.h"
+#include "base/secret.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -125,6 +126,8 @@ void terminal_move(struct terminal *terminal, const struct pollfd polled[TERMINA
     if (size > 0) {
         terminal->typed_size -= (size_t)size;
         memmove(terminal->typed, terminal->typed + size, terminal->typed_size);
+        /* It may have been a passphrase. */
+        secret_wipe(terminal->typed + terminal->typed_size, (size_t)size);
     } else if (errno != EAGAIN && errno != EINTR) {
         terminal->typed_size = 0;
     }
