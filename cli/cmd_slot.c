@@ -234,6 +234,7 @@ static enum status cmd_slot_add(struct invocation *invocation, struct failure *f
         status = check_place(&addition, &headers, failure);
     if (status == STATUS_OK)
         status = make_slot(invocation, &addition, &typed, failure, &slot);
+    key_slot_follow(&slot, &headers);
     if (status == STATUS_OK && addition.replace && addition.kind == SLOT_LOGIN)
         status = leave_one_login(&exchange, &headers, &key, failure);
     if (status == STATUS_OK)

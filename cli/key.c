@@ -283,6 +283,14 @@ enum status key_find_header(const struct key_headers *headers, enum slot_kind ki
                        slot_kind_name(kind), kinds);
 }
 
+void key_slot_follow(struct key_slot *slot, const struct key_headers *headers)
+{
+    for (size_t i = 0; i < headers->count; i++)
+        if (headers->headers[i].kind == slot->header.kind &&
+            headers->headers[i].created_ms >= slot->header.created_ms)
+            slot->header.created_ms = headers->headers[i].created_ms + 1;
+}
+
 /* True if `slot` is to be tried before `other`. */
 static bool goes_before(const struct slot_header *slot, const struct slot_header *other)
 {

@@ -74,6 +74,10 @@ struct key_headers {
 enum status key_read_headers(const struct json *parameters, struct failure *failure,
                              struct key_headers *ret_headers);
 
+/* Makes the slot later than all of its kind, whatever the clock says: the order of login slots tells which
+ * password is in use. */
+void key_slot_follow(struct key_slot *slot, const struct key_headers *headers);
+
 /* The slot of a kind; STATUS_NOT_FOUND names the kinds there are. */
 enum status key_find_header(const struct key_headers *headers, enum slot_kind kind, struct failure *failure,
                             const struct slot_header **ret_header);

@@ -254,6 +254,7 @@ EXPORTED int pam_sm_chauthtok(pam_handle_t *pamh, int flags, int argc, const cha
     struct call call;
     const char *old = item(pamh, PAM_OLDAUTHTOK);
     const char *renewed = item(pamh, PAM_AUTHTOK);
+    enum message_reason reason;
 
     if ((flags & PAM_UPDATE_AUTHTOK) == 0 || renewed == NULL || renewed[0] == '\0' ||
         strlen(renewed) > MESSAGE_TEXT_MAX || (old != NULL && strlen(old) > MESSAGE_TEXT_MAX) ||
@@ -262,10 +263,12 @@ EXPORTED int pam_sm_chauthtok(pam_handle_t *pamh, int flags, int argc, const cha
     /* Somebody typed before it, and the session that may follow has its own time: this can take most of it.
      */
     shim_time_reset(pamh);
-    (void)call_do(&call, MESSAGE_PASSWORD, &(const struct secrets){.password = old, .new_password = renewed});
+    reason =
+        call_do(&call, MESSAGE_PASSWORD, &(const struct secrets){.password = old, .new_password = renewed});
     shim_time_reset(pamh);
-    /* A login goes on after the change of an expired password. */
+    /* A login goes on after the change of an expired password. Where the vault could not follow, it still
+     * opens with the old one. */
     if (shim_stash_get(pamh, call.user->pw_uid) != NULL || (flags & PAM_CHANGE_EXPIRED_AUTHTOK) != 0)
-        shim_stash_put(pamh, call.user->pw_uid, renewed);
+        shim_stash_put(pamh, call.user->pw_uid, is_settled(reason) || old == NULL ? renewed : old);
     return PAM_IGNORE;
 }

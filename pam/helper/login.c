@@ -395,6 +395,7 @@ static enum message_reason do_password(struct contact *contact, struct login_sec
     if (status == STATUS_OK)
         status = make_slot(&old.headers[0], &secrets->new_password, &failure, &slot);
     login_secrets_reset(secrets);
+    key_slot_follow(&slot, &headers);
     contact->shown = true;
     return reason_of(status == STATUS_OK ? renew(contact, &old, &slot, &failure) : status);
 }

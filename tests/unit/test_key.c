@@ -149,6 +149,30 @@ static void slots_of_what_is_typed_are_tried_in_order(void **state)
     assert_int_equal(key_find_typed(&headers, found), 0);
 }
 
+static void a_new_slot_is_later_than_all_of_its_kind(void **state)
+{
+    struct key_headers headers = {
+        .count = 4,
+        .headers = {{.kind = SLOT_LOGIN, .created_ms = 900},
+                    {.kind = SLOT_LOGIN, .created_ms = 1000},
+                    {.kind = SLOT_LOGIN, .created_ms = 800},
+                    {.kind = SLOT_PASSPHRASE, .created_ms = 2000}}
+    };
+    struct key_slot slot = {
+        .header = {.kind = SLOT_LOGIN, .created_ms = 500}
+    };
+
+    (void)state;
+    key_slot_follow(&slot, &headers);
+    assert_int_equal(slot.header.created_ms, 1001);
+    slot.header.created_ms = 1000;
+    key_slot_follow(&slot, &headers);
+    assert_int_equal(slot.header.created_ms, 1001);
+    slot.header.created_ms = 1500;
+    key_slot_follow(&slot, &headers);
+    assert_int_equal(slot.header.created_ms, 1500);
+}
+
 static void headers_that_are_none_are_refused(void **state)
 {
     static const char *const wrong[] = {
@@ -208,6 +232,7 @@ int main(void)
         cmocka_unit_test(a_new_recovery_slot_is_opened_by_its_code),
         cmocka_unit_test(headers_of_a_reply_are_read),
         cmocka_unit_test(slots_of_what_is_typed_are_tried_in_order),
+        cmocka_unit_test(a_new_slot_is_later_than_all_of_its_kind),
         cmocka_unit_test(headers_that_are_none_are_refused),
         cmocka_unit_test(more_slots_than_a_vault_has_are_refused),
     };
