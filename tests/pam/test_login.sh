@@ -163,7 +163,8 @@ has "no home: the login succeeds" "$(su_in pw 'echo in')" in
 mv /home/away /home/tuser
 has "with the home back" "$(su_in pw)" SESSION_KEY
 rm -rf /run/user/4242/*
-for _ in $(seq 200); do [ -n "$(pgrep -u 4242 stepvault-agent)" ] || break; sleep 0.05; done
+gone() { ! pgrep -u 4242 stepvault-agent; }
+eventually gone
 is "the agent ends when what is in the runtime folder goes, as at the end of the last session" "$(pgrep -u 4242 stepvault-agent)" ""
 mv /run/user/4242 /run/user/away
 logs_in "no runtime folder" "no runtime folder"

@@ -25,7 +25,7 @@ trap 'find /tmp -maxdepth 1 -name "pam.?" -user 4242 -exec rm -rf {} +; leave' E
 sanitizer=$(ldd /usr/local/bin/ordinary | sed -n 's/.*=> \(.*libasan[^ ]*\).*/\1/p')
 wrapped() { tuser env "LD_PRELOAD=$sanitizer $wrapper" PAM_WRAPPER=1 "PAM_WRAPPER_SERVICE_DIR=$scratch/services" "BETWEEN=${between:-}" "$@"; }
 start_agent="/usr/local/libexec/stepvault/stepvault-agent --vault /home/tuser/.local/share/stepvault/vault.db \
-    --socket /run/user/4242/stepvault/agent.sock 2> /dev/null & for n in \$(seq 100); do [ -S /run/user/4242/stepvault/agent.sock ] && break; sleep 0.05; done"
+    --socket /run/user/4242/stepvault/agent.sock 2> /dev/null & for n in \$(seq 1200); do [ -S /run/user/4242/stepvault/agent.sock ] && break; sleep 0.05; done"
 
 user_vault pw
 try wrapped ordinary session tuser aoc pw

@@ -41,7 +41,8 @@ for id in $(seq 5001 5008); do kill "$(pgrep -o -u "$id" stepvault-agent)"; done
 # ---- who is in the way ----
 
 flock "$turns" sleep 60 &
-for _ in $(seq 100); do ! flock -n "$turns" true && break; sleep 0.05; done
+held() { ! flock -n "$turns" true; }
+eventually held
 logs_in "one who holds the table and hangs"
 kill "$(pgrep -x sleep)"
 wait $!
@@ -75,7 +76,7 @@ END
 logs_in "a table that is made anew"
 python3 "$scratch/crowd.py" "$turns" > "$scratch/crowd" &
 crowd=$!
-for _ in $(seq 200); do [ ! -s "$scratch/crowd" ] || break; sleep 0.05; done
+eventually test -s "$scratch/crowd"
 # A machine that stops for a while stops who is in the way, too.
 for _ in 1 2 3; do
     end_user 2> "$scratch/notes"
@@ -122,7 +123,7 @@ su_in pw true > "$scratch/out"
 agent=$(pgrep -o -u 4242 stepvault-agent)
 kill -STOP "$agent"
 su_in pw "echo i''n-2" > "$scratch/out" &
-for _ in $(seq 200); do pgrep -x stepvault-login > "$scratch/notes" && break; sleep 0.05; done
+eventually pgrep -x stepvault-login
 between=$(ps -o ppid= -p "$(pgrep -x stepvault-login)")
 is "a user who called su is not the owner of what holds the deadline" "$(sed -n 's/^Uid:\t//p' "/proc/${between// /}/status")" "$(printf '0\t0\t0\t0')"
 other kill -STOP "${between// /}" 2> "$scratch/notes"
