@@ -85,10 +85,10 @@ static void deliver(const struct call *call, const struct message_answer *answer
     }
     if (left_out > 0)
         pam_syslog(call->pamh, LOG_NOTICE,
-                   "uid %lu: %lu variables that a session may not have are left out; see pam_stepvault(8)",
+                   "uid %lu: variables left out that a session may not have: %lu; see pam_stepvault(8)",
                    (unsigned long)call->user->pw_uid, left_out);
     if (given > 0 || call->options.debug)
-        pam_syslog(call->pamh, LOG_INFO, "uid %lu: the session gets %lu variables",
+        pam_syslog(call->pamh, LOG_INFO, "uid %lu: variables set for the session: %lu",
                    (unsigned long)call->user->pw_uid, given);
 }
 

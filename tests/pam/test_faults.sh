@@ -39,7 +39,7 @@ lacks "a name that is none comes from an impostor alone, and gives it away" "$ou
 impostor costly "the vault is not what it was"
 impostor token "no token that holds; see which with: stepvault account list"
 lacks "... and not whose" "$(journal)" slack
-impostor names "variables that a session may not have are left out"
+impostor names "variables left out that a session may not have: "
 has "one that speaks properly is believed: it is the user's" "$out" GOOD_ONE=1
 lacks "... but in what steers programs" "$out" /evil
 many=$(grep -c MANY_ <<< "$out")

@@ -16,7 +16,7 @@ mark
 env=$(su_in pw)
 has "su gets the session's variable" "$env" "SESSION_KEY=session-$CANARY"
 lacks "... and nothing that is placed at the root" "$env" ROOT_KEY
-is "the journal has the count, and no name" "$(journal)" "su:session uid 4242: the session gets 1 variables"
+is "the journal has the count, and no name" "$(journal)" "su:session uid 4242: variables set for the session: 1"
 is "the vault is open" "$(state)" open
 is "its agent is the user's, and a session of its own" "$(ps -o user=,ppid= -p "$(pgrep -o -u 4242 stepvault-agent)" | tr -s ' ')" "tuser 1"
 is "it has nothing of the login" "$(find "/proc/$(pgrep -o -u 4242 stepvault-agent)/fd" -type l -printf '%l\n' | grep -c -e pts -e syslog -e /dev/log)" 0
@@ -40,7 +40,7 @@ has "runuser gets in" "$(runuser tuser -c 'echo in')" in
 lock
 mark
 has "login" "$("$drive" 'assword:=>pw' '\$ =>env; exit' -- login tuser)" "SESSION_KEY=session-$CANARY"
-has "... said once" "$(journal)" "login:session uid 4242: the session gets 1 variables"
+has "... said once" "$(journal)" "login:session uid 4242: variables set for the session: 1"
 lock
 has "login after wrong passwords" "$("$drive" 'assword:=>bad' 'login:=>tuser' 'assword:=>pw' '\$ =>env; exit' -- login tuser)" SESSION_KEY
 lock
@@ -190,7 +190,7 @@ head -c 60000 /dev/zero | tr '\0' x | tuser stepvault env set LONG_ONE --at logi
 for number in $(seq 1 6); do head -c 60000 /dev/zero | tr '\0' y | tuser stepvault env set "LONG_$number" --at login; done
 mark
 has "more than a session may have is left out, and the login succeeds" "$(su_in pw 'echo in')" in
-has "... which the journal says" "$(journal)" "are left out"
+has "... which the journal says" "$(journal)" "variables left out that a session may not have: "
 other prlimit --stack=524288 "$drive" 'assword:=>pw' -- su tuser -c 'echo i''n-3' < /dev/null > "$scratch/out"
 has "... and more than execve takes beside a small stack" "$(cat "$scratch/out")" in-3
 

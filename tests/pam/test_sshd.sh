@@ -45,7 +45,7 @@ lacks "... and opens no vault" "$out" SESSION_KEY
 is "... quietly" "$(journal)" ""
 mark
 has "a password gives the session its variable" "$(ssh_in password)" "SESSION_KEY=session-$CANARY"
-is "... said once" "$(journal)" "sshd:session uid 4242: the session gets 1 variables"
+is "... said once" "$(journal)" "sshd:session uid 4242: variables set for the session: 1"
 has "a key gets it from the open vault" "$(ssh_in publickey)" "SESSION_KEY=session-$CANARY"
 has "keyboard-interactive gets it from the open vault" "$(ssh_in keyboard-interactive)" "SESSION_KEY=session-$CANARY"
 lock
@@ -65,7 +65,7 @@ tuser stepvault env import "$scratch/many" --at login > "$scratch/notes" 2>&1
 mark
 given=$(ssh_in password 'env | grep -c -e MANY_ -e SESSION_KEY')
 report $((given < 800 || given > 900)) "more variables than sshd takes: at most 900 are given"
-has "... and the journal says that some are not" "$(journal)" "$((1001 - given)) variables that a session may not have are left out"
+has "... and the journal says that some are not" "$(journal)" "variables left out that a session may not have: $((1001 - given));"
 
 # What one process of sshd waited for in vain, the other does not wait for again.
 kill -STOP "$(pgrep -o -u 4242 stepvault-agent)"

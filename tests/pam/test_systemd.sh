@@ -158,7 +158,7 @@ report $? "nobody is here"
 mark
 starts one login tuser
 has "login gets the session's variable" "$(cat /home/tuser/one.env)" "SESSION_KEY=session-$CANARY"
-is "the journal says so, and nothing else" "$(journal)" "login:session uid 4242: the session gets 1 variables"
+is "the journal says so, and nothing else" "$(journal)" "login:session uid 4242: variables set for the session: 1"
 agent=$(agent)
 is "the agent is the user's manager's" "$(group "$agent")" "$service"
 is "nothing of ours is the session's" "$(members one)" "bash login"

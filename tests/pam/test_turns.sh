@@ -83,7 +83,7 @@ for _ in 1 2 3; do
     mark
     out=$("$host" none hurried tuser pw)
     said=$(journal)
-    [[ $said == *"gets 1 variables"* ]] || break
+    [[ $said == *"set for the session: 1"* ]] || break
 done
 has "no turn in time: the login succeeds" "$out" "status 0"
 has "... without the variable" "$out" "variable (null)"
