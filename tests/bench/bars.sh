@@ -9,35 +9,10 @@
 #
 # The vault lies in $BENCH_FOLDER (default: here, below build/), which must be on a block device. Exit status 1 if a bar is missed.
 # BENCH_PAIRS (default 1000) is how many pairs a ratio is made of.
-set -euo pipefail
+# shellcheck source=bench.bash
+. "$(dirname "$0")/bench.bash"
 
-top=$(cd "$(dirname "$0")/../.." && pwd)
-build=${BUILD:-$top/build}
-bin=$build/bin
 pairs=${BENCH_PAIRS:-1000}
-folder=$(mktemp -d "${BENCH_FOLDER:-$build}/bench.XXXXXX")
-export XDG_RUNTIME_DIR=$folder/run XDG_DATA_HOME=$folder/data XDG_STATE_HOME=$folder/state HOME=$folder PATH=/usr/local/bin:/usr/bin:/bin
-unset STEPVAULT_VAULT STEPVAULT_SOCKET STEPVAULT_STEP STEPVAULT_KEY_FILE CREDENTIALS_DIRECTORY
-socket=$XDG_RUNTIME_DIR/stepvault/agent.sock
-vault=$XDG_DATA_HOME/stepvault/vault.db
-missed=0
-
-finish() {
-    "$bin/stepvault" lock >/dev/null 2>&1 || true
-    rm -rf "$folder"
-}
-trap finish EXIT
-mkdir -m 700 "$XDG_RUNTIME_DIR"
-
-# bar NAME FIGURE LIMIT least|most
-bar() {
-    local verdict=ok
-    if ! awk -v a="$2" -v b="$3" -v how="$4" 'BEGIN { exit !(how == "most" ? a <= b : a >= b) }'; then
-        verdict=MISSED
-        missed=1
-    fi
-    printf '%-62s %10s   (%s %s)   %s\n' "$1" "$2" "$4" "$3" "$verdict"
-}
 
 agent_pid() {
     "$bin/stepvault" status --json | jq .pid
@@ -58,9 +33,7 @@ tmpfs | ramfs | overlayfs)
 esac
 
 "$bin/stepvault" init --key-file "$folder/key" --no-recovery 2>/dev/null
-for i in 1 2 3 4 5 6 7 8 9 10; do
-    printf 'the value of secret number %s' "$i" | "$bin/stepvault" env set "SECRET_$i" --at launch/step
-done
+secrets "$bin/stepvault"
 for i in 1 2 3 4 5; do
     printf 'the value of secret number %s' "$i" | "$bin/stepvault" env set "SECRET_$i" --at load/step
 done

@@ -4,26 +4,19 @@
 # the command's start to its end, warm cache, the best of BENCH_CHECKS (default 7) runs each, taken in turns: what else the machine
 # does only ever adds. Also told: b2sum, and check of an open vault. Exit status 1 if a bar is missed.
 # The vault lies in $BENCH_FOLDER (default: here, below build/).
-set -euo pipefail
+# shellcheck source=bench.bash
+. "$(dirname "$0")/bench.bash"
 
-top=$(cd "$(dirname "$0")/../.." && pwd)
-build=${BUILD:-$top/build}
-bin=$build/bin
 runs=${BENCH_CHECKS:-7}
-folder=$(mktemp -d "${BENCH_FOLDER:-$build}/check.XXXXXX")
-export XDG_RUNTIME_DIR=$folder/run XDG_DATA_HOME=$folder/data XDG_STATE_HOME=$folder/state HOME=$folder PATH=$bin:/usr/local/bin:/usr/bin:/bin
-unset STEPVAULT_VAULT STEPVAULT_SOCKET STEPVAULT_STEP STEPVAULT_KEY_FILE CREDENTIALS_DIRECTORY
-socket=$XDG_RUNTIME_DIR/stepvault/agent.sock
-vault=$XDG_DATA_HOME/stepvault/vault.db
+PATH=$bin:$PATH
 empty=$folder/data/empty/vault.db
+mkdir -m 700 "$folder/data/empty"
 
 finish() {
     stepvault lock > /dev/null 2>&1 || true
     stepvault lock --vault "$empty" > /dev/null 2>&1 || true
     rm -rf "$folder"
 }
-trap finish EXIT
-mkdir -m 700 "$XDG_RUNTIME_DIR" "$folder/data" "$folder/data/empty"
 
 # took NAME COMMAND...: adds its microseconds to those of NAME.
 took() {
@@ -52,7 +45,6 @@ for ((run = 0; run < runs; run++)); do
     stepvault lock --vault "$empty"
 done
 
-missed=0
 # bar NAME FIGURE LIMIT, in microseconds
 bar() {
     local verdict=ok

@@ -3,26 +3,12 @@
 # (default 60) key presses: with 100 000 variables at 1 000 paths; with as many accounts' and paths' names around them; and with
 # 100 000 variables at one single path, of which it may name only some. Against it, what the same takes with no vault at all.
 # Exit status 1 if one takes longer than 50 ms.
-set -euo pipefail
+# shellcheck source=bench.bash
+. "$(dirname "$0")/bench.bash"
 
-top=$(cd "$(dirname "$0")/../.." && pwd)
-build=${BUILD:-$top/build}
-bin=$build/bin
 presses=${BENCH_PRESSES:-60}
 limit=50
-folder=$(mktemp -d "${BENCH_FOLDER:-$build}/completion.XXXXXX")
-export XDG_RUNTIME_DIR=$folder/run XDG_DATA_HOME=$folder/data XDG_STATE_HOME=$folder/state HOME=$folder PATH=$bin:/usr/local/bin:/usr/bin:/bin
-unset STEPVAULT_VAULT STEPVAULT_SOCKET STEPVAULT_STEP STEPVAULT_KEY_FILE CREDENTIALS_DIRECTORY
-socket=$XDG_RUNTIME_DIR/stepvault/agent.sock
-vault=$XDG_DATA_HOME/stepvault/vault.db
-missed=0
-
-finish() {
-    stepvault lock > /dev/null 2>&1 || true
-    rm -rf "$folder"
-}
-trap finish EXIT
-mkdir -m 700 "$XDG_RUNTIME_DIR"
+PATH=$bin:$PATH
 
 # press NAME WORD...: the bar of one line.
 press() {

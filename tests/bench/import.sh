@@ -4,23 +4,12 @@
 # vault, against the best of as many runs of sort: what else the machine does only ever adds. And what 1 000 more lines take in a
 # vault of those 100 000, against an empty one: it must not grow with what is there. Exit status 1 if a bar is missed.
 # The vault lies in $BENCH_FOLDER (default: here, below build/).
-set -euo pipefail
+# shellcheck source=bench.bash
+. "$(dirname "$0")/bench.bash"
 
-top=$(cd "$(dirname "$0")/../.." && pwd)
-build=${BUILD:-$top/build}
-bin=$build/bin
 runs=${BENCH_IMPORTS:-5}
 lines=100000
-folder=$(mktemp -d "${BENCH_FOLDER:-$build}/import.XXXXXX")
-export XDG_RUNTIME_DIR=$folder/run XDG_STATE_HOME=$folder/state HOME=$folder PATH=$bin:/usr/local/bin:/usr/bin:/bin
-unset STEPVAULT_VAULT STEPVAULT_SOCKET STEPVAULT_STEP STEPVAULT_KEY_FILE CREDENTIALS_DIRECTORY XDG_DATA_HOME
-
-finish() {
-    stepvault lock > /dev/null 2>&1 || true
-    rm -rf "$folder"
-}
-trap finish EXIT
-mkdir -m 700 "$XDG_RUNTIME_DIR" "$folder/data"
+PATH=$bin:$PATH
 
 # Milliseconds that a command takes.
 took() {

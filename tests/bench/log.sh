@@ -5,41 +5,21 @@
 # The vaults lie in $BENCH_FOLDER (default: here, below build/), on a block device; a million entries take 0.7 GB and half a minute to
 # write. BENCH_PAIRS (default 500) is how many runs a ratio is made of, BENCH_UNLOCKS (default 15) how many unlocks. Exit status 1 if a
 # bar is missed.
-set -euo pipefail
+# shellcheck source=bench.bash
+. "$(dirname "$0")/bench.bash"
 
-top=$(cd "$(dirname "$0")/../.." && pwd)
-build=${BUILD:-$top/build}
-bin=$build/bin
 leaves=${BENCH_LEAVES:-1000000}
-folder=$(mktemp -d "${BENCH_FOLDER:-$build}/bench.XXXXXX")
-export XDG_RUNTIME_DIR=$folder/run XDG_DATA_HOME=$folder/data XDG_STATE_HOME=$folder/state HOME=$folder PATH=/usr/local/bin:/usr/bin:/bin
-unset STEPVAULT_VAULT STEPVAULT_SOCKET STEPVAULT_STEP STEPVAULT_KEY_FILE CREDENTIALS_DIRECTORY
-mkdir -m 700 "$XDG_RUNTIME_DIR" "$folder/data"
-missed=0
 
 finish() {
     for vault in "$folder"/data/*.db; do "$bin/stepvault" lock --vault "$vault" >/dev/null 2>&1 || true; done
     rm -rf "$folder"
-}
-trap finish EXIT
-
-# bar NAME RATIO
-bar() {
-    local verdict=ok
-    if ! awk -v a="$2" 'BEGIN { exit !(a <= 1.1) }'; then
-        verdict=MISSED
-        missed=1
-    fi
-    printf '%-62s %10s   (most 1.1)   %s\n' "$1" "$2" "$verdict"
 }
 
 gcc -O2 -D_GNU_SOURCE -o "$folder/pair" "$top/tests/bench/pair.c"
 make -s -C "$top" BUILD="$build" tools
 for vault in long short; do
     "$bin/stepvault" init --vault "$folder/data/$vault.db" --key-file "$folder/$vault.key" --no-recovery 2>/dev/null
-    for i in 1 2 3 4 5 6 7 8 9 10; do
-        printf 'the value of secret number %s' "$i" | "$bin/stepvault" env set "SECRET_$i" --at launch/step --vault "$folder/data/$vault.db"
-    done
+    secrets "$bin/stepvault" --vault "$folder/data/$vault.db"
     "$bin/stepvault" lock --vault "$folder/data/$vault.db"
 done
 echo "entries: $("$build/tests/bench/fill_log" "$folder/data/long.db" "$folder/long.key" "$leaves"), $(stat -c %s "$folder/data/long.db") bytes"
@@ -61,7 +41,7 @@ PYTHON
 )
 read -r ratio long short <<<"$unlocks"
 echo "unlock: $long ms with the long log, $short ms with the empty one"
-bar "unlock, $leaves entries / none" "$ratio"
+bar "unlock, $leaves entries / none" "$ratio" 1.1 most
 
 for vault in long short; do
     "$bin/stepvault" unlock --vault "$folder/data/$vault.db" --key-file "$folder/$vault.key" 2>/dev/null
@@ -70,5 +50,5 @@ runs=$("$folder/pair" "${BENCH_PAIRS:-500}" "$bin/stepvault" run --vault "$folde
     "$bin/stepvault" run --vault "$folder/data/short.db" launch/step -- true)
 echo "run: $runs"
 runs=${runs#ratio }
-bar "run true, $leaves entries / none" "${runs%% *}"
+bar "run true, $leaves entries / none" "${runs%% *}" 1.1 most
 exit $missed

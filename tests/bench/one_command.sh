@@ -4,25 +4,11 @@
 #
 # The vault lies in $BENCH_FOLDER (default: here, below build/), which should be on a block device. BENCH_RECORDS says of how many
 # records, BENCH_AT_ONCE how many at once. Exit status 1 if a run fails.
-set -euo pipefail
+# shellcheck source=bench.bash
+. "$(dirname "$0")/bench.bash"
 
-top=$(cd "$(dirname "$0")/../.." && pwd)
-build=${BUILD:-$top/build}
-bin=$build/bin
 at_once=${BENCH_AT_ONCE:-50}
-folder=$(mktemp -d "${BENCH_FOLDER:-$build}/bench.XXXXXX")
-export XDG_RUNTIME_DIR=$folder/run XDG_DATA_HOME=$folder/data XDG_STATE_HOME=$folder/state HOME=$folder PATH=/usr/local/bin:/usr/bin:/bin
-unset STEPVAULT_VAULT STEPVAULT_SOCKET STEPVAULT_STEP STEPVAULT_KEY_FILE CREDENTIALS_DIRECTORY
-socket=$XDG_RUNTIME_DIR/stepvault/agent.sock
-vault=$XDG_DATA_HOME/stepvault/vault.db
 failed=0
-
-finish() {
-    "$bin/stepvault" lock >/dev/null 2>&1 || true
-    rm -rf "$folder"
-}
-trap finish EXIT
-mkdir -m 700 "$XDG_RUNTIME_DIR"
 
 # Milliseconds since the machine's start.
 now() { awk '{ printf "%d", $1 * 1000 }' /proc/uptime; }

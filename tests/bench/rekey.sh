@@ -3,25 +3,14 @@
 # that no derivation is in it. The best of BENCH_REKEYS (default 3), one after the other in one vault, and what the agent's memory came
 # to. Then the vault verifies and has what it had. Exit status 1 if the bar is missed.
 # The vault lies in $BENCH_FOLDER (default: here, below build/).
-set -euo pipefail
+# shellcheck source=bench.bash
+. "$(dirname "$0")/bench.bash"
 
-top=$(cd "$(dirname "$0")/../.." && pwd)
-build=${BUILD:-$top/build}
-bin=$build/bin
 runs=${BENCH_REKEYS:-3}
 records=100000
 limit=10000
-folder=$(mktemp -d "${BENCH_FOLDER:-$build}/rekey.XXXXXX")
-export XDG_RUNTIME_DIR=$folder/run XDG_STATE_HOME=$folder/state HOME=$folder PATH=$bin:/usr/local/bin:/usr/bin:/bin
-unset STEPVAULT_SOCKET STEPVAULT_STEP STEPVAULT_KEY_FILE CREDENTIALS_DIRECTORY XDG_DATA_HOME
+PATH=$bin:$PATH
 export STEPVAULT_VAULT=$folder/vault.db
-
-finish() {
-    stepvault lock > /dev/null 2>&1 || true
-    rm -rf "$folder"
-}
-trap finish EXIT
-mkdir -m 700 "$XDG_RUNTIME_DIR"
 
 stepvault init --key-file "$folder/key" --no-recovery 2> /dev/null
 python3 "$top/tests/bench/fill.py" "$(echo "$XDG_RUNTIME_DIR"/stepvault/*.sock)" "$STEPVAULT_VAULT" "$records" > /dev/null

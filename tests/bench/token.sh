@@ -10,55 +10,24 @@
 #   projection  the agent's processor time for one, 64 kept connections: the median of the ratios of seven pairs
 #
 # Neither may be worse by more than a twentieth; exit status 1 if one is. The vaults lie in $BENCH_FOLDER (default: below build/).
-set -euo pipefail
+# shellcheck source=bench.bash
+. "$(dirname "$0")/bench.bash"
 
-top=$(cd "$(dirname "$0")/../.." && pwd)
-commit=${1:-b153c76}
-pairs=${BENCH_PAIRS:-1000}
-folder=$(mktemp -d "${BENCH_FOLDER:-${BUILD:-$top/build}}/token.XXXXXX")
-declare -A side_bin=([old]=$folder/tree/build/bin [new]=${BUILD:-$top/build}/bin)
-export XDG_RUNTIME_DIR=$folder/run XDG_STATE_HOME=$folder/state HOME=$folder PATH=/usr/local/bin:/usr/bin:/bin
-unset STEPVAULT_VAULT STEPVAULT_SOCKET STEPVAULT_STEP STEPVAULT_KEY_FILE CREDENTIALS_DIRECTORY XDG_DATA_HOME
-missed=0
 server=
-
 finish() {
-    for side in old new; do "${side_bin[$side]}/stepvault" --vault "$folder/$side/vault.db" lock > /dev/null 2>&1 || true; done
+    lock_sides
     [ -z "$server" ] || kill "$server"
     rm -rf "$folder"
 }
-trap finish EXIT
-mkdir -m 700 "$XDG_RUNTIME_DIR"
+beside "${1:-b153c76}"
 
-if ! git -C "$top" cat-file -e "$commit^{commit}" 2> /dev/null; then
-    echo "token.sh: nothing compared, this clone has no commit $commit"
-    exit 0
-fi
-mkdir "$folder/tree"
-git -C "$top" archive "$commit" | tar -x --no-same-permissions -C "$folder/tree"
-make -s -C "$folder/tree" -j2 BUILD=build all > /dev/null 2>&1
-gcc -O2 -D_GNU_SOURCE -o "$folder/pair" "$top/tests/bench/pair.c"
-gcc -O2 -D_GNU_SOURCE -o "$folder/load" "$top/tests/bench/load.c"
-
-# bar NAME FIGURE LIMIT least|most
-bar() {
-    local verdict=ok
-    if ! awk -v a="$2" -v b="$3" -v how="$4" 'BEGIN { exit !(how == "most" ? a <= b : a >= b) }'; then
-        verdict=MISSED
-        missed=1
-    fi
-    printf '%-62s %10s   (%s %s)   %s\n' "$1" "$2" "$4" "$3" "$verdict"
-}
 # The earlier build would not understand the entry of the app.
 vault_of() { STEPVAULT_VAULT=$folder/$1/vault.db XDG_CONFIG_HOME=$folder/$1/config "${side_bin[$1]}/stepvault" "${@:2}"; }
 socket_of() { tr '\0' '\n' < "/proc/$(vault_of "$1" status --json | jq .pid)/cmdline" | grep -A 1 -x -- --socket | tail -n 1; }
 
 for side in old new; do
-    mkdir -m 700 "$folder/$side"
     vault_of "$side" init --key-file "$folder/$side.key" --no-recovery 2> /dev/null
-    for i in 1 2 3 4 5 6 7 8 9 10; do
-        printf 'the value of secret number %s' "$i" | vault_of "$side" env set "SECRET_$i" --at launch/step
-    done
+    secrets vault_of "$side"
 done
 
 # The new side's account is connected at a server of ours, the old side's has the same properties by hand.
@@ -81,15 +50,7 @@ jq -n --arg token "$token" '{oauth_access_token: $token, oauth_refresh_token: $t
 vault_of old bind launch/step bench 2> /dev/null
 [ "$(vault_of old run launch/step -- printenv BENCH_OAUTH_ACCESS_TOKEN)" = "$token" ]
 
-for order in "new old" "old new"; do
-    read -r first second <<< "$order"
-    "$folder/pair" "$pairs" "${side_bin[$first]}/stepvault" run --vault "$folder/$first/vault.db" launch/step -- true :: \
-        "${side_bin[$second]}/stepvault" run --vault "$folder/$second/vault.db" launch/step -- true > "$folder/$first.ratio"
-    echo "launch, $first / $second: $(cat "$folder/$first.ratio")"
-done
-# The second of a pair finds warmer caches than the first: the mean of both orders has no such side.
-launch=$(awk '{ r[NR] = $2 } END { printf "%.3f", sqrt(r[1] / r[2]) }' "$folder/new.ratio" "$folder/old.ratio")
-bar "run true with a fresh token, new / old" "$launch" 1.05 most
+compare_launches "run true with a fresh token, new / old"
 
 # ticks SIDE: processor time that its agent has used.
 ticks() { sed 's/.*) //' "/proc/$(vault_of "$1" status --json | jq .pid)/stat" | awk '{ print $12 + $13 }'; }
