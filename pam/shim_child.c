@@ -114,6 +114,9 @@ static void become_helper(const struct plan *plan, long between)
         syscall(SYS_BECOME_GROUP, plan->gid, plan->gid, plan->gid) != 0 ||
         syscall(SYS_BECOME_USER, plan->uid, plan->uid, plan->uid) != 0)
         leave(1);
+    /* In memory is still the caller's, with the password; fs.suid_dumpable may have it dumped, by a signal of
+     * the user's. */
+    syscall(SYS_prctl, PR_SET_DUMPABLE, 0, 0, 0, 0);
     /* Nobody would end it at the deadline if the child between were killed. Becoming the user clears this. */
     if (syscall(SYS_prctl, PR_SET_PDEATHSIG, SIGKILL, 0, 0, 0) != 0 || syscall(SYS_getppid) != between)
         leave(1);

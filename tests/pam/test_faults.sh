@@ -101,6 +101,13 @@ is "... and the helper ends with it" "$(pgrep -c stepvault-login)" 0
 pkill -u 4242 -x sleep
 end_user
 
+# Between becoming the user and the helper's start there is the caller's memory: nobody is to look at it or have it dumped,
+# whatever fs.suid_dumpable says.
+strace -f -o "$scratch/calls" -e trace=setresuid,prctl,execve su tuser -c true > "$scratch/out" 2>&1
+helper=$(awk '/execve\(.*stepvault-login/ { print $1 }' "$scratch/calls")
+has "what becomes the helper is private from when it is the user's" \
+    "$(grep "^$helper " "$scratch/calls" | sed '0,/setresuid(4242/d; /execve/q')" "prctl(PR_SET_DUMPABLE, SUID_DUMP_DISABLE"
+
 # A full disk.
 mv /home/tuser/.local /run/kept
 mkdir /home/tuser/.local
