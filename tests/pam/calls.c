@@ -14,6 +14,7 @@
 #include <sched.h>
 #include <security/pam_appl.h>
 #include <signal.h>
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -105,14 +106,47 @@ static unsigned count_secret_memory(void)
     return count;
 }
 
+static void block_children(sigset_t *ret_before)
+{
+    sigset_t children;
+
+    sigemptyset(&children);
+    sigaddset(&children, SIGCHLD);
+    pthread_sigmask(SIG_BLOCK, &children, ret_before);
+}
+
+/* The handler runs in the first thread alone, which is the one that can do without it. */
+static void start_threads(void)
+{
+    sigset_t before;
+    pthread_t thread;
+
+    block_children(&before);
+    for (int i = 0; i < 4; i++)
+        pthread_create(&thread, NULL, spin, NULL);
+    pthread_sigmask(SIG_SETMASK, &before, NULL);
+}
+
+/* True in the child. The caller waits for it by itself: it is none of those that the handler counts. */
+static bool in_child(void)
+{
+    sigset_t before;
+    pid_t child;
+
+    block_children(&before);
+    child = fork();
+    while (child > 0 && waitpid(child, NULL, 0) < 0 && errno == EINTR)
+        continue;
+    pthread_sigmask(SIG_SETMASK, &before, NULL);
+    return child == 0;
+}
+
 static void take_habit(char letter, pam_handle_t *pamh)
 {
     const char *variable = pam_getenv(pamh, "SESSION_KEY");
-    pthread_t thread;
 
     if (letter == 'T')
-        for (int i = 0; i < 4; i++)
-            pthread_create(&thread, NULL, spin, NULL);
+        start_threads();
     if (letter == 'H')
         signal(SIGCHLD, reap);
     if (letter == 'P')
@@ -171,11 +205,7 @@ int main(int argc, char **argv)
         } else if (*letter == 'S') {
             flags |= PAM_SILENT;
         } else if (*letter == '(') {
-            pid_t child = fork();
-
-            if (child == 0)
-                continue;
-            while (waitpid(child, NULL, 0) < 0 && errno == EINTR)
+            if (in_child())
                 continue;
             letter = strchr(letter, ')');
         } else if (*letter == ')') {
