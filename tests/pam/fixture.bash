@@ -91,6 +91,16 @@ end_user() {
     for process in $(pgrep -u 4242 stepvault); do kill -9 "$process"; done
     rm -rf /run/user/4242/stepvault
 }
+# How many agents tuser has, when those that are about to end have ended.
+agents_left() {
+    local left
+    for _ in $(seq 200); do
+        left=$(pgrep -c -u 4242 stepvault-agent)
+        [ "$left" != 0 ] || break
+        sleep 0.05
+    done
+    echo "$left"
+}
 # An agent of tuser's, which is locked, as systemd's socket starts one.
 start_agent() {
     tuser /usr/local/libexec/stepvault/stepvault-agent --vault /home/tuser/.local/share/stepvault/vault.db \

@@ -65,7 +65,7 @@ echo tuser:by-Root-1 | chpasswd
 has "a password that root sets leaves the vault as it was" "$(journal)" "chpasswd:chauthtok uid 4242: the password was set without the old one; the vault opens with the old one still; enrol the new one with: stepvault slot add --login --replace"
 has "a login with it gets in" "$(su_in by-Root-1 'echo in')" in
 has "... and says why the vault stays shut" "$(journal)" "su:session uid 4242: the password does not open the vault; if root has set it, enrol it with: stepvault slot add --login --replace"
-is "the agent started for it is gone" "$(pgrep -c -u 4242 stepvault-agent)" 0
+is "the agent started for it is gone" "$(agents_left)" 0
 tuser stepvault slot add --login --replace --kdf-time 0 --passphrase-fd 3 --new-passphrase-fd 4 3< "$scratch/pass" 4<<< by-Root-1 2> "$scratch/notes"
 has "what it says to do has it opened again" "$(su_in by-Root-1)" SESSION_KEY
 lock

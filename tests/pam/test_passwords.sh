@@ -15,7 +15,7 @@ begin() {
 
 begin
 has "a change where no agent runs" "$(change pw correct-Horse-9)" "updated successfully"
-is "leaves none behind" "$(pgrep -c -u 4242 stepvault-agent)" 0
+is "leaves none behind" "$(agents_left)" 0
 is "... and two slots" "$(slots)" "login login passphrase "
 has "a second one before any login" "$(change correct-Horse-9 another-Horse-7)" "updated successfully"
 is "... makes no third" "$(slots)" "login login passphrase "
