@@ -71,9 +71,12 @@ for reply in (client.call("AddSlot", new_slot=new, slot_key={"slot": id, "key": 
               client.call("RemoveSlot", slot=id, slot_key={"slot": new["id"], "key": key})):
     assert "error" not in reply, reply
 END
-keys=$(as_id 4242 tuser RIG_TOP="$RIG_TOP" "$RIG_TOP/tests/pam/job.py" derive password=pw)
+# The tree may lie where the user cannot go.
+install -d -m 755 "$scratch/tree"
+(cd "$RIG_TOP" && cp --parents pam/message.h tests/pam/job.py tests/cli/agent_client.py "$scratch/tree")
+keys=$(as_id 4242 tuser RIG_TOP="$scratch/tree" "$scratch/tree/tests/pam/job.py" derive password=pw)
 tuser stepvault unlock --passphrase-fd 3 3< "$scratch/pass"
-tuser python3 "$scratch/later.py" "$RIG_TOP" "${keys##*KEYS=}"
+tuser python3 "$scratch/later.py" "$scratch/tree" "${keys##*KEYS=}"
 is "a slot of a time that is to come" "$(tuser stepvault slot list | sed -n 's/^login\t[^\t]*\t\([0-9]*\)-.*/\1/p')" 2090
 lock
 has "... opens the vault" "$(su_in pw)" SESSION_KEY
