@@ -7,7 +7,7 @@ sshd=$(command -v sshd) || {
     echo "1..0 # SKIP there is no sshd"
     exit 0
 }
-port=22422
+port=$(python3 -c 'import socket; s = socket.create_server(("127.0.0.1", 0)); print(s.getsockname()[1])')
 mkdir "$scratch/ssh"
 chmod 755 "$scratch/ssh"
 ssh-keygen -q -t ed25519 -N "" -f "$scratch/ssh/host"
