@@ -1,5 +1,5 @@
 #!/bin/bash
-# limit: 180
+# limit: 300
 # Changes of the password where something is missing, or that follow each other: which slots there are then, and what opens.
 . "$(dirname "$0")/fixture.bash"
 
