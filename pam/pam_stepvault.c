@@ -260,8 +260,7 @@ EXPORTED int pam_sm_chauthtok(pam_handle_t *pamh, int flags, int argc, const cha
         strlen(renewed) > MESSAGE_TEXT_MAX || (old != NULL && strlen(old) > MESSAGE_TEXT_MAX) ||
         !call_start(pamh, argc, argv, &call))
         return PAM_IGNORE;
-    /* Somebody typed before it, and the session that may follow has its own time: this can take most of it.
-     */
+    /* Somebody typed before it, and the session that may follow has a deadline of its own. */
     shim_time_reset(pamh);
     reason =
         call_do(&call, MESSAGE_PASSWORD, &(const struct secrets){.password = old, .new_password = renewed});

@@ -68,7 +68,7 @@ void login_reset(struct login *login)
 
 /* One derivation of a user at a time: whoever comes second finds the vault open. The shim's deadline ends the
  * wait. */
-static enum status wait_turn(struct failure *failure, int *ret_descriptor)
+static enum status lock_derivations(struct failure *failure, int *ret_descriptor)
 {
     CLEANUP(cleanup_close) int descriptor = -1;
     char runtime[PATH_MAX];
@@ -189,7 +189,7 @@ static enum message_reason reach(struct contact *contact, bool starts, bool *ret
 /* Leaves the contact connected to an agent that has the vault open. */
 static enum message_reason open_vault(struct contact *contact, bool starts, struct login_secrets *secrets)
 {
-    CLEANUP(cleanup_close) int turn = -1;
+    CLEANUP(cleanup_close) int lock = -1;
     struct failure failure;
     bool open = false;
     enum message_reason reason = reach(contact, false, &open);
@@ -204,7 +204,7 @@ static enum message_reason open_vault(struct contact *contact, bool starts, stru
     if (secrets->password.size == 0 && secrets->keys.size == 0)
         return MESSAGE_LOCKED;
     contact_reset(contact);
-    if (wait_turn(&failure, &turn) != STATUS_OK)
+    if (lock_derivations(&failure, &lock) != STATUS_OK)
         return reason_of_place(failure.status);
     reason = reach(contact, starts, &open);
     if (reason == MESSAGE_DONE && !open)
@@ -222,6 +222,7 @@ static enum message_reason check_boundary(struct contact *contact, const char *s
     CLEANUP(secret_reset) struct secret reply = {0};
     struct failure failure;
     struct wire_value value;
+    struct wire_value member;
     bool inherits = true;
     bool is_step = false;
     enum status status = secret_append_format(&members, "\"path\":\"%s\"", step)
@@ -232,7 +233,6 @@ static enum message_reason check_boundary(struct contact *contact, const char *s
         return reason_of(status);
     if (!wire_member(ask_parameters(&reply), "step", &value))
         return MESSAGE_BROKEN_AGENT;
-    struct wire_value member;
     if (!wire_member(value, "inherits", &member) || !wire_boolean(member, &inherits) ||
         !wire_member(value, "step", &member) || !wire_boolean(member, &is_step))
         return MESSAGE_BROKEN_AGENT;
@@ -371,7 +371,7 @@ static enum message_reason do_password(struct contact *contact, struct login_sec
 {
     CLEANUP(keys_reset) struct keys old = {.count = 0};
     CLEANUP(key_slot_reset) struct key_slot slot = {0};
-    CLEANUP(cleanup_close) int turn = -1;
+    CLEANUP(cleanup_close) int lock = -1;
     const struct secret *password = &secrets->password;
     struct key_headers headers = {.count = 0};
     struct failure failure;
@@ -389,7 +389,7 @@ static enum message_reason do_password(struct contact *contact, struct login_sec
         secret_equal(password->bytes, secrets->new_password.bytes, password->size))
         return MESSAGE_DONE;
     /* Where there is no place for the lock, there is no login that derives, either. */
-    (void)wait_turn(&failure, &turn);
+    (void)lock_derivations(&failure, &lock);
     if (status == STATUS_OK)
         status = keys_derive(&headers, password, &failure, &old);
     if (status == STATUS_OK)
@@ -406,13 +406,13 @@ static enum message_reason do_derive(struct contact *contact, struct login_secre
                                      struct login *login)
 {
     CLEANUP(keys_reset) struct keys keys = {.count = 0};
-    CLEANUP(cleanup_close) int turn = -1;
+    CLEANUP(cleanup_close) int lock = -1;
     struct failure failure;
     enum message_reason reason = reach_any(contact);
 
     if (reason != MESSAGE_DONE)
         return reason;
-    (void)wait_turn(&failure, &turn);
+    (void)lock_derivations(&failure, &lock);
     reason = find_keys(contact, secrets, &keys);
     if (reason == MESSAGE_DONE && !keys_write(&keys, &login->block))
         return MESSAGE_FAILED;
