@@ -4,7 +4,7 @@
 After each death the vault must be as before or after the command, whatever was acknowledged must be there, and
 `audit verify` must hold. Environment:
 
-    SHARD=i/n   runs every n-th failing call, from the i-th on; without it one in 16, chosen by the commit; `all` runs all
+    SHARD=i/n   runs every n-th failing call, from the i-th on; without it one in 24, chosen by the commit; `all` runs all
     POINT=...   runs one failing call, as a failure names it: command:call=ERROR:number
     LONG=1      more rounds under load
 """

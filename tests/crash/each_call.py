@@ -4,7 +4,7 @@
 Afterwards the vault is as before or after the command, verifies, has the leaf of whatever secret left, and the next
 command works. Environment:
 
-    SHARD=i/n     runs every n-th point, from the i-th on; without it one in 16, chosen by the commit; `all` runs all
+    SHARD=i/n     runs every n-th point, from the i-th on; without it one in 24, chosen by the commit; `all` runs all
     COMMAND=...   runs these commands only, with / between
     POINT=...     runs one point, as a failure names it: command:process:call
 """

@@ -10,7 +10,7 @@ without its bytes. Of more than 16 unsafe changes some are taken: the last four,
 Each disk must open, verify, be as before or after, hold what was acknowledged and the leaf of each secret that had been sent
 before that step, and the next command must work. Environment:
 
-    SHARD=i/n     tries every n-th disk, from the i-th on; without it one in 16, chosen by the commit; `all` tries all
+    SHARD=i/n     tries every n-th disk, from the i-th on; without it one in 24, chosen by the commit; `all` tries all
     COMMAND=...   tries these commands only, with / between
     POINT=...     tries one disk, as a failure names it: command:step:what is kept
 """

@@ -22,7 +22,7 @@ BUILD = os.path.realpath(os.environ.get("BUILD", os.path.join(ROOT, "build")))
 BIN = BUILD + "/bin"
 TRACE = BUILD + "/tests/crash/trace"
 CANARY = "c4n4ry"
-SHARDS = 16
+SHARDS = 24
 
 number = 0
 failed = 0
