@@ -167,6 +167,19 @@ static void flip_page(struct image *image, size_t page, bool of_leaves)
             flip(image, start + i, (uint8_t)(1u << judge_mix(3) % 8));
 }
 
+/* The cell of the state, by whose head SQLite finds the rest of it: also on a page that no file can have. */
+static void flip_cell_head(const struct copy *base, struct image *image)
+{
+    const size_t start = ((size_t)copy_tree(base, "state")->root - 1) * PAGE_SIZE;
+    const size_t cell = start + load_u16(image->bytes + start + 8);
+
+    judge_group("bit flipped", "head of the state's cell");
+    for (size_t i = 0; i < 8; i++)
+        for (unsigned bit = 0; bit < 8; bit++)
+            if (judge_wants("%zu:%u", i, bit))
+                flip(image, cell + i, (uint8_t)(1u << bit));
+}
+
 static void flip_pages(const struct copy *base, struct image *image)
 {
     size_t pages = image->size / PAGE_SIZE;
@@ -195,6 +208,7 @@ void try_pages(const struct copy *base, const struct copy *older, size_t count)
     exchange(base, &image);
     for (size_t i = 0; i < count; i++)
         replay(base, &older[i], &image);
+    flip_cell_head(base, &image);
     flip_pages(base, &image);
     judge_group("file as it was", "file");
     for (size_t i = 0; i < count; i++)

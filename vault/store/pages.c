@@ -120,7 +120,7 @@ static enum status compare_tree(const struct free_list *list, const char *tree)
             status = disagree(list);
     }
     if (status == STATUS_OK && code != SQLITE_DONE)
-        status = sqlite_fail(list->store->sqlite, code, list->failure);
+        status = sqlite_fail_step(list->store->sqlite, statement, code, list->failure);
     sqlite_finish(statement);
     return status == STATUS_OK && count == 0 ? STATUS_NOT_FOUND : status;
 }

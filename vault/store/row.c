@@ -223,7 +223,7 @@ static enum status collect(const struct row *row,
     while (status == STATUS_OK && (code = sqlite3_step(row->statement)) == SQLITE_ROW)
         status = take(row, rows);
     if (status == STATUS_OK && code != SQLITE_DONE)
-        status = sqlite_fail(row->sqlite, code, row->failure);
+        status = sqlite_fail_step(row->sqlite, row->statement, code, row->failure);
     sqlite_finish(row->statement);
     if (status != STATUS_OK)
         clear(rows);

@@ -124,7 +124,7 @@ static enum status walk(struct store_scan *scan, size_t *limit, struct failure *
     if (status != STATUS_OK || code == SQLITE_ROW)
         return status;
     if (code != SQLITE_DONE)
-        return sqlite_fail(row.sqlite, code, failure);
+        return sqlite_fail_step(row.sqlite, row.statement, code, failure);
     if (scan->stage != SCAN_RECORDS &&
         !tally_equal(&scan->tally, &scan->expected[scan->stage - SCAN_INDICES]))
         return disagree(scan, failure);

@@ -98,6 +98,14 @@ enum status sqlite_fail(const struct sqlite *sqlite, int code, struct failure *f
                        sqlite3_errstr(code));
 }
 
+enum status sqlite_fail_step(const struct sqlite *sqlite, sqlite3_stmt *statement, int code,
+                             struct failure *failure)
+{
+    const bool reads = sqlite3_stmt_readonly(statement) != 0;
+
+    return sqlite_fail(sqlite, reads && code == SQLITE_FULL ? SQLITE_CORRUPT : code, failure);
+}
+
 /* `file:` URI of an absolute path, which has at most DISK_PATH_MAX bytes. */
 static void format_uri(char destination[3 * DISK_PATH_MAX + 32], const char *path)
 {

@@ -206,8 +206,9 @@ bool store_step_once(struct store *store, sqlite3_stmt *statement, struct failur
                      enum status *ret_status)
 {
     int code = sqlite3_step(statement);
-    *ret_status =
-        code == SQLITE_ROW || code == SQLITE_DONE ? STATUS_OK : sqlite_fail(store->sqlite, code, failure);
+    *ret_status = code == SQLITE_ROW || code == SQLITE_DONE
+                      ? STATUS_OK
+                      : sqlite_fail_step(store->sqlite, statement, code, failure);
     return code == SQLITE_ROW;
 }
 

@@ -258,7 +258,7 @@ enum status store_list_slots(struct store *store, struct failure *failure, struc
         }
     }
     if (status == STATUS_OK && code != SQLITE_DONE)
-        status = sqlite_fail(store->sqlite, code, failure);
+        status = sqlite_fail_step(store->sqlite, row.statement, code, failure);
     sqlite_finish(row.statement);
     if (status == STATUS_OK) {
         *ret_slots = TAKE(slots);
