@@ -150,34 +150,37 @@ static void mark_leaves(const struct copy *base, size_t page, bool *marks)
     mark_leaves(base, load_u32(bytes + 8), marks);
 }
 
-static void flip_page(struct image *image, size_t page, bool of_leaves)
+/* Marks what says where things lie: the head of the page and its list of cells, and of each cell the head, by
+ * which SQLite finds the rest of the row, be it on a page that no file can have. */
+static void mark_heads(const uint8_t page[PAGE_SIZE], size_t start, size_t cell_head, bool marks[PAGE_SIZE])
 {
-    size_t start = (page - 1) * PAGE_SIZE;
-    bool wanted[PAGE_SIZE];
+    const uint8_t kind = page[start]; /* 0 for a free page and for what overflows a cell */
+    const bool inner = kind == 2 || kind == 5;
+    const unsigned cells = load_u16(page + start + 3);
+    const size_t list = start + (inner ? 12 : 8);
 
-    memset(wanted, !of_leaves, sizeof wanted);
-    if (of_leaves) {
-        unsigned cells = load_u16(image->bytes + start + 3);
-        memset(wanted, true, 8 + 2 * cells);
-        for (unsigned i = 0; i < cells; i++)
-            memset(wanted + load_u16(image->bytes + start + 8 + 2 * i), true, 8);
+    if (!inner && kind != 10 && kind != 13)
+        return;
+    memset(marks + start, true, list - start + 2 * cells);
+    for (unsigned i = 0; i < cells; i++) {
+        size_t cell = load_u16(page + list + 2 * i);
+        memset(marks + cell, true, cell + cell_head > PAGE_SIZE ? PAGE_SIZE - cell : cell_head);
     }
-    for (size_t i = page == 1 ? HEADER_SIZE : 0; i < PAGE_SIZE; i++)
-        if (wanted[i] && judge_wants("%zu:%zu", page, i))
-            flip(image, start + i, (uint8_t)(1u << judge_mix(3) % 8));
 }
 
-/* The cell of the state, by whose head SQLite finds the rest of it: also on a page that no file can have. */
-static void flip_cell_head(const struct copy *base, struct image *image)
+/* Each bit of the heads, and of what else is wanted one of each byte. */
+static void flip_page(struct image *image, size_t page, bool of_leaves)
 {
-    const size_t start = ((size_t)copy_tree(base, "state")->root - 1) * PAGE_SIZE;
-    const size_t cell = start + load_u16(image->bytes + start + 8);
+    const size_t start = (page - 1) * PAGE_SIZE;
+    bool heads[PAGE_SIZE] = {false};
 
-    judge_group("bit flipped", "head of the state's cell");
-    for (size_t i = 0; i < 8; i++)
+    mark_heads(image->bytes + start, page == 1 ? HEADER_SIZE : 0, of_leaves ? 8 : 20, heads);
+    for (size_t i = page == 1 ? HEADER_SIZE : 0; i < PAGE_SIZE; i++) {
+        const unsigned only = heads[i] || of_leaves ? 8 : judge_mix(3) % 8;
         for (unsigned bit = 0; bit < 8; bit++)
-            if (judge_wants("%zu:%u", i, bit))
-                flip(image, cell + i, (uint8_t)(1u << bit));
+            if ((heads[i] || bit == only) && judge_wants("%zu:%zu:%u", page, i, bit))
+                flip(image, start + i, (uint8_t)(1u << bit));
+    }
 }
 
 static void flip_pages(const struct copy *base, struct image *image)
@@ -208,7 +211,6 @@ void try_pages(const struct copy *base, const struct copy *older, size_t count)
     exchange(base, &image);
     for (size_t i = 0; i < count; i++)
         replay(base, &older[i], &image);
-    flip_cell_head(base, &image);
     flip_pages(base, &image);
     judge_group("file as it was", "file");
     for (size_t i = 0; i < count; i++)

@@ -196,6 +196,29 @@ static void a_page_of_any_tree_that_unlocking_reads_whole_is_not_free(void **sta
     }
 }
 
+/* SQLite says that the disk is full. Of a long row 4092 bytes are in each page of a chain, and the rest (but
+ * 489 at least) in the cell, and then the number of the first page (SQLite's file format, 1.6). */
+static void a_page_that_no_file_has_is_damage(void **state)
+{
+    static uint8_t blob[9000] = "the long blob";
+    const size_t head = 5, in_cell = 489 + (head + sizeof(blob) - 489) % 4092;
+    struct fixture *fixture = *state;
+    struct store *store = fixture_open(fixture);
+    fixture_begin(fixture, store);
+    assert_int_equal(store_put_blob(store, STORE_SEGMENTS, 1, blob, sizeof(blob), &fixture->failure),
+                     STATUS_OK);
+    fixture_commit(fixture, store);
+    store_freep(&store);
+    size_t count = read_whole(fixture->path, edited);
+    uint8_t *found = memmem(edited, count, "the long blob", 13);
+    assert_non_null(found);
+    assert_in_range(load(found - head + in_cell), 2, count / PAGE);
+    save(found - head + in_cell, 0x7fffffff);
+    write_whole(fixture->path, edited, count);
+    assert_scan(fixture, STATUS_CORRUPT, true, "a long row");
+    assert_scan(fixture, STATUS_CORRUPT, false, "a long row");
+}
+
 static void a_list_that_is_sound_passes(void **state)
 {
     struct fixture *fixture = *state;
@@ -297,6 +320,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         TEST(every_edit_of_the_list_is_noticed),
         TEST(a_page_of_any_tree_that_unlocking_reads_whole_is_not_free),
+        TEST(a_page_that_no_file_has_is_damage),
         TEST(a_list_that_is_sound_passes),
         TEST(the_list_is_read_from_the_write_ahead_log_too),
         TEST(what_stands_behind_the_last_page_is_noticed),

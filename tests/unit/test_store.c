@@ -414,6 +414,54 @@ static void each_table_of_blobs_is_its_own_and_in_order(void **state)
     store_freep(&store);
 }
 
+/* Where in the closed file the only copy of `wanted` begins. */
+static long find_bytes(const struct fixture *fixture, const char *wanted, size_t length)
+{
+    static char bytes[1u << 20];
+    FILE *file = fopen(fixture->path, "rb");
+    assert_non_null(file);
+    size_t size = fread(bytes, 1, sizeof(bytes), file);
+    assert_int_equal(fclose(file), 0);
+    const char *found = memmem(bytes, size, wanted, length);
+    assert_non_null(found);
+    return found - bytes;
+}
+
+static void write_bytes(const struct fixture *fixture, long offset, const char *bytes, size_t size)
+{
+    FILE *file = fopen(fixture->path, "r+b");
+    assert_non_null(file);
+    assert_int_equal(fseek(file, offset, SEEK_SET), 0);
+    assert_int_equal(fwrite(bytes, 1, size, file), size);
+    assert_int_equal(fclose(file), 0);
+}
+
+/* SQLite says that such a row is too large. A cell is its size, its number, and the record, of which only the
+ * head and the beginning are in the page (SQLite's file format, 1.6 and 2.1). */
+static void a_row_of_a_size_that_no_row_has_is_damage(void **state)
+{
+    /* 4501689 bytes, the leaf 200, a head of 6 bytes, no number, a blob that is the rest */
+    static const char cell[] = "\x82\x92\xe1\x39\x81\x48\x06\x00\x84\xa5\xc2\x72";
+    static char blob[600];
+    struct fixture *fixture = *state;
+    struct store *store = fixture_create(fixture);
+    struct store_rows rows = {0};
+    fixture_begin(fixture, store);
+    memcpy(blob, cell, sizeof(cell));
+    assert_int_equal(store_put_blob(store, STORE_LEAVES, 200, blob, sizeof(blob), &fixture->failure),
+                     STATUS_OK);
+    fixture_commit(fixture, store);
+    store_freep(&store);
+    const long found = find_bytes(fixture, cell, sizeof(cell));
+    const char place[] = {(char)(found % 4096 >> 8), (char)found};
+    write_bytes(fixture, found - found % 4096 + 8, place, sizeof(place)); /* the page's one cell is there */
+    store = fixture_open(fixture);
+    assert_int_equal(store_list_blobs(store, STORE_LEAVES, 200, 1, &fixture->failure, &rows), STATUS_CORRUPT);
+    assert_non_null(strstr(fixture->failure.sentence, "is damaged"));
+    store_rows_reset(&rows);
+    store_freep(&store);
+}
+
 static void there_is_one_state_and_none_at_first(void **state)
 {
     struct fixture *fixture = *state;
@@ -458,6 +506,7 @@ int main(void)
         TEST(slots_come_back_as_they_were_put),
         TEST(more_slots_than_can_be_listed_are_not_taken),
         TEST(each_table_of_blobs_is_its_own_and_in_order),
+        TEST(a_row_of_a_size_that_no_row_has_is_damage),
         TEST(there_is_one_state_and_none_at_first),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -98,7 +98,7 @@ static enum status begin_walk(struct store_scan *scan, struct failure *failure)
 
     scan->any = false;
     tally_start(&scan->tally);
-    return code == SQLITE_OK ? STATUS_OK : sqlite_fail(scan->store->sqlite, code, failure);
+    return code == SQLITE_OK ? STATUS_OK : sqlite_fail_reading(scan->store->sqlite, code, failure);
 }
 
 static void end_walk(struct store_scan *scan)

@@ -98,12 +98,18 @@ enum status sqlite_fail(const struct sqlite *sqlite, int code, struct failure *f
                        sqlite3_errstr(code));
 }
 
+enum status sqlite_fail_reading(const struct sqlite *sqlite, int code, struct failure *failure)
+{
+    const bool damaged = code == SQLITE_FULL || code == SQLITE_TOOBIG;
+
+    return sqlite_fail(sqlite, damaged ? SQLITE_CORRUPT : code, failure);
+}
+
 enum status sqlite_fail_step(const struct sqlite *sqlite, sqlite3_stmt *statement, int code,
                              struct failure *failure)
 {
-    const bool reads = sqlite3_stmt_readonly(statement) != 0;
-
-    return sqlite_fail(sqlite, reads && code == SQLITE_FULL ? SQLITE_CORRUPT : code, failure);
+    return sqlite3_stmt_readonly(statement) != 0 ? sqlite_fail_reading(sqlite, code, failure)
+                                                 : sqlite_fail(sqlite, code, failure);
 }
 
 /* `file:` URI of an absolute path, which has at most DISK_PATH_MAX bytes. */
@@ -217,10 +223,11 @@ enum status sqlite_take(struct sqlite *sqlite, struct failure *failure)
     bool wal = true;
     if (!sqlite->immutable)
         code = set_wal(sqlite->handle, &wal);
-    if (code == SQLITE_OK)
-        code = apply(sqlite->handle, settings, sizeof(settings) / sizeof(settings[0]));
     if (code != SQLITE_OK)
         return sqlite_fail(sqlite, code, failure);
+    code = apply(sqlite->handle, settings, sizeof(settings) / sizeof(settings[0]));
+    if (code != SQLITE_OK)
+        return sqlite_fail_reading(sqlite, code, failure);
     if (!wal)
         return failure_set(failure, STATUS_FAILED, "the vault %s cannot have a write-ahead log",
                            sqlite->path);
@@ -284,7 +291,7 @@ enum status sqlite_identify(struct sqlite *sqlite, struct failure *failure)
     if (code == SQLITE_OK && !same)
         return failure_set(failure, STATUS_CORRUPT, "the vault %s is damaged: the file's head was changed",
                            sqlite->path);
-    return code == SQLITE_OK ? STATUS_OK : sqlite_fail(sqlite, code, failure);
+    return code == SQLITE_OK ? STATUS_OK : sqlite_fail_reading(sqlite, code, failure);
 }
 
 enum status sqlite_create_schema(struct sqlite *sqlite, struct failure *failure)
@@ -390,7 +397,7 @@ enum status sqlite_statement(struct sqlite *sqlite, enum schema_statement which,
         int code = sqlite3_prepare_v3(sqlite->handle, schema_statements[which], -1, SQLITE_PREPARE_PERSISTENT,
                                       &sqlite->statements[which], NULL);
         if (code != SQLITE_OK)
-            return sqlite_fail(sqlite, code, failure);
+            return sqlite_fail_reading(sqlite, code, failure);
     }
     *ret_statement = sqlite->statements[which];
     return STATUS_OK;

@@ -79,8 +79,11 @@ void sqlite_finish(sqlite3_stmt *statement);
 /* The status and sentence of an SQLite (extended) result code. */
 enum status sqlite_fail(const struct sqlite *sqlite, int code, struct failure *failure);
 
-/* The same of a code that stepping a statement gave. Reading takes no room: where a statement only reads,
- * SQLite says that the disk is full of the number of a page that no file can have, which is damage. */
+/* The same where nothing was to be written: SQLite then says that the disk is full of the number of a page
+ * that no file can have, and too large of a size that no row of ours has, and both are damage. */
+enum status sqlite_fail_reading(const struct sqlite *sqlite, int code, struct failure *failure);
+
+/* The same of a code that stepping a statement gave. */
 enum status sqlite_fail_step(const struct sqlite *sqlite, sqlite3_stmt *statement, int code,
                              struct failure *failure);
 
