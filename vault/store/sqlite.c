@@ -187,30 +187,29 @@ enum status sqlite_connect(const char *path, bool immutable, struct failure *fai
     return STATUS_OK;
 }
 
-/* The one number a PRAGMA answers. An SQLite code. */
-static int read_number(sqlite3 *handle, const char *sql, int64_t *ret_number)
+/* Takes a PRAGMA's answer out of its one row. */
+typedef void take_answer(sqlite3_stmt *statement, void *ret_answer);
+
+static void take_number(sqlite3_stmt *statement, void *ret_number)
+{
+    *(int64_t *)ret_number = sqlite3_column_int64(statement, 0);
+}
+
+/* Whether a mode is that of the write-ahead log. */
+static void take_wal(sqlite3_stmt *statement, void *ret_wal)
+{
+    *(bool *)ret_wal = strcmp((const char *)sqlite3_column_text(statement, 0), "wal") == 0;
+}
+
+/* Steps a PRAGMA once. An SQLite code. */
+static int ask_pragma(sqlite3 *handle, const char *sql, take_answer *take, void *ret_answer)
 {
     sqlite3_stmt *statement = NULL;
     int code = sqlite3_prepare_v2(handle, sql, -1, &statement, NULL);
     if (code == SQLITE_OK)
         code = sqlite3_step(statement);
     if (code == SQLITE_ROW) {
-        *ret_number = sqlite3_column_int64(statement, 0);
-        code = SQLITE_OK;
-    }
-    (void)sqlite3_finalize(statement);
-    return code;
-}
-
-/* Whether the database is in the write-ahead log's mode after asking for it. An SQLite code. */
-static int set_wal(sqlite3 *handle, bool *ret_wal)
-{
-    sqlite3_stmt *statement = NULL;
-    int code = sqlite3_prepare_v2(handle, "PRAGMA journal_mode = WAL", -1, &statement, NULL);
-    if (code == SQLITE_OK)
-        code = sqlite3_step(statement);
-    if (code == SQLITE_ROW) {
-        *ret_wal = strcmp((const char *)sqlite3_column_text(statement, 0), "wal") == 0;
+        take(statement, ret_answer);
         code = SQLITE_OK;
     }
     (void)sqlite3_finalize(statement);
@@ -222,7 +221,7 @@ enum status sqlite_take(struct sqlite *sqlite, struct failure *failure)
     int code = SQLITE_OK;
     bool wal = true;
     if (!sqlite->immutable)
-        code = set_wal(sqlite->handle, &wal);
+        code = ask_pragma(sqlite->handle, "PRAGMA journal_mode = WAL", take_wal, &wal);
     if (code != SQLITE_OK)
         return sqlite_fail(sqlite, code, failure);
     code = apply(sqlite->handle, settings, sizeof(settings) / sizeof(settings[0]));
@@ -270,12 +269,12 @@ enum status sqlite_identify(struct sqlite *sqlite, struct failure *failure)
     int64_t application = 0;
     int64_t format = 0;
     bool same = false;
-    int code = read_number(sqlite->handle, "PRAGMA application_id", &application);
+    int code = ask_pragma(sqlite->handle, "PRAGMA application_id", take_number, &application);
     if (code == SQLITE_OK && application != SCHEMA_APPLICATION_ID)
         return failure_set(failure, STATUS_FOREIGN, "%s is not a stepvault vault", sqlite->path);
     if (code == SQLITE_OK) {
         sqlite->identified = true;
-        code = read_number(sqlite->handle, "PRAGMA user_version", &format);
+        code = ask_pragma(sqlite->handle, "PRAGMA user_version", take_number, &format);
     }
     if (code == SQLITE_OK && format != STORE_FORMAT)
         return failure_set(failure, STATUS_FORMAT,
