@@ -5,15 +5,7 @@
 # shellcheck source=tests/pam/fixture.bash
 . "$(dirname "$0")/../pam/fixture.bash"
 
-host=$BUILD/tests/pam/host
-[ -x "$host" ] || { echo "$host is not built" >&2; exit 1; }
-cat > /etc/pam.d/alone << END
-auth required pam_unix.so
-auth optional pam_stepvault.so
-session required pam_permit.so
-session optional pam_stepvault.so
-END
-grep -v stepvault /etc/pam.d/alone > /etc/pam.d/without
+host_alone deadline=2000
 
 # median COMMAND...: of 15 runs, what it prints.
 median() { for _ in $(seq 15); do "$@"; done | sort -n | sed -n 8p; }
@@ -66,11 +58,7 @@ report $((memory >= 600)) "... and the memory of one derivation"
 
 users=()
 for id in $(seq 5001 5020); do
-    echo "u$id:x:$id:$id::/home/u$id:/bin/bash" >> /etc/passwd
-    echo "u$id:$(openssl passwd -6 -salt rig pw):19000:0:99999:7:::" >> /etc/shadow
-    install -d -m 700 -o "$id" -g "$id" "/home/u$id" "/run/user/$id" "/home/u$id/.local" "/home/u$id/.local/share" "/home/u$id/.local/share/stepvault"
-    # The same vault for all: what it is does not matter, and making it takes longer than all the rest.
-    install -m 600 -o "$id" -g "$id" /home/tuser/.local/share/stepvault/vault.db "/home/u$id/.local/share/stepvault/vault.db"
+    add_user "$id"
     users+=("u$id")
 done
 lock

@@ -86,6 +86,15 @@ user_vault() {
         tuser stepvault lock
     )
 }
+# add_user ID: uID, with the password `pw` and tuser's vault as it is: what is in it does not matter, and making one takes longer
+# than all the rest.
+add_user() {
+    local name=u$1 home=/home/u$1
+    echo "$name:x:$1:$1::$home:/bin/bash" >> /etc/passwd
+    echo "$name:$(openssl passwd -6 -salt rig pw):19000:0:99999:7:::" >> /etc/shadow
+    install -d -m 700 -o "$1" -g "$1" "$home" "/run/user/$1" "$home/.local" "$home/.local/share" "$home/.local/share/stepvault"
+    install -m 600 -o "$1" -g "$1" /home/tuser/.local/share/stepvault/vault.db "$home/.local/share/stepvault/vault.db"
+}
 end_user() {
     local process
     for process in $(pgrep -u 4242 stepvault); do kill -9 "$process"; done
@@ -106,6 +115,14 @@ start_agent() {
     tuser /usr/local/libexec/stepvault/stepvault-agent --vault /home/tuser/.local/share/stepvault/vault.db \
         --socket /run/user/4242/stepvault/agent.sock 2> "$scratch/notes" &
     eventually test -S /run/user/4242/stepvault/agent.sock
+}
+# host_alone [OPTION]: $host is a program that logs in by the service it is told: `without` has as few modules as there can be, since
+# others leave things open of their own, and `alone` ours besides.
+host_alone() {
+    host=$BUILD/tests/pam/host
+    [ -x "$host" ] || { echo "$host is not built" >&2; exit 1; }
+    printf '%s\n' "auth required pam_unix.so" "session required pam_permit.so" > /etc/pam.d/without
+    { cat /etc/pam.d/without; printf '%s\n' "auth optional $module $*" "session optional $module $*"; } > /etc/pam.d/alone
 }
 # Logs in by su as another user would: who_gets PASSWORD [COMMAND]
 su_in() { other "$drive" "assword:=>$1" -- su tuser -c "${2:-env}" < /dev/null; }

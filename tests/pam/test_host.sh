@@ -4,16 +4,7 @@
 # Programs with habits of their own, of which nothing is changed; and many logins at once.
 . "$(dirname "$0")/fixture.bash"
 
-host=$BUILD/tests/pam/host
-[ -x "$host" ] || { echo "$host is not built" >&2; exit 1; }
-# The module with as few others as there can be, which leave things open of their own.
-cat > /etc/pam.d/alone << END
-auth required pam_unix.so
-auth optional $module deadline=30000
-session required pam_permit.so
-session optional $module deadline=30000
-END
-grep -v stepvault /etc/pam.d/alone > /etc/pam.d/without
+host_alone deadline=30000
 # in_host HABIT [SERVICE]: logs tuser in. A sanitizer's report is a status of its own.
 in_host() { "$host" "$1" "${2:-alone}" tuser pw || echo "$1: $?" >> "$scratch/ended"; }
 value() { sed -n "s/^$1 //p" <<< "$out"; }

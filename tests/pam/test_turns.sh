@@ -3,15 +3,8 @@
 # Users who log in at the same time take turns at deriving, and nobody keeps anybody else from that, or from logging in.
 . "$(dirname "$0")/fixture.bash"
 
-host=$BUILD/tests/pam/host
-[ -x "$host" ] || { echo "$host is not built" >&2; exit 1; }
 turns=/run/stepvault-pam/.turns
-cat > /etc/pam.d/alone << END
-auth required pam_unix.so
-auth optional $module deadline=30000
-session required pam_permit.so
-session optional $module deadline=30000
-END
+host_alone deadline=30000
 # logs_in NAME: with a locked vault, and gets the variable.
 logs_in() {
     end_user 2> "$scratch/notes"
@@ -26,10 +19,7 @@ is "what is kept of turns is root's" "$(stat -c '%a %u' /run/stepvault-pam) $(st
 is "nobody has one when all is done" "$(tr -d '\0' < "$turns" | wc -c)" 0
 users=()
 for id in $(seq 5001 5008); do
-    echo "u$id:x:$id:$id::/home/u$id:/bin/bash" >> /etc/passwd
-    echo "u$id:$(openssl passwd -6 -salt rig pw):19000:0:99999:7:::" >> /etc/shadow
-    install -d -m 700 -o "$id" -g "$id" "/home/u$id" "/run/user/$id" "/home/u$id/.local" "/home/u$id/.local/share" "/home/u$id/.local/share/stepvault"
-    install -m 600 -o "$id" -g "$id" /home/tuser/.local/share/stepvault/vault.db "/home/u$id/.local/share/stepvault/vault.db"
+    add_user "$id"
     "$host" none alone "u$id" pw > "$scratch/many.$id" &
     users+=($!)
 done
