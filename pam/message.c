@@ -19,6 +19,7 @@ static const struct {
 } reasons[MESSAGE_REASONS] = {
     [MESSAGE_DONE] = {"done",                                                                             true },
     [MESSAGE_NO_VAULT] = {"the user has no vault",                                                            true },
+    [MESSAGE_NO_HOME] = {"the user's home is not there",                                                     false},
     [MESSAGE_NO_AGENT] = {"no agent runs",                                                                    true },
     [MESSAGE_NO_SLOT] = {"the vault has no login slot",                                                      true },
     [MESSAGE_NO_RUNTIME] = {"the user has no runtime folder",                                                   false},
@@ -42,6 +43,7 @@ static const struct {
 
 /* For who reads the journal: the user, or who looks after the machine. */
 static const char *const hints[MESSAGE_REASONS] = {
+    [MESSAGE_NO_HOME] = "what makes or mounts it belongs in a line above",
     [MESSAGE_NO_RUNTIME] = "pam_systemd makes it, in a line above",
     [MESSAGE_WRONG] = "if root has set it, enrol it with: stepvault slot add --login --replace",
     [MESSAGE_NO_STEP] = "make it with: stepvault step add STEP --no-inherit",

@@ -29,6 +29,7 @@ enum message_action {
 enum message_reason {
     MESSAGE_DONE,
     MESSAGE_NO_VAULT,     /* the user has none, in the place where it is looked for */
+    MESSAGE_NO_HOME,      /* nor the folder that it would be in, where a session begins */
     MESSAGE_NO_AGENT,     /* none runs, and this job starts none */
     MESSAGE_NO_SLOT,      /* no login password is enrolled */
     MESSAGE_NO_RUNTIME,   /* no folder for the agent's socket */

@@ -206,7 +206,7 @@ static bool plan_environment(const struct passwd *user, struct plan *plan)
     static char path[] = "PATH=/usr/local/bin:/usr/bin:/bin";
     static char language[] = "LANG=C.UTF-8";
 
-    if (user->pw_dir == NULL || user->pw_dir[0] != '/' ||
+    if (user->pw_dir == NULL ||
         (size_t)snprintf(plan->home, sizeof(plan->home), "HOME=%s", user->pw_dir) >= sizeof(plan->home) ||
         (size_t)snprintf(plan->user, sizeof(plan->user), "USER=%s", user->pw_name) >= sizeof(plan->user) ||
         (size_t)snprintf(plan->logname, sizeof(plan->logname), "LOGNAME=%s", user->pw_name) >=

@@ -18,8 +18,10 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 #include <sys/file.h>
+#include <sys/stat.h>
 
 static const struct {
     enum status status;
@@ -420,6 +422,15 @@ static enum message_reason do_derive(struct contact *contact, struct login_secre
     return reason;
 }
 
+/* The module says where it is, of which nothing is known but that it stands in the user's entry. */
+static bool has_home(void)
+{
+    const char *home = getenv("HOME");
+    struct stat facts;
+
+    return home != NULL && home[0] == '/' && stat(home, &facts) == 0 && S_ISDIR(facts.st_mode);
+}
+
 void login_secrets_reset(struct login_secrets *secrets)
 {
     secret_reset(&secrets->password);
@@ -432,8 +443,12 @@ enum message_reason login_do(const struct message_job *job, struct login_secrets
 {
     CLEANUP(contact_reset) struct contact contact = {.timeout_ms = (int)(job->budget_ms & 0xffffff)};
     struct failure failure;
-    enum status status = contact_find(&contact, &failure);
+    enum status status;
 
+    /* Before the session it may still be made or mounted. */
+    if (!has_home())
+        return job->action == MESSAGE_SESSION ? MESSAGE_NO_HOME : MESSAGE_NO_VAULT;
+    status = contact_find(&contact, &failure);
     if (status != STATUS_OK)
         return reason_of(status);
     if (job->action == MESSAGE_UNLOCK)

@@ -11,6 +11,8 @@ asked() { python3 "$RIG_TOP/tests/pam/job.py" "$@"; }
 lock() { stepvault lock; }
 
 is "a user without a vault" "$(asked session password=pw)" "0 no_vault"
+is "a session whose user has no home" "$(HOME=/home/nobody asked session password=pw)" "0 no_home"
+is "... which may still be made when the password is asked for" "$(HOME=/home/nobody asked unlock password=pw)" "0 no_vault"
 for job in "" 00 00000000 ffffffff 00000010 000000100102 0000001001090000753000000000000000000000 \
     0000001002020000753000000000000000000000 000000100102000075300000000000000000ffff "$(printf '%02000d' 0)"; do
     is "a job that is none: ${job:0:44}" "$(asked raw "$job")" "0 bad_job"

@@ -158,8 +158,11 @@ logs_in "a vault that another process holds" "another process holds the vault; w
 rm /home/tuser/held
 wait $!
 mv /home/tuser /home/away
-mark
-has "no home: the login succeeds" "$(su_in pw 'echo in')" in
+logs_in "no home" "su:session uid 4242: the user's home is not there; what makes or mounts it belongs in a line above"
+is "... once" "$(journal | wc -l)" 1
+sed -i 's|:/home/tuser:|:elsewhere:|' /etc/passwd
+logs_in "a home that is no path" "su:session uid 4242: the user's home is not there"
+sed -i 's|:elsewhere:|:/home/tuser:|' /etc/passwd
 mv /home/away /home/tuser
 has "with the home back" "$(su_in pw)" SESSION_KEY
 rm -rf /run/user/4242/*

@@ -96,7 +96,7 @@ is "authentication in one process and the session in its child: it is opened wit
 lock
 order 'ameovcdw' person pw
 is "nothing is said to whoever logs in" "$(value texts)" 0
-useradd --system --home-dir /var/lib/greeter --no-create-home greeter
+useradd --system --home-dir /var/lib/greeter --create-home greeter
 mark
 for service in gdm-launch-environment lightdm-greeter; do
     user=greeter order ameocd "$service"
