@@ -105,7 +105,8 @@ static void become_helper(const struct plan *plan, long between)
     if (syscall(SYS_dup3, plan->socket, STDIN_FILENO, 0) < 0 ||
         syscall(SYS_dup3, plan->socket, STDOUT_FILENO, 0) < 0)
         leave(1);
-    null = (int)syscall(SYS_openat, AT_FDCWD, "/dev/null", O_RDWR | O_CLOEXEC, 0);
+    /* Without close-on-exec: it may be stderr already, where the caller has none. */
+    null = (int)syscall(SYS_openat, AT_FDCWD, "/dev/null", O_RDWR, 0);
     if (null < 0 || (null != STDERR_FILENO && syscall(SYS_dup3, null, STDERR_FILENO, 0) < 0) ||
         syscall(SYS_close_range, 3u, ~0u, 0u) != 0)
         leave(1);

@@ -49,6 +49,17 @@ lock
 out=$(in_host forks-between)
 is "a fork between authentication and session: no password crosses it" "$(value status) $(value variable) $(value changed)" "0 (null) nothing"
 
+# What is closed in the caller is not the first thing that the helper opens.
+mv /usr/local/libexec/stepvault/stepvault-login /usr/local/libexec/stepvault/away
+printf '#!/bin/sh\nreadlink /proc/$$/fd/2 > /home/tuser/stderr\n' > /usr/local/libexec/stepvault/stepvault-login
+chmod 755 /usr/local/libexec/stepvault/stepvault-login
+for habit in none no-standard-descriptors; do
+    rm -f /home/tuser/stderr
+    in_host "$habit" > "$scratch/notes"
+    is "$habit: the helper's stderr leads nowhere" "$(cat /home/tuser/stderr)" /dev/null
+done
+mv /usr/local/libexec/stepvault/away /usr/local/libexec/stepvault/stepvault-login
+
 # Again and again in one process, of which the C library is to keep no freed memory to itself: then it is the same to a byte.
 often() { GLIBC_TUNABLES=glibc.malloc.tcache_count=0 "$host" none "$1" tuser pw "$2" || echo "$1: $?" >> "$scratch/ended"; }
 su_in pw true > "$scratch/notes"
