@@ -300,6 +300,7 @@ FISH_COMPLETION = $(SHAREDIR)/fish/vendor_completions.d/stepvault.fish
 PAM_MODULES ?= /usr/lib/$(shell $(CC) -print-multiarch 2>/dev/null)/security
 PAM_PROFILES ?= /usr/share/pam-configs
 # Only on the machine itself, and not into the folder of a package.
+PAM_KEPT = $(if $(DESTDIR),,/run/stepvault-pam)
 PAM_UPDATE = $(if $(DESTDIR),:,$(shell command -v pam-auth-update || echo :))
 
 .PHONY: install uninstall install-pam uninstall-pam clean
@@ -338,6 +339,7 @@ install-pam: install
 uninstall-pam:
 	DEBIAN_FRONTEND=noninteractive $(PAM_UPDATE) --package --remove stepvault
 	rm -f $(call to,$(PAM_MODULES)/pam_stepvault.so) $(call to,$(PAM_PROFILES)/stepvault)
+	rm -rf $(PAM_KEPT)
 clean:
 	rm -rf build
 

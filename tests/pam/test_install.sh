@@ -4,8 +4,12 @@
 untouched=1
 . "$(dirname "$0")/fixture.bash"
 
-# What of /etc and elsewhere a stack is made of.
-stack() { grep -H . /etc/pam.d/* | sort; find /usr/share/pam-configs "$modules" /var/lib/pam -type f | sort; }
+# What of /etc and elsewhere a stack is made of, and what is kept while it is used.
+stack() {
+    grep -H . /etc/pam.d/* | sort
+    find /usr/share/pam-configs "$modules" /var/lib/pam -type f | sort
+    find /run -maxdepth 1 -name 'stepvault*'
+}
 modules=$(dirname "$(find /usr/lib -name pam_stepvault.so | head -1)")
 # The programs are built, by whom they belong to; here they are only put into place.
 in_tree() { (cd "$RIG_TOP" && make -s -o all BUILD="$(realpath --relative-to="$RIG_TOP" "$BUILD")" "$@"); }
