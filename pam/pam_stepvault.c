@@ -49,7 +49,8 @@ static bool call_start(pam_handle_t *pamh, int argc, const char **argv, struct c
     if (name == NULL || call.service == NULL || is_left_alone(call.service))
         return false;
     call.user = pam_modutil_getpwnam(pamh, name);
-    if (call.user == NULL)
+    /* A locker of the screen runs as the user, and has nothing to do with any other. */
+    if (call.user == NULL || !shim_child_is_possible(call.user))
         return false;
     *ret_call = call;
     return true;
@@ -107,8 +108,11 @@ static void use_answer(const struct call *call, enum message_action action,
         return;
     if (action == MESSAGE_SESSION)
         deliver(call, answer);
-    if (action == MESSAGE_DERIVE && answer->block_size > 0)
-        (void)shim_bridge_put(call->pamh, call->user->pw_uid, answer->block, answer->block_size - 1);
+    if (action == MESSAGE_DERIVE && answer->block_size > 0 &&
+        !shim_bridge_put(call->pamh, call->user->pw_uid, answer->block, answer->block_size - 1))
+        pam_syslog(call->pamh, LOG_ERR,
+                   "uid %lu: the keys cannot be kept for the session; see that root's alone is " SHIM_FOLDER,
+                   (unsigned long)call->user->pw_uid);
 }
 
 /* Has the helper do the job within that time, and uses what it answers. */

@@ -87,8 +87,10 @@ struct shim_child {
     uint64_t deadline; /* shim_clock_ms */
 };
 
-/* Starts it. It is killed at the deadline, with all that it started and that did not leave its session. False
- * with errno set, and nothing left. */
+/* True of a caller that can have one: root, or who is the user altogether. */
+bool shim_child_is_possible(const struct passwd *user);
+
+/* Starts it. It is killed at the deadline, with its process group. False with errno set, and nothing left. */
 bool shim_child_start(const struct passwd *user, unsigned deadline_ms, struct shim_child *ret_child);
 
 /* Waits for its end, at most a moment longer than the deadline, and reaps it. */

@@ -54,6 +54,13 @@ lacks "the bridge between sshd's processes is not the session's" "$(ssh_in keybo
 is "... and nothing of it is left" "$(ls /run/stepvault-pam)" ""
 lock
 
+chmod 755 /run/stepvault-pam
+mark
+has "a bridge that is everybody's: the login succeeds" "$(ssh_in keyboard-interactive 'echo in')" in
+is "... and the journal says why it is not crossed" "$(journal)" \
+    "sshd:auth uid 4242: the keys cannot be kept for the session; see that root's alone is /run/stepvault-pam"
+chmod 700 /run/stepvault-pam
+
 start_agent
 has "keyboard-interactive opens the vault of an agent that runs" "$(ssh_in keyboard-interactive)" "SESSION_KEY=session-$CANARY"
 lock
