@@ -85,6 +85,10 @@ enum status token_write_grant(struct vault *vault, const struct record *previous
 /* Reads an account that may be gone, or have no grant any more: then it is not `found`. */
 enum status token_find_account(struct vault *vault, const uint8_t id[STORE_ID_SIZE], struct failure *failure,
                                struct record *ret_account, struct token_fields *ret_fields, bool *ret_found);
+/* The same where there is nothing to be done without it: STATUS_NOT_FOUND. */
+enum status token_find_account_still(struct vault *vault, const uint8_t id[STORE_ID_SIZE],
+                                     struct failure *failure, struct record *ret_account,
+                                     struct token_fields *ret_fields);
 
 /* The member `missing_scopes`: those that were asked for and not given, as far as that can be told. */
 void token_write_missing(const struct token_fields *fields, struct json_writer *writer);

@@ -12,13 +12,10 @@ enum status token_judge_rejection(struct vault *vault, const uint8_t id[STORE_ID
 {
     CLEANUP(record_reset) struct record account = {0};
     struct token_fields fields;
-    bool found;
 
-    enum status status = token_find_account(vault, id, failure, &account, &fields, &found);
+    enum status status = token_find_account_still(vault, id, failure, &account, &fields);
     if (status != STATUS_OK)
         return status;
-    if (!found)
-        return failure_set(failure, STATUS_NOT_FOUND, "the account is not there any more");
     if (fields.generation != generation)
         *ret_rejection = TOKEN_REPLACED;
     else if (fields.state != NULL || fields.rejected == generation || !token_can_renew(&account, &fields))

@@ -52,6 +52,18 @@ enum status token_find_account(struct vault *vault, const uint8_t id[STORE_ID_SI
     return status;
 }
 
+enum status token_find_account_still(struct vault *vault, const uint8_t id[STORE_ID_SIZE],
+                                     struct failure *failure, struct record *ret_account,
+                                     struct token_fields *ret_fields)
+{
+    bool found;
+
+    enum status status = token_find_account(vault, id, failure, ret_account, ret_fields, &found);
+    if (status == STATUS_OK && !found)
+        return failure_set(failure, STATUS_NOT_FOUND, "the account is not there any more");
+    return status;
+}
+
 /* What not even a person's wish gets over. */
 static enum status check_forced(const struct record *account, const struct token_fields *fields,
                                 uint64_t now_ms, struct failure *failure)
@@ -119,13 +131,10 @@ enum status token_begin(struct vault *vault, const uint8_t id[STORE_ID_SIZE], ui
     CLEANUP(record_reset) struct record account = {0};
     struct token_fields fields;
     uint64_t lease_ms;
-    bool found;
 
-    enum status status = token_find_account(vault, id, failure, &account, &fields, &found);
+    enum status status = token_find_account_still(vault, id, failure, &account, &fields);
     if (status != STATUS_OK)
         return status;
-    if (!found)
-        return failure_set(failure, STATUS_NOT_FOUND, "the account is not there any more");
     if (!force && !token_is_due(&account, now_ms)) {
         *ret_begun = TOKEN_NOT_DUE;
         return STATUS_OK;
