@@ -14,26 +14,44 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/mman.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 /* ---- reading ---- */
 
 /* One of the order's files, in memory. */
 struct input {
-    int descriptor; /* a memfd; -1: none */
-    char *text;     /* mapped */
+    const char *what;
+    const char *path; /* NULL: none is given */
+    int source;       /* -1: not open yet */
+    int descriptor;   /* a memfd; -1: none */
+    char *text;       /* mapped */
     size_t size;
     bool has_trigger;
 };
-#define INPUT_NONE                                                                                           \
-    {                                                                                                        \
-        .descriptor = -1                                                                                     \
-    }
+
+static bool is_stdin(const struct input *input)
+{
+    return strcmp(input->path, "-") == 0;
+}
+
+/* Opens a file proper at once, which may be one that an outer step was given. Others may have to be waited
+ * for, each at its time. */
+static struct input input_find(const char *what, const char *path)
+{
+    struct input input = {.what = what, .path = path, .source = -1, .descriptor = -1};
+    struct stat facts;
+
+    if (path != NULL && !is_stdin(&input) && stat(path, &facts) == 0 && S_ISREG(facts.st_mode))
+        input.source = open(path, O_RDONLY | O_CLOEXEC);
+    return input;
+}
 
 static void input_reset(struct input *input)
 {
     if (input->text != NULL)
         munmap(input->text, input->size);
+    cleanup_close(&input->source);
     cleanup_close(&input->descriptor);
 }
 
@@ -42,20 +60,21 @@ static enum status memfd_failed(struct failure *failure)
     return failure_set_errno(failure, STATUS_FAILED, errno, "cannot make a file in memory for the code");
 }
 
-static enum status input_copy(const char *what, const char *path, int source, struct failure *failure,
-                              struct input *input)
+static enum status input_copy(struct input *input, struct failure *failure)
 {
     char block[1 << 16];
     ssize_t size;
 
-    while ((size = read(source, block, sizeof(block))) != 0) {
+    while ((size = read(input->source, block, sizeof(block))) != 0) {
         if (size < 0 && errno == EINTR)
             continue;
         if (size < 0)
-            return failure_set_errno(failure, STATUS_FAILED, errno, "cannot read the %s %s", what, path);
+            return failure_set_errno(failure, STATUS_FAILED, errno, "cannot read the %s %s", input->what,
+                                     input->path);
         input->size += (size_t)size;
         if (input->size > GIVEN_MAX)
-            return failure_set(failure, STATUS_TOO_LARGE, "the %s %s is larger than 64 MiB", what, path);
+            return failure_set(failure, STATUS_TOO_LARGE, "the %s %s is larger than 64 MiB", input->what,
+                               input->path);
         if (!file_write_all(input->descriptor, block, (size_t)size))
             return memfd_failed(failure);
     }
@@ -71,21 +90,22 @@ static void stdin_end(void)
         dup2(nothing, STDIN_FILENO);
 }
 
-static enum status input_read(const char *what, const char *path, struct failure *failure,
-                              struct input *input)
+static enum status input_read(struct input *input, struct failure *failure)
 {
-    CLEANUP(cleanup_close)
-    int source =
-        strcmp(path, "-") == 0 ? fcntl(STDIN_FILENO, F_DUPFD_CLOEXEC, 3) : open(path, O_RDONLY | O_CLOEXEC);
     enum status status;
 
-    if (source < 0)
-        return failure_set_errno(failure, STATUS_FAILED, errno, "cannot read the %s %s", what, path);
+    if (input->source < 0)
+        input->source = is_stdin(input) ? fcntl(STDIN_FILENO, F_DUPFD_CLOEXEC, 3)
+                                        : open(input->path, O_RDONLY | O_CLOEXEC);
+    if (input->source < 0)
+        return failure_set_errno(failure, STATUS_FAILED, errno, "cannot read the %s %s", input->what,
+                                 input->path);
     input->descriptor = sealed_draft(SEALED_CODE_MEMFD);
     if (input->descriptor < 0)
         return memfd_failed(failure);
-    status = input_copy(what, path, source, failure, input);
-    if (strcmp(path, "-") == 0)
+    status = input_copy(input, failure);
+    cleanup_close(&input->source);
+    if (is_stdin(input))
         stdin_end();
     if (status != STATUS_OK || input->size == 0)
         return status;
@@ -97,18 +117,18 @@ static enum status input_read(const char *what, const char *path, struct failure
 }
 
 /* An event is any value, everything else an object. */
-static enum status input_take(const char *what, const char *path, struct failure *failure,
-                              struct input *input)
+static enum status input_take(struct input *input, struct failure *failure)
 {
     struct syntax syntax = {0};
-    enum status status = input_read(what, path, failure, input);
+    enum status status = input_read(input, failure);
 
     if (status != STATUS_OK)
         return status;
     if (input->size == 0 || !syntax_check(input->text, input->size, "trigger", &syntax))
-        return failure_set(failure, STATUS_INVALID, "the %s %s is not JSON", what, path);
-    if (strcmp(what, "event") != 0 && !syntax.is_object)
-        return failure_set(failure, STATUS_INVALID, "the %s %s is not a JSON object", what, path);
+        return failure_set(failure, STATUS_INVALID, "the %s %s is not JSON", input->what, input->path);
+    if (strcmp(input->what, "event") != 0 && !syntax.is_object)
+        return failure_set(failure, STATUS_INVALID, "the %s %s is not a JSON object", input->what,
+                           input->path);
     input->has_trigger = syntax.has_member;
     return STATUS_OK;
 }
@@ -138,16 +158,15 @@ static enum status memfd_hand_on(struct given *given, const char *name, int *des
     return variable_add(given, name, path, failure);
 }
 
-static enum status input_hand_on(struct given *given, const char *what, const char *path, const char *name,
+static enum status input_hand_on(struct given *given, struct input *input, const char *name,
                                  struct failure *failure)
 {
-    CLEANUP(input_reset) struct input input = INPUT_NONE;
     enum status status;
 
-    if (path == NULL)
+    if (input->path == NULL)
         return STATUS_OK;
-    status = input_take(what, path, failure, &input);
-    return status == STATUS_OK ? memfd_hand_on(given, name, &input.descriptor, failure) : status;
+    status = input_take(input, failure);
+    return status == STATUS_OK ? memfd_hand_on(given, name, &input->descriptor, failure) : status;
 }
 
 /* Absolute, because code may go elsewhere before it is written back. */
@@ -178,22 +197,21 @@ static bool joined_write(int descriptor, const struct input *event, const struct
 }
 
 /* Event and steps in one object, for code that has no launcher with JSON. */
-static enum status steps_join(struct given *given, const struct order *order, struct failure *failure)
+static enum status steps_join(struct given *given, struct input *event, struct input *steps,
+                              struct failure *failure)
 {
-    CLEANUP(input_reset) struct input event = INPUT_NONE;
-    CLEANUP(input_reset) struct input steps = INPUT_NONE;
     CLEANUP(cleanup_close) int joined = sealed_draft(SEALED_CODE_MEMFD);
     enum status status = STATUS_OK;
 
     if (joined < 0)
         return memfd_failed(failure);
-    if (order->event != NULL)
-        status = input_take("event", order->event, failure, &event);
-    if (status == STATUS_OK && order->steps != NULL)
-        status = input_take("steps", order->steps, failure, &steps);
+    if (event->path != NULL)
+        status = input_take(event, failure);
+    if (status == STATUS_OK && steps->path != NULL)
+        status = input_take(steps, failure);
     if (status != STATUS_OK)
         return status;
-    if (!joined_write(joined, &event, &steps))
+    if (!joined_write(joined, event, steps))
         return memfd_failed(failure);
     return memfd_hand_on(given, "PIPEDREAM_STEPS", &joined, failure);
 }
@@ -246,20 +264,25 @@ static enum status environment_build(struct given *given, struct failure *failur
 enum status given_prepare(const struct order *order, const struct language *language, struct failure *failure,
                           struct given *given)
 {
+    static const char *const outer[] = {SEALED_CODE_MEMFD};
+    CLEANUP(input_reset) struct input event = input_find("event", order->event);
+    CLEANUP(input_reset) struct input steps = input_find("steps", order->steps);
+    CLEANUP(input_reset) struct input props = input_find("props", order->props);
     enum status status = variable_add(given, "STEPVAULT_STEP", order->step, failure);
 
+    sealed_close_all(outer, 1);
     if (status != STATUS_OK)
         return status;
     if (language->is_shell) {
-        status = steps_join(given, order, failure);
+        status = steps_join(given, &event, &steps, failure);
         if (status == STATUS_OK)
             status = result_prepare(given, "PIPEDREAM_EXPORTS", failure);
     } else {
-        status = input_hand_on(given, "event", order->event, "STEPVAULT_EVENT", failure);
+        status = input_hand_on(given, &event, "STEPVAULT_EVENT", failure);
         if (status == STATUS_OK)
-            status = input_hand_on(given, "steps", order->steps, "STEPVAULT_STEPS", failure);
+            status = input_hand_on(given, &steps, "STEPVAULT_STEPS", failure);
         if (status == STATUS_OK)
-            status = input_hand_on(given, "props", order->props, "STEPVAULT_PROPS", failure);
+            status = input_hand_on(given, &props, "STEPVAULT_PROPS", failure);
         if (status == STATUS_OK && order->database != NULL)
             status = database_hand_on(given, order->database, failure);
         if (status == STATUS_OK && order->result != NULL)

@@ -72,13 +72,16 @@ static bool is_kept(const struct run *run, const char *name)
 }
 
 /* Closes what an outer run left open for its own step. The descriptors are looked for, as the variables that
- * tell of them may be lost on the way here (env -i), and they are not. */
+ * tell of them may be lost on the way here (env -i), and they are not. What outer code was given may be given
+ * to this step's, and is closed by stepvault-code. */
 static void outer_close(const struct run *run)
 {
     const char *folder = getenv(CREDENTIALS_VARIABLE);
-    const char *names[3] = {SEALED_CODE_MEMFD};
-    size_t count = 1;
+    const char *names[3];
+    size_t count = 0;
 
+    if (run->arguments.code == NULL)
+        names[count++] = SEALED_CODE_MEMFD;
     if (!is_kept(run, AUTHS_VARIABLE))
         names[count++] = AUTHS_MEMFD;
     if (!is_kept(run, CREDENTIALS_VARIABLE))
@@ -331,12 +334,11 @@ static enum status run_step(struct run *run, int argc, char **argv, struct failu
         status = plan_prepare(run, failure);
     if (status != STATUS_OK)
         return status;
+    outer_close(run);
     if (handover_is_wanted(&run->arguments))
         status = handover_look(run, failure);
-    if (status != STATUS_OK)
-        return status;
-    outer_close(run);
-    status = envfile_read(&run->arguments.env_file, failure, &run->envfile);
+    if (status == STATUS_OK)
+        status = envfile_read(&run->arguments.env_file, failure, &run->envfile);
     if (status == STATUS_OK && run->arguments.deliver_credentials)
         status = credentials_prepare(failure, &run->credentials);
     if (status == STATUS_OK)

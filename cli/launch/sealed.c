@@ -84,7 +84,7 @@ static void close_named(int descriptor, const char *const names[], size_t count)
     char target[SEALED_PATH_SIZE];
     ssize_t size;
 
-    if (fcntl(descriptor, F_GET_SEALS) < 0)
+    if (fcntl(descriptor, F_GET_SEALS) < 0 || (fcntl(descriptor, F_GETFD) & FD_CLOEXEC) != 0)
         return;
     snprintf(path, sizeof(path), "/proc/self/fd/%d", descriptor);
     size = readlink(path, target, sizeof(target) - 1);

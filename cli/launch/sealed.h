@@ -21,7 +21,7 @@ bool sealed_finish(int descriptor);
 void sealed_path(int descriptor, char ret_path[SEALED_PATH_SIZE]);
 
 /* Closes all that sealed_keep kept under one of the `count` names, in this process or in one that became it
- * or is above it; what is something else stays open. */
+ * or is above it; what is something else stays open, and what closes on exec: that came after. */
 void sealed_close_all(const char *const names[], size_t count);
 
 #endif

@@ -99,6 +99,24 @@ gives "a result is read though something that goes on has it open" '{"text":"ear
 until [ -e late ]; do sleep 0.05; done
 is "... which changes it no more" "$(cat late)" "refused"
 
+# ---- code that becomes another step's ----
+vault=$STEPVAULT_VAULT
+export vault
+file inner.sh <<< 'jq -c . "$PIPEDREAM_STEPS"; ls -l /proc/$$/fd | grep -c memfd:stepvault-code'
+file inner.js <<< 'console.log(JSON.stringify(steps))'
+file becomes.sh <<< 'exec stepvault run --vault "$vault" billing/notify --code "$1" --steps "$PIPEDREAM_STEPS"'
+all='{"trigger":{"event":{"amount":5,"items":[1,"zwei"]}},"look":{"$return_value":{"id":7}}}'
+for last in "--result=result.json" "--event=event.json"; do
+    try stepvault run billing/notify --code becomes.sh --event event.json --steps steps.json "$last" -- inner.sh
+    is "${last%=*}: the steps that code was given reach what it becomes, and nothing else stays open" "$status $out" "0 $all
+2"
+    try stepvault run billing/notify --code becomes.sh --event event.json --steps steps.json "$last" -- inner.js
+    is "... in another language, too" "$status $out" "0 $all"
+done
+file takes.sh <<< 'exec stepvault run --vault "$vault" billing/notify --code inner.sh --event "$STEPVAULT_AUTHS"'
+try stepvault run billing/notify --code takes.sh
+has "what is not handed on is not taken for what comes after it" "$status $err" "125 stepvault: cannot read the event /proc/"
+
 # ---- a step without accounts ----
 stepvault step add billing/none > /dev/null
 file none.js <<< 'return Object.keys(auths);'
