@@ -309,6 +309,9 @@ static enum message_reason do_session(const struct message_job *job, struct cont
     login_secrets_reset(secrets);
     if (reason == MESSAGE_DONE && hidden)
         reason = reason_of_place(contact_show(contact, &failure));
+    /* It was there a moment ago. */
+    if (reason == MESSAGE_NO_AGENT)
+        reason = MESSAGE_BROKEN_AGENT;
     return reason == MESSAGE_DONE ? project(contact, step, &job->service, login) : reason;
 }
 

@@ -1,7 +1,7 @@
 #!/usr/bin/python3
 """impostor.py MODE SOCKET CAPTURE: listens where the agent would, and keeps all that it is sent. hang: never answers. close:
 hangs up. noise: answers what is no JSON. flood: answers for ever. serve: answers as an agent would, with variables that no
-session may have; token: as one does of whose accounts one has no token; costly: with a slot of 4 GiB."""
+session may have; token: as one does of whose accounts one has no token; costly: with a slot of 4 GiB; leave: after the first caller, up to its unlocking."""
 import base64
 import json
 import os
@@ -31,6 +31,8 @@ def reply(request):
         entries = ENTRIES if mode == "serve" else [entry for entry in ENTRIES if "%" not in entry]
         return {"environment": base64.b64encode(b"".join(entry.encode() + b"\0" for entry in entries)).decode(), "drop": []}
     unlocked.append(method)
+    if mode == "leave":
+        os.unlink(path)
     return {"was_open": False}
 
 
@@ -73,5 +75,7 @@ os.makedirs(os.path.dirname(path), mode=0o700, exist_ok=True)
 listener = socket.socket(socket.AF_UNIX)
 listener.bind(path)
 listener.listen(20)
+if mode == "leave":
+    listener.accept()[0].close()
 while True:
     threading.Thread(target=attend, args=(listener.accept()[0],), daemon=True).start()

@@ -36,6 +36,7 @@ impostor noise "broke off"
 impostor flood "broke off"
 impostor serve "broke off"
 lacks "a name that is none comes from an impostor alone, and gives it away" "$out" GOOD_ONE
+impostor leave "su:session uid 4242: the agent broke off"
 impostor costly "the vault is not what it was"
 impostor token "no token that holds; see which with: stepvault account list"
 lacks "... and not whose" "$(journal)" slack
@@ -67,6 +68,7 @@ for delay in 0.02 0.05 0.1 0.2 0.3; do
     ) &
     has "an agent that is killed after $delay s: the login succeeds" "$(su_in "$password" 'echo in')" in
     wait $!
+    has "... and the journal says what came of it" "$(journal)" "su:session uid 4242: "
     end_user
 done
 has "and the vault opens at the next one" "$(su_in "$password")" SESSION_KEY
@@ -77,6 +79,7 @@ lock
 mark
 has "a helper that is killed: the login succeeds" "$(su_in "$password" 'echo in')" in
 wait $!
+has "... and the journal says what came of it" "$(journal)" "su:session uid 4242: "
 end_user
 
 # The child between is root's, and with it ends the helper, which would wait here for longer than this test.
@@ -84,6 +87,7 @@ user_vault "$password"
 install -d -m 700 -o 4242 -g 4242 /run/user/4242/stepvault
 tuser flock /run/user/4242/stepvault/login.lock sleep 100 &
 eventually pgrep -u 4242 -x sleep
+mark
 su_in "$password" 'echo in' > "$scratch/out" &
 login=$!
 # Not the one that authentication asked, which is gone at once.
@@ -95,6 +99,7 @@ has "who calls su cannot end the child between" "$(cat "$scratch/err")" "not per
 kill -9 "$between"
 wait "$login"
 has "the child between is killed: the login succeeds" "$(cat "$scratch/out")" in
+has "... and the journal says why" "$(journal)" "su:session uid 4242: the helper ended without an answer"
 ended() { ! pgrep stepvault-login; }
 eventually ended
 is "... and the helper ends with it" "$(pgrep -c stepvault-login)" 0
@@ -116,7 +121,7 @@ cp -a /run/kept/. /home/tuser/.local/
 head -c 1000000 /dev/zero > /home/tuser/.local/filler 2> "$scratch/notes"
 mark
 has "a full disk: the login succeeds" "$(su_in "$password" 'echo in')" in
-has "... and the journal says why" "$(journal)" "uid 4242: "
+has "... and the journal says why" "$(journal)" "su:session uid 4242: the vault's log cannot be written"
 end_user
 umount -l /home/tuser/.local
 
