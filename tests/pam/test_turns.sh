@@ -18,14 +18,15 @@ logs_in "the first of all"
 is "what is kept of turns is root's" "$(stat -c '%a %u' /run/stepvault-pam) $(stat -c '%a %u' "$turns")" "700 0 600 0"
 is "nobody has one when all is done" "$(tr -d '\0' < "$turns" | wc -c)" 0
 users=()
-for id in $(seq 5001 5008); do
+for id in $(seq 5001 5020); do
     add_user "$id"
     "$host" none alone "u$id" pw > "$scratch/many.$id" &
     users+=($!)
 done
 wait "${users[@]}"
-is "8 users at once: all get theirs" "$(cat "$scratch"/many.* | grep -c "variable session-$CANARY")" 8
-for id in $(seq 5001 5008); do kill "$(pgrep -o -u "$id" stepvault-agent)"; done
+is "20 users at once: all get theirs" "$(cat "$scratch"/many.* | grep -c "variable session-$CANARY")" 20
+is "... an agent each" "$(for id in $(seq 5001 5020); do pgrep -c -u "$id" stepvault-agent; done | sort | uniq -c | tr -s ' ')" " 20 1"
+for id in $(seq 5001 5020); do kill "$(pgrep -o -u "$id" stepvault-agent)"; done
 
 # ---- who is in the way ----
 
