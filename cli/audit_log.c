@@ -62,13 +62,12 @@ static bool append_entry(struct secret *lines, const struct json *leaf, bool per
         return false;
     texts[3] = subject.size > 0 ? secret_text(&subject) : NULL;
     for (size_t i = 0; i < count; i++) {
-        size_t before = lines->size;
+        size_t end = lines->size + (size_t)widths[i];
 
         if (i == 5 ? !secret_append_format(lines, "%" PRId64, json_member_number(who, "uid", -1))
                    : !output_append_plain(lines, texts[i] != NULL ? texts[i] : "-"))
             return false;
-        if (person && i + 1 < count &&
-            !secret_append_format(lines, "%*s", widths[i] - (int)(lines->size - before), ""))
+        if (person && lines->size < end && !secret_append_format(lines, "%*s", (int)(end - lines->size), ""))
             return false;
         if (!secret_append_text(lines, i + 1 == count ? "\n" : person ? "  " : "\t"))
             return false;

@@ -33,6 +33,7 @@ for words in "${tables[@]}"; do
     is "$words: --json is JSON" "$(jq -s 'length > 0' <<< "$json")" true
     lacks "$words: none of it has a value" "$shown$piped$json" "$CANARY"
 done
+lacks "audit log: what fills its column is not padded" "$(on_terminal audit log)" "stepvault-manage   "
 has "a table's headings stand on a terminal" "$(on_terminal step list)" "PATH"
 lacks "and not in a pipe" "$(stepvault step list)" "PATH"
 is "env get --json is the value" "$(stepvault env get STRIPE_KEY --at billing --json)" "{\"value\":\"$CANARY\"}"
