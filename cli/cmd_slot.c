@@ -12,6 +12,7 @@
 #include "recovery.h"
 
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 
 #define KDF_TARGET_MS 1000
@@ -76,6 +77,15 @@ static enum status ask_headers(struct invocation *invocation, struct failure *fa
     return status == STATUS_OK ? exchange_send(&exchange, &question, NULL, failure, ret_answer) : status;
 }
 
+/* As they were made: of two login slots the later one is that of the newer password. */
+static int compare_headers(const void *one, const void *other)
+{
+    const struct slot_header *left = one;
+    const struct slot_header *right = other;
+
+    return (left->created_ms > right->created_ms) - (left->created_ms < right->created_ms);
+}
+
 static enum status cmd_slot_list(struct invocation *invocation, struct failure *failure)
 {
     static const char *const headings[] = {"KIND", "ID", "CREATED", "KEY DERIVATION"};
@@ -92,6 +102,7 @@ static enum status cmd_slot_list(struct invocation *invocation, struct failure *
         return status;
     if (option_flag(&invocation->options, "json"))
         return output_document(answer.parameters, failure);
+    qsort(headers.headers, headers.count, sizeof(headers.headers[0]), compare_headers);
     for (size_t i = 0; i < headers.count; i++)
         add_header(&table, &headers.headers[i]);
     return output_table_print(&table, failure);
@@ -350,9 +361,9 @@ static const struct option_rule passwd_options[] = {
     OPTION_NEW_PASSPHRASE_FD, OPTION_KDF_TIME, {0},
 };
 static const struct option_rule slot_add_options[] = {
-    {"passphrase",                                        NULL, false, "Adds the passphrase slot, where the vault has none."},
-    {"login",                                              NULL, false, "Adds a login slot (two at most; --kdf-time 400)."},
-    {"recovery",                                                   NULL, false, "Adds the recovery slot, where the vault has none."},
+    {"passphrase",                                           NULL, false, "Adds the passphrase slot, where the vault has none."},
+    {"login",                                                 NULL, false, "Adds a login slot; two at most, and --kdf-time 400."},
+    {"recovery",                                                      NULL, false, "Adds the recovery slot, where the vault has none."},
     {"replace",  NULL, false, "Replaces the one slot of that kind; of login, both."},
     OPTION_PASSPHRASE_FD,
     OPTION_RECOVERY_CODE_FD,
@@ -382,7 +393,7 @@ const struct command cmd_slot_commands[] = {
         .name = "slot", .subcommand = "list", .run = cmd_slot_list, .method = "ListSlots", .options = command_json_options,
         .usage = "[--json]",
         .summary = "list the ways to unlock the vault",
-        .help = "Prints kind, id, time of making and key derivation of each slot. Kinds are passphrase, login, recovery "
+        .help = "Prints kind, id, time of making and key derivation of each slot, the oldest first. Kinds are passphrase, login, recovery "
                 "and machine (a key file). Works on a locked vault too.",
     },
     {
