@@ -66,8 +66,12 @@ enum status audit_prune(struct invocation *invocation, struct failure *failure)
     clock_format(time, before_ms);
     status = exchange_start(invocation, option_text(options, "key-file"), failure, &exchange);
     if (status == STATUS_OK)
+        status = ask_check_vault(exchange.vault, failure);
+    if (status == STATUS_OK)
         status = authority_read(&exchange, options, option_flag(options, "recovery"), failure, &authority);
     if (status == STATUS_OK)
         status = authority_open(&exchange, &authority, failure, &headers, &key);
-    return status == STATUS_OK ? prune(&exchange, invocation->command->method, time, &key, failure) : status;
+    if (status == STATUS_OK)
+        status = prune(&exchange, invocation->command->method, time, &key, failure);
+    return authority_judge(&authority, status, failure);
 }

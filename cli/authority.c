@@ -56,3 +56,11 @@ enum status authority_open(struct exchange *exchange, const struct authority *au
     return status == STATUS_OK ? authority_derive(exchange, authority, ret_headers, failure, ret_key)
                                : status;
 }
+
+enum status authority_judge(const struct authority *authority, enum status status, struct failure *failure)
+{
+    if (status != STATUS_WRONG_KEY || authority->kind == SLOT_MACHINE)
+        return status;
+    return failure_set(failure, STATUS_WRONG_KEY, "the %s does not open the vault",
+                       authority->kind == SLOT_RECOVERY ? "recovery code" : "passphrase");
+}

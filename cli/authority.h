@@ -31,4 +31,8 @@ enum status authority_derive(const struct exchange *exchange, const struct autho
 enum status authority_open(struct exchange *exchange, const struct authority *authority,
                            struct failure *failure, struct key_headers *ret_headers, struct key *ret_key);
 
+/* `status` of the call that the key authorised; where that is STATUS_WRONG_KEY, names what was typed, because
+ * the agent knows the key alone. */
+enum status authority_judge(const struct authority *authority, enum status status, struct failure *failure);
+
 #endif

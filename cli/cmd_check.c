@@ -161,7 +161,9 @@ static enum status ask_locked(struct exchange *exchange, const struct invocation
     } else if (status == STATUS_OK) {
         status = authority_open(exchange, &authority, failure, &headers, &key);
     }
-    return status == STATUS_OK ? ask(exchange, invocation, &key, failure, ret_answer) : status;
+    if (status == STATUS_OK)
+        status = ask(exchange, invocation, &key, failure, ret_answer);
+    return authority_judge(&authority, status, failure);
 }
 
 static enum status cmd_check(struct invocation *invocation, struct failure *failure)

@@ -234,6 +234,8 @@ static enum status cmd_slot_add(struct invocation *invocation, struct failure *f
                                 addition.kind == SLOT_MACHINE ? NULL : option_text(options, "key-file"),
                                 failure, &exchange);
     if (status == STATUS_OK)
+        status = ask_check_vault(exchange.vault, failure);
+    if (status == STATUS_OK)
         status = authority_read(&exchange, options, false, failure, &authority);
     if (status == STATUS_OK && addition.kind == SLOT_PASSPHRASE)
         status = prompt_new_passphrase(addition.passphrase_fd, failure, &typed);
@@ -250,6 +252,7 @@ static enum status cmd_slot_add(struct invocation *invocation, struct failure *f
         status = leave_one_login(&exchange, &headers, &key, failure);
     if (status == STATUS_OK)
         status = send_slot(&exchange, invocation->command->method, &slot, addition.replace, &key, failure);
+    status = authority_judge(&authority, status, failure);
     if (status == STATUS_OK && addition.replace)
         note_copies("the slot is replaced", "the old one");
     return status;
@@ -305,6 +308,8 @@ static enum status cmd_slot_remove(struct invocation *invocation, struct failure
         exchange_start(invocation, option_text(&invocation->options, "key-file"), failure, &exchange);
 
     if (status == STATUS_OK)
+        status = ask_check_vault(exchange.vault, failure);
+    if (status == STATUS_OK)
         status = authority_read(&exchange, &invocation->options,
                                 option_flag(&invocation->options, "recovery"), failure, &authority);
     if (status == STATUS_OK)
@@ -313,6 +318,7 @@ static enum status cmd_slot_remove(struct invocation *invocation, struct failure
         status = find_slot(&headers, command_argument(invocation, 0), failure, id);
     if (status == STATUS_OK)
         status = remove_slot(&exchange, invocation->command->method, id, &key, failure);
+    status = authority_judge(&authority, status, failure);
     if (status == STATUS_OK)
         note_copies("the slot is removed", "it");
     return status;
@@ -349,6 +355,7 @@ static enum status cmd_passwd(struct invocation *invocation, struct failure *fai
         status = key_new_passphrase(SLOT_PASSPHRASE, &new_passphrase, (unsigned)kdf_ms, failure, &slot);
     if (status == STATUS_OK)
         status = send_slot(&exchange, invocation->command->method, &slot, false, &key, failure);
+    status = authority_judge(&authority, status, failure);
     if (status == STATUS_OK)
         note_copies("the passphrase is changed", "the old one");
     return status;

@@ -9,7 +9,8 @@ add() { stepvault slot add --login --kdf-time 0 --passphrase-fd 5 --new-passphra
 
 new_vault login
 fails "a login slot is a kind of its own" 2 "one kind of slot" stepvault slot add --login --passphrase
-fails "it wants a passphrase that opens the vault" 1 "does not open" \
+fails "where there is no vault, nobody is asked for anything" 4 "there is no vault" stepvault slot add --login --vault "$scratch/none"
+fails "it wants a passphrase that opens the vault" 1 "the passphrase does not open the vault; if it is lost" \
     stepvault slot add --login --kdf-time 0 --passphrase-fd 5 --new-passphrase-fd 6 5<<< wrong 6<<< "login $CANARY"
 fails "and a password" 1 "empty" \
     stepvault slot add --login --kdf-time 0 --passphrase-fd 5 --new-passphrase-fd 6 5< "$scratch/pass" 6<<< ""
@@ -29,10 +30,13 @@ is "the log names the slot of each unlocking" \
 succeeds "a second login slot" add "later $CANARY"
 fails "a third is refused before anything is derived" 1 "--replace puts one in the place of both" \
     stepvault slot add --login --passphrase-fd 5 --new-passphrase-fd 6 5< "$scratch/pass" 6<<< "third $CANARY"
+is "slots are listed as they were made" "$(stepvault slot list | cut -f1 | tr '\n' ' ')" "passphrase login login "
+is "... the later password's last" "$(stepvault slot list | cut -f3 | sort -c 2>&1)" ""
 for password in login later; do
     stepvault lock
     succeeds "the $password password opens it" stepvault unlock --passphrase-fd 5 5<<< "$password $CANARY"
 done
+fails "a wrong passphrase removes none" 1 "the passphrase does not open the vault" stepvault slot remove passphrase --passphrase-fd 5 5<<< wrong
 fails "a kind of two slots is no slot to remove" 1 "means 2 slots" stepvault slot remove login --passphrase-fd 5 5< "$scratch/pass"
 succeeds "one goes by its id" stepvault slot remove "$(stepvault slot list | grep ^login | cut -f2 | head -1)" --passphrase-fd 5 5< "$scratch/pass"
 succeeds "the other is replaced" stepvault slot add --login --replace --kdf-time 0 --passphrase-fd 5 --new-passphrase-fd 6 \
