@@ -63,7 +63,8 @@ static void leader_serve(int socket, pid_t command)
     }
 }
 
-static void leader_become(int slave, int socket, void (*become)(void *context), void *context)
+static void leader_become(int slave, int socket, void (*become)(void *context),
+                          void (*fail)(void *context, int number), void *context)
 {
     sigset_t output;
     pid_t command;
@@ -81,13 +82,16 @@ static void leader_become(int slave, int socket, void (*become)(void *context), 
         tcsetpgrp(slave, getpid());
         become(context);
     }
+    if (command < 0)
+        fail(context, errno);
     close_others(socket);
     if (command > 0)
         leader_serve(socket, command);
     _exit(0);
 }
 
-int leader_start(int slave, void (*become)(void *context), void *context)
+int leader_start(int slave, void (*become)(void *context), void (*fail)(void *context, int number),
+                 void *context)
 {
     CLEANUP(cleanup_close) int ours = -1;
     CLEANUP(cleanup_close) int theirs = -1;
@@ -103,7 +107,7 @@ int leader_start(int slave, void (*become)(void *context), void *context)
         return -1;
     if (leader == 0) {
         close(ours);
-        leader_become(slave, theirs, become, context);
+        leader_become(slave, theirs, become, fail, context);
     }
     return cleanup_take_descriptor(&ours);
 }

@@ -6,10 +6,12 @@
 #include <stdbool.h>
 
 /* Forks the leader, which forks the command into the foreground of the terminal `slave` and there calls
- * become(context), which sets the signals that are blocked and does not return. All must be blocked. Returns
- * a socket that says each change of the command as waitpid does, or -1; the leader ends, and the terminal's
- * processes are hung up, when nobody has that socket open any more. */
-int leader_start(int slave, void (*become)(void *context), void *context);
+ * become(context), which sets the signals that are blocked and does not return. All must be blocked. Where
+ * the command cannot be forked the leader calls fail(context, errno) instead, and ends. Returns a socket that
+ * says each change of the command as waitpid does, or -1; the leader ends, and the terminal's processes are
+ * hung up, when nobody has that socket open any more. */
+int leader_start(int slave, void (*become)(void *context), void (*fail)(void *context, int number),
+                 void *context);
 
 /* Sends the signal to the command, or to its whole group. */
 void leader_signal(int socket, int number, bool group);

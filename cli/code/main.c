@@ -58,7 +58,7 @@ static enum status work_supervise(const struct work *work, struct failure *failu
                                             .environment = work->environment,
                                             .mask = work->mask};
     int wait_status = 0;
-    enum status status = supervise(&supervision, failure, &wait_status);
+    enum status status = supervise(&supervision, failure, ret_exit, &wait_status);
 
     if (status != STATUS_OK)
         return status;
@@ -89,16 +89,15 @@ static enum status work_do(struct work *work, int descriptor, struct failure *fa
     CLEANUP(mask_freep) struct mask *mask = NULL;
     enum status status;
 
-    *ret_exit = PROGRAM_NOT_EXECUTABLE;
-    if (descriptor < 0 && work->outcome == NULL)
+    if (descriptor < 0 && work->outcome == NULL) {
+        *ret_exit = PROGRAM_NOT_EXECUTABLE;
         return program_exec(work->program, work->words, work->environment, failure);
+    }
     if (descriptor >= 0) {
         status = mask_load(descriptor, failure, &mask);
         close(descriptor);
-        if (status != STATUS_OK) {
-            *ret_exit = CODE_FAILED;
+        if (status != STATUS_OK)
             return status;
-        }
     }
     work->mask = mask;
     return work_supervise(work, failure, ret_exit);

@@ -19,8 +19,8 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
-#define OUTPUT_LOST 125 /* as `run` ends where it fails itself */
-#define LOOK_MS 250     /* how often a terminal in whose background we are is looked at */
+#define SUPERVISE_FAILED 125 /* as `run` ends where it fails itself */
+#define LOOK_MS 250          /* how often a terminal in whose background we are is looked at */
 
 /* Not taken: what is our own fault, and what stops those who touch a terminal from its background. */
 static const int LEFT_ALONE[] = {SIGSEGV, SIGBUS, SIGFPE, SIGILL, SIGABRT, SIGTRAP, SIGSYS, SIGTTIN, SIGTTOU};
@@ -43,6 +43,12 @@ struct supervisor {
 
 /* ---- the command ---- */
 
+/* Why it could not be started, from another process. */
+struct refusal {
+    struct failure failure;
+    int exit_status;
+};
+
 /* What waited while it was blocked is not inherited by a fork. */
 static void pending_hand_on(const sigset_t *pending, const sigset_t *blocked)
 {
@@ -57,7 +63,7 @@ static void command_become(void *context)
 {
     const struct supervisor *supervisor = context;
     const struct supervision *supervision = supervisor->supervision;
-    struct failure failure = {0};
+    struct refusal refusal = {.exit_status = PROGRAM_NOT_EXECUTABLE};
 
     for (int i = 0; i < 3; i++) {
         if (supervisor->outlets.inner[i] >= 0)
@@ -65,9 +71,24 @@ static void command_become(void *context)
     }
     sigaction(SIGCHLD, &supervisor->children_before, NULL);
     sigprocmask(SIG_SETMASK, &supervisor->before, NULL);
-    program_exec(supervision->program, supervision->arguments, supervision->environment, &failure);
-    (void)!write(supervisor->report, &failure, sizeof(failure));
+    program_exec(supervision->program, supervision->arguments, supervision->environment, &refusal.failure);
+    (void)!write(supervisor->report, &refusal, sizeof(refusal));
     _exit(PROGRAM_NOT_EXECUTABLE);
+}
+
+static enum status fork_failed(struct failure *failure, int number)
+{
+    return failure_set_errno(failure, STATUS_FAILED, number, "no process could be made");
+}
+
+/* In the leader: there is no child. */
+static void command_fail(void *context, int number)
+{
+    const struct supervisor *supervisor = context;
+    struct refusal refusal = {.exit_status = SUPERVISE_FAILED};
+
+    fork_failed(&refusal.failure, number);
+    (void)!write(supervisor->report, &refusal, sizeof(refusal));
 }
 
 static bool command_fork(struct supervisor *supervisor)
@@ -75,7 +96,8 @@ static bool command_fork(struct supervisor *supervisor)
     sigset_t pending;
 
     if (supervisor->outlets.session >= 0) {
-        supervisor->leader = leader_start(supervisor->outlets.session, command_become, supervisor);
+        supervisor->leader =
+            leader_start(supervisor->outlets.session, command_become, command_fail, supervisor);
         return supervisor->leader >= 0;
     }
     sigpending(&pending);
@@ -87,10 +109,11 @@ static bool command_fork(struct supervisor *supervisor)
     return supervisor->command > 0;
 }
 
-static enum status command_start(struct supervisor *supervisor, struct failure *failure)
+static enum status command_start(struct supervisor *supervisor, struct failure *failure, int *ret_exit)
 {
     CLEANUP(cleanup_close) int reading = -1;
     CLEANUP(cleanup_close) int writing = -1;
+    struct refusal refusal;
     int report[2];
 
     if (pipe2(report, O_CLOEXEC) != 0)
@@ -99,12 +122,14 @@ static enum status command_start(struct supervisor *supervisor, struct failure *
     writing = report[1];
     supervisor->report = writing;
     if (!command_fork(supervisor))
-        return failure_set_errno(failure, STATUS_FAILED, errno, "no process could be made");
+        return fork_failed(failure, errno);
     cleanup_close(&writing);
     outlets_close_inner(&supervisor->outlets, false);
-    if (read(reading, failure, sizeof(*failure)) == (ssize_t)sizeof(*failure)) {
+    if (read(reading, &refusal, sizeof(refusal)) == (ssize_t)sizeof(refusal)) {
         if (supervisor->command > 0)
             waitpid(supervisor->command, NULL, 0);
+        *failure = refusal.failure;
+        *ret_exit = refusal.exit_status;
         return failure->status;
     }
     return STATUS_OK;
@@ -391,7 +416,7 @@ static int status_told(const struct supervisor *supervisor)
 
     for (size_t i = 0; i < supervisor->outlets.count; i++)
         failed = failed || pump_has_failed(supervisor->outlets.of[i].pump);
-    return failed && supervisor->wait_status == 0 ? W_EXITCODE(OUTPUT_LOST, 0) : supervisor->wait_status;
+    return failed && supervisor->wait_status == 0 ? W_EXITCODE(SUPERVISE_FAILED, 0) : supervisor->wait_status;
 }
 
 /* Somebody whom the command started still holds its output: that is scrubbed on without us. Where no process
@@ -442,7 +467,8 @@ static void short_names_say(const struct mask *mask)
     }
 }
 
-enum status supervise(const struct supervision *supervision, struct failure *failure, int *ret_wait_status)
+enum status supervise(const struct supervision *supervision, struct failure *failure, int *ret_exit,
+                      int *ret_wait_status)
 {
     struct supervisor supervisor = {
         .supervision = supervision,
@@ -452,6 +478,7 @@ enum status supervise(const struct supervision *supervision, struct failure *fai
     };
     enum status status;
 
+    *ret_exit = SUPERVISE_FAILED;
     places_fill();
     if (supervision->mask != NULL) {
         supervisor.finder = mask_finder(supervision->mask);
@@ -461,7 +488,7 @@ enum status supervise(const struct supervision *supervision, struct failure *fai
     if (status == STATUS_OK && supervisor.finder != NULL)
         status = outlets_open(supervisor.finder, failure, &supervisor.outlets);
     if (status == STATUS_OK)
-        status = command_start(&supervisor, failure);
+        status = command_start(&supervisor, failure, ret_exit);
     if (status == STATUS_OK) {
         /* Not undumpable: what the command was given is read through our descriptors in /proc. */
         secret_protect_process(false);
