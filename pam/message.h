@@ -37,6 +37,7 @@ enum message_reason {
     MESSAGE_WRONG,        /* the password opens no login slot */
     MESSAGE_NO_STEP,      /* the vault has no such step */
     MESSAGE_NO_BOUNDARY,  /* the step inherits */
+    MESSAGE_TOO_MUCH,     /* more is placed at the step than one projection hands out */
     MESSAGE_NO_OLD,       /* the password was set without the old one */
     MESSAGE_UNTRUSTED,    /* the socket, its folder or its listener is somebody else's */
     MESSAGE_FOREIGN,      /* what is in the vault's place is none of the user's */

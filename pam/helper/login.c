@@ -284,6 +284,8 @@ static enum message_reason project(struct contact *contact, const char *step,
     if (!write_question(step, service, &members))
         return MESSAGE_FAILED;
     status = contact_call(contact, "Project", &members, NULL, &failure, &reply);
+    if (status == STATUS_TOO_LARGE)
+        return MESSAGE_TOO_MUCH;
     if (status == STATUS_OK)
         status = received_read(ask_parameters(&reply), 0, &failure, &received);
     if (status != STATUS_OK)

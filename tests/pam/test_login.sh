@@ -196,5 +196,8 @@ has "more than a session may have is left out, and the login succeeds" "$(su_in 
 has "... which the journal says" "$(journal)" "variables left out that a session may not have: "
 other prlimit --stack=524288 "$drive" 'assword:=>pw' -- su tuser -c 'echo i''n-3' < /dev/null > "$scratch/out"
 has "... and more than execve takes beside a small stack" "$(cat "$scratch/out")" in-3
+for number in $(seq 1 20); do printf 'HUGE_%s=%060000d\n' "$number" 0; done | install -m 644 /dev/stdin "$scratch/huge"
+tuser stepvault env import "$scratch/huge" --at login 2> "$scratch/notes"
+logs_in "a step of more than the agent hands out" "su:session uid 4242: the step has more than a session may be given; see what it has"
 
 finish
