@@ -65,6 +65,28 @@ start_agent
 has "keyboard-interactive opens the vault of an agent that runs" "$(ssh_in keyboard-interactive)" "SESSION_KEY=session-$CANARY"
 lock
 
+# Two lines in one stack, as the page has it: the first opens the vault for both.
+tuser stepvault unlock --passphrase-fd 3 3< "$scratch/pass"
+tuser stepvault step add login/ssh --no-inherit 2> "$scratch/notes"
+printf 'ssh-%s' "$CANARY" | tuser stepvault env set DEPLOY_TOKEN --raw --at login/ssh
+printf 'first' | tuser stepvault env set BOTH --raw --at login
+printf 'second' | tuser stepvault env set BOTH --raw --at login/ssh
+echo "session optional pam_stepvault.so step=login/ssh deadline=30000" >> /etc/pam.d/sshd
+for method in password keyboard-interactive; do
+    lock
+    agents_left > "$scratch/notes"
+    mark
+    out=$(ssh_in "$method")
+    has "two steps, by $method: the session has the first one's" "$out" "SESSION_KEY=session-$CANARY"
+    has "... and the second one's" "$out" "DEPLOY_TOKEN=ssh-$CANARY"
+    has "... and of what both have the second one's" "$out" BOTH=second
+    is "... said of each" "$(journal)" "sshd:session uid 4242: variables set for the session: 2
+sshd:session uid 4242: variables set for the session: 2"
+done
+sed -i '$d' /etc/pam.d/sshd
+tuser stepvault env unset BOTH --at login 2> "$scratch/notes"
+lock
+
 # All variables of a session come from somewhere, and sshd ends one that would have more than it takes.
 tuser stepvault unlock --passphrase-fd 3 3< "$scratch/pass"
 seq -f 'MANY_%g=x' 1000 > "$scratch/many"
