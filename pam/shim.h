@@ -37,8 +37,6 @@ void shim_stash_put(pam_handle_t *pamh, uid_t uid, const char *password);
 const char *shim_stash_get(pam_handle_t *pamh, uid_t uid);
 void shim_stash_drop(pam_handle_t *pamh);
 
-/* True of what /proc/PID/cmdline has of such a process of sshd's. */
-bool shim_title_asks(const char *title, size_t size);
 /* What the environment of a session still takes. */
 struct shim_room {
     unsigned count;
@@ -55,6 +53,8 @@ int shim_folder_open(bool makes);
 
 /* True in the process in which sshd asks by keyboard-interactive, which opens no session. */
 bool shim_bridge_is_needed(const char *service);
+/* The same of what /proc/PID/cmdline has of a process of sshd's. */
+bool shim_title_asks(const char *title, size_t size);
 /* Hands the keys to the process that opens it. False where that cannot be. */
 bool shim_bridge_put(pam_handle_t *pamh, uid_t uid, const uint8_t *keys, size_t size);
 /* Takes the text that crosses apart: the name of a file, and as many random bytes as it has. Returns their

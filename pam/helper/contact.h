@@ -10,9 +10,9 @@
 #include <limits.h>
 #include <stdbool.h>
 
-/* All zero but for contact_find. */
+/* All zero but for its timeout is the valid empty value. */
 struct contact {
-    char vault[PATH_MAX]; /* canonical */
+    char vault[PATH_MAX]; /* canonical; by contact_find */
     struct client *client;
     bool stays; /* we started it, and it is to stay */
     int timeout_ms;

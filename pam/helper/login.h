@@ -23,6 +23,8 @@ struct login_secrets {
 };
 void login_secrets_reset(struct login_secrets *secrets);
 
+/* Does it. `secrets` are wiped on the way. What is in `ret_login` counts with MESSAGE_DONE alone, and is the
+ * caller's to reset in any case. */
 enum message_reason login_do(const struct message_job *job, struct login_secrets *secrets,
                              struct login *ret_login);
 
