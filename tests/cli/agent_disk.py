@@ -6,13 +6,9 @@ import sys
 import tempfile
 
 from agent_client import Agent, error, machine_slot, slot_key
+from checks import is_
 
 KEY = bytes(range(32))
-
-
-def is_(actual, expected):
-    if actual != expected:
-        raise AssertionError(f"got {actual!r}, want {expected!r}")
 
 
 def mount(*arguments):

@@ -13,9 +13,9 @@ import subprocess
 import sys
 import tempfile
 import time
-import traceback
 
 from agent_client import Agent, Client, Closed, connected, error, machine_slot, program, slot_id, slot_key
+from checks import check, is_, run_tests
 
 KEY = bytes(range(32))
 OTHER_KEY = bytes(range(1, 33))
@@ -63,16 +63,6 @@ def rekey_slots(salt, *more):
 
 
 CALLS["Rekey"] = {"slots": rekey_slots(1), "dry_run": True}
-
-
-def is_(actual, expected):
-    if actual != expected:
-        raise AssertionError(f"got {actual!r}, want {expected!r}")
-
-
-def check(condition, what):
-    if not condition:
-        raise AssertionError(what)
 
 
 @contextlib.contextmanager
@@ -1039,22 +1029,5 @@ def test_the_process_has_given_up_what_status_says():
         check(held["peer reader"] and held["no new privileges"], held)
 
 
-def main():
-    tests = [(name[5:].replace("_", " "), function) for name, function in globals().items() if name.startswith("test_")]
-    chosen = sys.argv[1:]
-    tests = [(name, function) for name, function in tests if not chosen or any(word in name for word in chosen)]
-    failed = 0
-    print(f"1..{len(tests)}", flush=True)
-    for number, (name, function) in enumerate(tests, 1):
-        try:
-            skipped = function()
-            print(f"ok {number} - {name}" + (f" # SKIP {skipped}" if skipped else ""), flush=True)
-        except Exception:
-            failed += 1
-            print(f"not ok {number} - {name}", flush=True)
-            print("".join("# " + line + "\n" for line in traceback.format_exc().splitlines()), end="", flush=True)
-    return 1 if failed else 0
-
-
 if __name__ == "__main__":
-    sys.exit(main())
+    run_tests(globals())

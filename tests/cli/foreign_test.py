@@ -4,26 +4,15 @@ import contextlib
 import os
 import shutil
 import signal
-import sys
 import tempfile
 import time
-import traceback
 
 from agent_client import Agent, error, machine_slot, slot_key
+from checks import check, is_, run_tests
 
 KEY = bytes(range(32))
 NAMES = 60
 REFUSALS = ("Foreign", "Corrupt")
-
-
-def is_(actual, expected):
-    if actual != expected:
-        raise AssertionError(f"got {actual!r}, want {expected!r}")
-
-
-def check(condition, what):
-    if not condition:
-        raise AssertionError(what)
 
 
 def value_of(number, generation=0):
@@ -413,22 +402,5 @@ def test_a_foreign_vault_keeps_its_agent_until_it_is_locked():
         is_(read(vault.path), NEWER)
 
 
-def main():
-    tests = [(name[5:].replace("_", " "), function) for name, function in globals().items() if name.startswith("test_")]
-    chosen = sys.argv[1:]
-    tests = [(name, function) for name, function in tests if not chosen or any(word in name for word in chosen)]
-    failed = 0
-    print(f"1..{len(tests)}", flush=True)
-    for number, (name, function) in enumerate(tests, 1):
-        try:
-            function()
-            print(f"ok {number} - {name}", flush=True)
-        except Exception:
-            failed += 1
-            print(f"not ok {number} - {name}", flush=True)
-            print("".join("# " + line + "\n" for line in traceback.format_exc().splitlines()), end="", flush=True)
-    return 1 if failed else 0
-
-
 if __name__ == "__main__":
-    sys.exit(main())
+    run_tests(globals())

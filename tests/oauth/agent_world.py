@@ -11,7 +11,6 @@ import sys
 import tempfile
 import threading
 import time
-import traceback
 
 HERE = os.path.dirname(os.path.abspath(__file__))
 ROOT = os.path.dirname(os.path.dirname(HERE))
@@ -19,20 +18,11 @@ BUILD = os.path.abspath(os.environ.get("BUILD", os.path.join(ROOT, "build")))
 sys.path.insert(0, os.path.join(ROOT, "tests/cli"))
 
 from agent_client import Agent, Client, Closed, connected, error, machine_slot, slot_key  # noqa: E402,F401
+from checks import check, is_, run_tests  # noqa: E402,F401
 
 KEY = bytes(range(32))
 PROVIDER = '{"slug":"slack"}'
 FRESH = 3600000
-
-
-def is_(actual, expected):
-    if actual != expected:
-        raise AssertionError(f"got {actual!r}, want {expected!r}")
-
-
-def check(condition, what):
-    if not condition:
-        raise AssertionError(what)
 
 
 def until(condition, what, seconds=10):
@@ -225,21 +215,3 @@ def founded():
     finally:
         world.end()
         shutil.rmtree(folder, ignore_errors=True)
-
-
-def run_tests(names):
-    """Each function test_... of `names` is one test; its words are the test's."""
-    tests = [(name, function) for name, function in names.items() if name.startswith("test_") and callable(function)]
-    wanted = sys.argv[1:]
-    tests = [(name, function) for name, function in tests if not wanted or name in wanted]
-    print(f"1..{len(tests)}", flush=True)
-    failed = False
-    for number, (name, function) in enumerate(tests, 1):
-        try:
-            function()
-            print(f"ok {number} - {name[5:].replace('_', ' ')}", flush=True)
-        except Exception:
-            failed = True
-            print(f"not ok {number} - {name[5:].replace('_', ' ')}")
-            print("".join("# " + line for line in traceback.format_exc().splitlines(True)), flush=True)
-    sys.exit(1 if failed else 0)
