@@ -128,6 +128,9 @@ static enum status try_keys(struct contact *contact, const struct keys *keys, st
     for (size_t i = 0; status == STATUS_WRONG_KEY && i < keys->count; i++) {
         at = i;
         status = contact_call(contact, "Unlock", NULL, &keys->keys[i], failure, &reply);
+        /* Its slot was removed since the key was derived. */
+        if (status == STATUS_NOT_FOUND)
+            status = STATUS_WRONG_KEY;
     }
     /* The new password is in use, so the one before it is over. */
     if (status == STATUS_OK && at == 0 && keys->count == KEYS_MAX)

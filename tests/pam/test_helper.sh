@@ -30,6 +30,10 @@ is "keys that are none" "$(asked session keys=KEYS=00)" "0 bad_job"
 keys=$(asked derive password=pw)
 has "keys are derived" "$keys" "0 done KEYS="
 is "... and open the vault" "$(asked session "keys=${keys#0 done }")" "0 done SESSION_KEY=session-$CANARY"
+lock
+gone=$(printf '%032d.%064d' 0 0)
+is "a key whose slot is not there any more" "$(asked session "keys=KEYS=$gone")" "0 wrong"
+is "... beside one whose slot is" "$(asked session "keys=KEYS=$gone,${keys#*KEYS=}")" "0 done SESSION_KEY=session-$CANARY"
 is "an open one needs no password" "$(asked session)" "0 done SESSION_KEY=session-$CANARY"
 is "a step that is not there" "$(asked session step=elsewhere)" "0 no_step"
 is "a step whose name is none" "$(asked session step=a//b)" "0 bad_job"
