@@ -5,6 +5,7 @@
 #include "agent/task.h"
 #include "agent/turn.h"
 #include "base/clock.h"
+#include "spawned.h"
 #include "token_fixture.h"
 
 #include <malloc.h>
@@ -161,20 +162,11 @@ static char job[4096]; /* that take_helper read last */
 /* The helper's end of the next task, whose job was read; -1 if there is none. */
 static int take_helper(void)
 {
-    union {
-        struct cmsghdr header;
-        char bytes[CMSG_SPACE(sizeof(int))];
-    } control;
-    char byte;
-    struct iovec content = {.iov_base = &byte, .iov_len = 1};
-    struct msghdr message = {
-        .msg_iov = &content, .msg_iovlen = 1, .msg_control = &control, .msg_controllen = sizeof control};
-    int helper;
+    const int helper = spawned_take(spawned);
 
     memset(job, 0, sizeof job);
-    if (recvmsg(spawned, &message, MSG_CMSG_CLOEXEC | MSG_DONTWAIT) != 1)
+    if (helper < 0)
         return -1;
-    memcpy(&helper, CMSG_DATA(CMSG_FIRSTHDR(&message)), sizeof helper);
     tasks_serve(&tasks);
     assert_true(recv(helper, job, sizeof job - 1, MSG_DONTWAIT) > 0);
     return helper;

@@ -2,6 +2,7 @@
 #include "agent/task.h"
 #include "base/cleanup.h"
 #include "base/clock.h"
+#include "spawned.h"
 
 #include <errno.h>
 #include <poll.h>
@@ -72,25 +73,6 @@ static int stop(void **state)
     return 0;
 }
 
-/* The helper's end, as the spawner gets it. */
-static int take_descriptor(void)
-{
-    union {
-        struct cmsghdr header;
-        char bytes[CMSG_SPACE(sizeof(int))];
-    } control;
-    char byte;
-    struct iovec content = {.iov_base = &byte, .iov_len = 1};
-    struct msghdr message = {
-        .msg_iov = &content, .msg_iovlen = 1, .msg_control = &control, .msg_controllen = sizeof control};
-    int descriptor;
-
-    assert_int_equal(recvmsg(spawned, &message, MSG_CMSG_CLOEXEC | MSG_DONTWAIT), 1);
-    assert_non_null(CMSG_FIRSTHDR(&message));
-    memcpy(&descriptor, CMSG_DATA(CMSG_FIRSTHDR(&message)), sizeof descriptor);
-    return descriptor;
-}
-
 static struct task *begin(const char *job, bool person, uint64_t limit_ms,
                           const struct task_listener *listens, int *ret_helper)
 {
@@ -100,7 +82,8 @@ static struct task *begin(const char *job, bool person, uint64_t limit_ms,
     assert_true(secret_append_text(&line, job));
     assert_int_equal(task_start(&tasks, &line, person, limit_ms, listens, NULL, &failure, &task), STATUS_OK);
     assert_null(line.bytes);
-    *ret_helper = take_descriptor();
+    *ret_helper = spawned_take(spawned);
+    assert_true(*ret_helper >= 0);
     return task;
 }
 
