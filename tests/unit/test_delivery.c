@@ -67,18 +67,9 @@ static void force_property(const char *app, const char *property, const char *va
 static enum status bind_with(const char *path, const char *account, const char *only, const char *environment,
                              bool dangerous)
 {
-    JSON_FREEP struct json *properties = NULL;
-    JSON_FREEP struct json *names = NULL;
     struct binding_change change = {.path = path, .account = account, .allow_dangerous_name = dangerous};
 
-    if (only != NULL)
-        world_parse(only, &properties);
-    if (environment != NULL)
-        world_parse(environment, &names);
-    change.only = properties;
-    change.environment = names;
-    world_begin("bind");
-    return world_end(binding_bind(world.vault, &change, &world.leaf, &world.failure, &world.writer));
+    return world_bind_with(change, only, environment);
 }
 
 /* What ShowStep says of one name: its state, and who decided. */

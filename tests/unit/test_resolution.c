@@ -56,19 +56,9 @@ static void add(const char *app, const char *label, const char *properties)
 static void bind_only(const char *path, const char *account, const char *alias, const char *only,
                       const char *environment)
 {
-    JSON_FREEP struct json *properties = NULL;
-    JSON_FREEP struct json *names = NULL;
     struct binding_change change = {.path = path, .account = account, .alias = alias};
 
-    if (only != NULL)
-        world_parse(only, &properties);
-    if (environment != NULL)
-        world_parse(environment, &names);
-    change.only = properties;
-    change.environment = names;
-    world_begin("bind");
-    assert_int_equal(
-        world_end(binding_bind(world.vault, &change, &world.leaf, &world.failure, &world.writer)), STATUS_OK);
+    assert_int_equal(world_bind_with(change, only, environment), STATUS_OK);
 }
 
 static void block(const char *path, const char *name)

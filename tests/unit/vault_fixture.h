@@ -181,12 +181,27 @@ static inline enum status world_set_account(const char *account, const char *pro
     return status;
 }
 
-static inline enum status world_bind(const char *path, const char *account, const char *alias)
+/* `only` and `environment` are those of the change as JSON, or NULL. */
+static inline enum status world_bind_with(struct binding_change change, const char *only,
+                                          const char *environment)
 {
-    struct binding_change change = {.path = path, .account = account, .alias = alias};
+    CLEANUP(json_freep) struct json *properties = NULL;
+    CLEANUP(json_freep) struct json *names = NULL;
 
+    if (only != NULL)
+        world_parse(only, &properties);
+    if (environment != NULL)
+        world_parse(environment, &names);
+    change.only = properties;
+    change.environment = names;
     world_begin("bind");
     return world_end(binding_bind(world.vault, &change, &world.leaf, &world.failure, &world.writer));
+}
+
+static inline enum status world_bind(const char *path, const char *account, const char *alias)
+{
+    return world_bind_with((struct binding_change){.path = path, .account = account, .alias = alias}, NULL,
+                           NULL);
 }
 
 /* `count` leaves in one turn that change no row. */
