@@ -22,6 +22,8 @@ import socket
 import sys
 import threading
 
+from listening import frames, listen
+
 INTERFACE = "io.stepvault.Agent."
 pasted = threading.Semaphore(0)
 writing = threading.Lock()
@@ -73,47 +75,23 @@ def connect(folder, connection, number, scene):
             return
 
 
-def serve(folder, connection, number):
-    pending = b""
-    try:
-        while True:
-            data = connection.recv(1 << 20)
-            if not data:
-                return
-            pending += data
-            while b"\0" in pending:
-                frame, pending = pending.split(b"\0", 1)
-                request = json.loads(frame)
-                record(folder, {**request, "connection": number})
-                method, parameters = request["method"][len(INTERFACE):], request.get("parameters", {})
-                answer = play(folder).get(method, {})
-                if method == "Connect":
-                    connect(folder, connection, number, answer.get(parameters["flow"], answer.get("any")))
-                    continue
-                send(connection, error_of(answer) if "error" in answer else {"parameters": answer})
-                if method == "AnswerConnect":
-                    pasted.release()
-    except OSError:
-        return
-    finally:
-        connection.close()
-
-
 def main():
     folder, path = sys.argv[1:]
-    listener = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
-    listener.bind(path)
-    listener.listen(64)
-    listener.settimeout(0.5)
-    number = 0
-    while os.path.isdir(folder):
-        try:
-            connection, _ = listener.accept()
-        except socket.timeout:
-            continue
-        connection.settimeout(None)
-        number += 1
-        threading.Thread(target=serve, args=(folder, connection, number), daemon=True).start()
+
+    def serve(connection, number):
+        for frame in frames(connection):
+            request = json.loads(frame)
+            record(folder, {**request, "connection": number})
+            method, parameters = request["method"][len(INTERFACE):], request.get("parameters", {})
+            answer = play(folder).get(method, {})
+            if method == "Connect":
+                connect(folder, connection, number, answer.get(parameters["flow"], answer.get("any")))
+                continue
+            send(connection, error_of(answer) if "error" in answer else {"parameters": answer})
+            if method == "AnswerConnect":
+                pasted.release()
+
+    listen(folder, path, serve)
 
 
 main()

@@ -29,8 +29,9 @@ import os
 import socket
 import struct
 import sys
-import threading
 import time
+
+from listening import attend, frames, listen
 
 
 def answer_of(folder, request):
@@ -100,56 +101,30 @@ def record(folder, connection, frame):
     return request
 
 
-def serve(folder, connection):
-    pending = b""
-    try:
-        while True:
-            data = connection.recv(1 << 20)
-            if not data:
-                return
-            pending += data
-            while b"\0" in pending:
-                frame, pending = pending.split(b"\0", 1)
-                request = record(folder, connection, frame)
-                answer = answer_of(folder, request)
-                if "zeros" in answer:
-                    send(connection, b'{"parameters":{"environment":"' + b"0" * answer["zeros"], answer)
-                    return
-                if "raw" not in answer:
-                    send(connection, json.dumps(reply_to(answer, request)).encode() + b"\0", answer)
-                    continue
-                send(connection, base64.b64decode(answer["raw"]), answer)
-                if answer.get("then") != "stay":
-                    return
-    except OSError:
-        return
-    finally:
-        connection.close()
-
-
-def listen(folder, path):
-    listener = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
-    listener.bind(path)
-    listener.listen(64)
-    listener.settimeout(1)
-    while os.path.isdir(folder):
-        try:
-            connection, _ = listener.accept()
-        except socket.timeout:
-            continue
-        connection.settimeout(None)
-        threading.Thread(target=serve, args=(folder, connection), daemon=True).start()
-
-
 def main():
     folder = sys.argv[1]
+
+    def serve(connection, _):
+        for frame in frames(connection):
+            request = record(folder, connection, frame)
+            answer = answer_of(folder, request)
+            if "zeros" in answer:
+                send(connection, b'{"parameters":{"environment":"' + b"0" * answer["zeros"], answer)
+                return
+            if "raw" not in answer:
+                send(connection, json.dumps(reply_to(answer, request)).encode() + b"\0", answer)
+                continue
+            send(connection, base64.b64decode(answer["raw"]), answer)
+            if answer.get("then") != "stay":
+                return
+
     if "--connection" in sys.argv:
         number = int(sys.argv[sys.argv.index("--connection") + 1])
         with open(os.path.join(folder, "agent-argv.json"), "w", encoding="utf-8") as file:
             json.dump({"argv": sys.argv[2:], "fds": sorted(os.listdir("/proc/self/fd"), key=int)}, file)
-        serve(folder, socket.socket(fileno=number))
+        attend(serve, socket.socket(fileno=number), number)
     else:
-        listen(folder, sys.argv[2])
+        listen(folder, sys.argv[2], serve)
 
 
 main()
