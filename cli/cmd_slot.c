@@ -168,6 +168,33 @@ static enum status check_place(const struct addition *addition, const struct key
     return STATUS_OK;
 }
 
+/* Whoever will be asked for what authorises is told first what cannot be, and asked for the recovery code
+ * where no passphrase opens the vault. */
+static enum status look_ahead(struct exchange *exchange, const struct option_values *options,
+                              const struct addition *addition, struct failure *failure, bool *ret_asks_code)
+{
+    struct key_headers headers = {.count = 0};
+    const struct slot_header *header;
+    struct failure ignored;
+    enum status status;
+
+    if (exchange->has_key_file || option_flag(options, "passphrase-fd") ||
+        option_flag(options, "recovery-code-fd"))
+        return ask_check_vault(exchange->vault, failure);
+    status = exchange_open(exchange, failure);
+    if (status == STATUS_OK)
+        status = exchange_list_slots(exchange, failure, &headers);
+    exchange_reset(exchange);
+    if (status == STATUS_OK)
+        status = check_place(addition, &headers, failure);
+    if (status != STATUS_OK)
+        return status;
+    status = key_find_header(&headers, SLOT_PASSPHRASE, failure, &header);
+    *ret_asks_code =
+        status != STATUS_OK && key_find_header(&headers, SLOT_RECOVERY, &ignored, &header) == STATUS_OK;
+    return *ret_asks_code ? STATUS_OK : status;
+}
+
 /* What a person types for the new slot is asked for before the connection is opened; the rest is made after
  * the agent has shown that there is a vault to add it to. */
 static enum status make_slot(const struct invocation *invocation, const struct addition *addition,
@@ -226,6 +253,7 @@ static enum status cmd_slot_add(struct invocation *invocation, struct failure *f
     const struct option_values *options = &invocation->options;
     struct key_headers headers = {.count = 0};
     struct addition addition = {0};
+    bool asks_code = false;
     enum status status = read_addition(options, failure, &addition);
 
     /* The key file named here is the new slot's, unless the new slot has none. */
@@ -234,9 +262,9 @@ static enum status cmd_slot_add(struct invocation *invocation, struct failure *f
                                 addition.kind == SLOT_MACHINE ? NULL : option_text(options, "key-file"),
                                 failure, &exchange);
     if (status == STATUS_OK)
-        status = ask_check_vault(exchange.vault, failure);
+        status = look_ahead(&exchange, options, &addition, failure, &asks_code);
     if (status == STATUS_OK)
-        status = authority_read(&exchange, options, false, failure, &authority);
+        status = authority_read(&exchange, options, asks_code, failure, &authority);
     if (status == STATUS_OK && addition.kind == SLOT_PASSPHRASE)
         status = prompt_new_passphrase(addition.passphrase_fd, failure, &typed);
     if (status == STATUS_OK && addition.kind == SLOT_LOGIN)
@@ -411,8 +439,8 @@ const struct command cmd_slot_commands[] = {
                 "password, with which pam_stepvault(8) opens the vault; or a recovery code, which goes where that of "
                 "`stepvault init` goes.\n"
                 "\n"
-                "Needs the passphrase anew, the recovery code, or a key file: the one that --key-file names or, where that "
-                "is the new one, that of $STEPVAULT_KEY_FILE or $CREDENTIALS_DIRECTORY. Works on a locked vault too.",
+                "Needs the passphrase anew, or the recovery code where there is none, or a key file: that of --key-file or, "
+                "where that is the new one, of $STEPVAULT_KEY_FILE or $CREDENTIALS_DIRECTORY. Works on a locked vault too.",
     },
     {
         .name = "slot", .subcommand = "remove", .run = cmd_slot_remove, .method = "RemoveSlot",

@@ -32,6 +32,9 @@ fails "a third is refused before anything is derived" 1 "--replace puts one in t
     stepvault slot add --login --passphrase-fd 5 --new-passphrase-fd 6 5< "$scratch/pass" 6<<< "third $CANARY"
 is "slots are listed as they were made" "$(stepvault slot list | cut -f1 | tr '\n' ' ')" "passphrase login login "
 is "... the later password's last" "$(stepvault slot list | cut -f3 | sort -c 2>&1)" ""
+shown=$(python3 "$here/terminal.py" -- stepvault slot add --login)
+has "on a terminal, too, where nothing was typed yet" "$shown" "--replace puts one in the place of both"
+lacks "... nor asked for" "$shown" "assphrase"
 for password in login later; do
     stepvault lock
     succeeds "the $password password opens it" stepvault unlock --passphrase-fd 5 5<<< "$password $CANARY"
@@ -69,6 +72,18 @@ succeeds "opens a vault that has no passphrase" stepvault unlock --passphrase-fd
 stepvault lock
 python3 "$here/terminal.py" "Login password: " "login $CANARY" -- stepvault unlock > "$scratch/shown"
 is "and is what is asked for" "$(stepvault status | sed -n 's/^state\t//p')" open
+stepvault lock
+
+# What authorises where there is no passphrase.
+shown=$(STEPVAULT_KEY_FILE='' python3 "$here/terminal.py" -- stepvault slot add --login)
+has "who has no key file at hand is told what opens the vault" "$shown" "the vault has no passphrase slot; it has: "
+lacks "... and asked for nothing" "$shown" "assphrase: "
+export STEPVAULT_VAULT="$scratch/data/coded/vault.db"
+stepvault init --key-file "$scratch/machine.key" --recovery-fd 4 4> "$scratch/code" 2>> "$scratch/notes"
+shown=$(python3 "$here/terminal.py" "ecovery code: " "$(cat "$scratch/code")" "Login password: " "login $CANARY" "again: " "login $CANARY" -- \
+    stepvault slot add --login --kdf-time 0)
+is "the recovery code is asked for where there is one" "$(stepvault slot list | cut -f1 | sort | tr '\n' ' ')" "login machine recovery "
+lacks "... and nothing else" "$shown" "never asked"
 stepvault lock
 
 # ---- rekey: the password's slot goes on where the password is given ----
