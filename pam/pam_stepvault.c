@@ -231,8 +231,7 @@ EXPORTED int pam_sm_open_session(pam_handle_t *pamh, int flags, int argc, const 
 
     (void)flags;
     /* Whatever comes of it, what was to cross the bridge does not stay in the environment. */
-    if (keys != NULL)
-        secrets.keys = (struct message_text){.bytes = keys, .size = shim_bridge_take(pamh, uid, keys)};
+    secrets.keys = (struct message_text){.bytes = keys, .size = shim_bridge_take(pamh, uid, keys)};
     secrets.password = shim_stash_get(pamh, uid);
     shim_time_take_over(pamh);
     if (started)

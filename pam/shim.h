@@ -62,8 +62,9 @@ bool shim_bridge_put(pam_handle_t *pamh, uid_t uid, const uint8_t *keys, size_t 
 #define SHIM_BRIDGE_DIGITS 16u
 size_t shim_bridge_read(const char *text, char name[SHIM_BRIDGE_DIGITS + 1],
                         uint8_t random[MESSAGE_TEXT_MAX]);
-/* Takes what was handed over for this user, once. Returns its size; 0 where there is nothing. */
-size_t shim_bridge_take(pam_handle_t *pamh, uid_t uid, uint8_t keys[MESSAGE_TEXT_MAX]);
+/* Takes what was handed over for this user, once, in MESSAGE_TEXT_MAX bytes; with NULL only what PAM's
+ * environment has of it is taken away. Returns its size; 0 where there is nothing. */
+size_t shim_bridge_take(pam_handle_t *pamh, uid_t uid, uint8_t *keys);
 
 /* How much of the deadline is left to this login, of which calls have spent some. */
 unsigned shim_time_left(pam_handle_t *pamh, unsigned deadline_ms);

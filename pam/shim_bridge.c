@@ -162,10 +162,10 @@ size_t shim_bridge_read(const char *text, char name[SHIM_BRIDGE_DIGITS + 1], uin
                : 0;
 }
 
-size_t shim_bridge_take(pam_handle_t *pamh, uid_t uid, uint8_t keys[MESSAGE_TEXT_MAX])
+size_t shim_bridge_take(pam_handle_t *pamh, uid_t uid, uint8_t *keys)
 {
     const char *text = pam_getenv(pamh, VARIABLE);
-    struct bridge *bridge = text != NULL ? shim_memory_allocate(sizeof(*bridge)) : NULL;
+    struct bridge *bridge = text != NULL && keys != NULL ? shim_memory_allocate(sizeof(*bridge)) : NULL;
     int folder = open_folder(false);
     size_t size = 0;
 

@@ -46,6 +46,7 @@ if grep -q __asan_init "$host"; then
 else
     scant little-memory
     scant no-memory
+    is "... what was to cross sshd's bridge does not stay in its environment" "$(value bridge)" "(null)"
 fi
 lock
 out=$(in_host forks-between)
