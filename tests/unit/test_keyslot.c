@@ -3,23 +3,9 @@
 
 #include "vault_fixture.h"
 
-static struct vault_new_slot slot_of(enum slot_kind kind, uint8_t number)
-{
-    struct vault_new_slot slot = {
-        .header = {.kind = kind, .created_ms = 5}
-    };
-
-    if (kind == SLOT_PASSPHRASE || kind == SLOT_LOGIN)
-        slot.header.kdf = (struct slot_kdf){.memory_kib = 65536, .passes = 3, .lanes = 4};
-    memset(slot.header.id, number, sizeof slot.header.id);
-    memset(slot.header.kdf.salt, number, sizeof slot.header.kdf.salt);
-    memset(slot.key, number, sizeof slot.key);
-    return slot;
-}
-
 static enum status add(enum slot_kind kind, uint8_t number)
 {
-    struct vault_new_slot slot = slot_of(kind, number);
+    struct vault_new_slot slot = world_slot(kind, number);
 
     world_begin("add-slot");
     return world_end(vault_add_slot(world.vault, &slot, &world.failure));
@@ -27,7 +13,7 @@ static enum status add(enum slot_kind kind, uint8_t number)
 
 static enum status remove_slot(uint8_t number)
 {
-    struct vault_new_slot slot = slot_of(SLOT_MACHINE, number);
+    struct vault_new_slot slot = world_slot(SLOT_MACHINE, number);
 
     world_begin("remove-slot");
     return world_end(vault_remove_slot(world.vault, slot.header.id, &world.failure));
@@ -37,7 +23,7 @@ static uint8_t replaced[SLOT_ID_SIZE];
 
 static enum status replace_kind(enum slot_kind kind, uint8_t number)
 {
-    struct vault_new_slot slot = slot_of(kind, number);
+    struct vault_new_slot slot = world_slot(kind, number);
 
     world_begin("add-slot");
     return world_end(vault_replace_slot(world.vault, &slot, &world.failure, replaced));
@@ -133,7 +119,7 @@ static void a_slot_of_no_kind_or_of_a_taken_id_is_refused(void **state)
 
 static void a_slot_cannot_take_the_place_of_another_row(void **state)
 {
-    struct vault_new_slot slot = slot_of(SLOT_MACHINE, 1);
+    struct vault_new_slot slot = world_slot(SLOT_MACHINE, 1);
 
     (void)state;
     /* A record's id, as an account's is to be seen. */
@@ -218,7 +204,7 @@ static void the_last_slot_for_every_day_stays(void **state)
 
 static void a_rolled_back_slot_change_is_none(void **state)
 {
-    struct vault_new_slot slot = slot_of(SLOT_PASSPHRASE, 1);
+    struct vault_new_slot slot = world_slot(SLOT_PASSPHRASE, 1);
 
     (void)state;
     world_begin("add-slot");
@@ -238,7 +224,7 @@ static void a_vault_is_not_made_with_slots_that_break_a_rule(void **state)
     (void)state;
     snprintf(path, sizeof path, "%s/other.db", world.folder);
     for (size_t i = 0; i < sizeof slots / sizeof slots[0]; i++)
-        slots[i] = slot_of(SLOT_MACHINE, (uint8_t)(i + 1));
+        slots[i] = world_slot(SLOT_MACHINE, (uint8_t)(i + 1));
     assert_int_equal(vault_create(path, slots, 0, &caller, &world.failure, &vault), STATUS_INVALID);
     assert_int_equal(vault_create(path, slots, VAULT_SLOTS_MAX + 1, &caller, &world.failure, &vault),
                      STATUS_INVALID);

@@ -318,23 +318,9 @@ static void nothing_of_the_old_epoch_is_left_in_the_file(void **state)
 
 /* ---- Slots and keys ---- */
 
-static struct vault_new_slot slot_of(enum slot_kind kind, uint8_t number)
-{
-    struct vault_new_slot slot = {
-        .header = {.kind = kind, .created_ms = number}
-    };
-
-    if (kind == SLOT_PASSPHRASE || kind == SLOT_LOGIN)
-        slot.header.kdf = (struct slot_kdf){.memory_kib = 65536, .passes = 3, .lanes = 4};
-    memset(slot.header.id, number, sizeof slot.header.id);
-    memset(slot.header.kdf.salt, number, sizeof slot.header.kdf.salt);
-    memset(slot.key, number, sizeof slot.key);
-    return slot;
-}
-
 static void add(enum slot_kind kind, uint8_t number)
 {
-    struct vault_new_slot slot = slot_of(kind, number);
+    struct vault_new_slot slot = world_slot(kind, number);
 
     world_begin("add-slot");
     assert_int_equal(world_end(vault_add_slot(world.vault, &slot, &world.failure)), STATUS_OK);
@@ -343,7 +329,7 @@ static void add(enum slot_kind kind, uint8_t number)
 /* The slot `number` goes on under another salt, with the key `number` + 100. */
 static void keep(size_t at, enum slot_kind kind, uint8_t number)
 {
-    slots[at] = slot_of(kind, number);
+    slots[at] = world_slot(kind, number);
     memset(slots[at].header.kdf.salt, number + 100, sizeof slots[at].header.kdf.salt);
     memset(slots[at].key, number + 100, sizeof slots[at].key);
     slots[at].header.created_ms = 99;
@@ -376,7 +362,7 @@ static void only_the_slots_that_are_named_open_the_vault(void **state)
     keep(0, SLOT_PASSPHRASE, 1);
     keep(1, SLOT_MACHINE, 4);
     memset(slots[1].header.id, 55, sizeof slots[1].header.id); /* a key file's slot is found by its key */
-    slots[2] = slot_of(SLOT_RECOVERY, 5);
+    slots[2] = world_slot(SLOT_RECOVERY, 5);
     assert_int_equal(rekey(3), STATUS_OK);
     assert_int_equal(outcome.removed_count, 3); /* the world's, the login's, the old recovery code's */
     assert_int_equal(vault_list_slots(world.vault, &world.failure, &headers, &count), STATUS_OK);
@@ -464,13 +450,13 @@ static void a_set_of_slots_that_breaks_a_rule_changes_nothing(void **state)
     keep(1, SLOT_MACHINE, 4);
     assert_int_equal(check(2), STATUS_EXISTS);
     keep(0, SLOT_PASSPHRASE, 1);
-    slots[1] = slot_of(SLOT_PASSPHRASE, 6);
+    slots[1] = world_slot(SLOT_PASSPHRASE, 6);
     claims[1].continues = false;
     assert_int_equal(check(2), STATUS_EXISTS);
-    slots[1] = slot_of(SLOT_RECOVERY, 4); /* the id of another slot */
+    slots[1] = world_slot(SLOT_RECOVERY, 4); /* the id of another slot */
     memset(slots[1].header.kdf.salt, 6, sizeof slots[1].header.kdf.salt);
     assert_int_equal(check(2), STATUS_EXISTS);
-    slots[0] = slot_of(SLOT_RECOVERY, 6);
+    slots[0] = world_slot(SLOT_RECOVERY, 6);
     claims[0].continues = false;
     assert_int_equal(check(1), STATUS_INVALID);
     assert_int_equal(rekey(1), STATUS_INVALID);
@@ -494,7 +480,7 @@ static void what_is_refused_after_a_rekey_does_not_bring_the_old_keys_back(void 
     (void)state;
     furnish();
     keep_world_slot(1);
-    slots[1] = slot_of(SLOT_MACHINE, 5);
+    slots[1] = world_slot(SLOT_MACHINE, 5);
     assert_int_equal(rekey(2), STATUS_OK);
     assert_null(world.vault->former);
     assert_int_equal(count_all(), 2);

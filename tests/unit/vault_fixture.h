@@ -44,6 +44,21 @@ static const struct leaf_caller caller = {.uid = 1000, .gid = 1000, .pid = 42, .
 
 static const struct remark no_remark;
 
+/* One whose id, salt, key and time are all this number. */
+static inline struct vault_new_slot world_slot(enum slot_kind kind, uint8_t number)
+{
+    struct vault_new_slot slot = {
+        .header = {.kind = kind, .created_ms = number}
+    };
+
+    if (kind == SLOT_PASSPHRASE || kind == SLOT_LOGIN)
+        slot.header.kdf = (struct slot_kdf){.memory_kib = 65536, .passes = 3, .lanes = 4};
+    memset(slot.header.id, number, sizeof slot.header.id);
+    memset(slot.header.kdf.salt, number, sizeof slot.header.kdf.salt);
+    memset(slot.key, number, sizeof slot.key);
+    return slot;
+}
+
 static inline struct vault_key world_key(void)
 {
     struct vault_key key = {.has_slot = false};
