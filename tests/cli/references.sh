@@ -5,9 +5,8 @@
 # limit: 300
 # shellcheck disable=SC2016 # what stands in single quotes is for the template, or for the command's own shell
 here=$(cd "$(dirname "$0")" && pwd)
-if [ "$(id -u)" = 0 ] && [ -z "${OWN_MOUNTS-}" ] && unshare -m true 2> /dev/null; then
-    OWN_MOUNTS=1 exec unshare -m "$0" "$@"
-fi
+# shellcheck source=tests/cli/own_mounts.bash
+. "$here/own_mounts.bash"
 # shellcheck source=fixture.bash
 . "$here/fixture.bash"
 trap 'umount -l "$scratch/disk" 2> /dev/null; leave' EXIT

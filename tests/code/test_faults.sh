@@ -4,9 +4,8 @@
 # sanitize: yes
 # shellcheck disable=SC2016 # what stands in single quotes is the code's
 here=$(cd "$(dirname "$0")" && pwd)
-if [ "$(id -u)" = 0 ] && [ -z "${OWN_MOUNTS-}" ] && unshare -m true 2> /dev/null; then
-    OWN_MOUNTS=1 exec unshare -m "$0" "$@"
-fi
+# shellcheck source=tests/cli/own_mounts.bash
+. "$here/../cli/own_mounts.bash"
 # shellcheck source=code.bash
 . "$here/code.bash"
 trap 'umount -l "$scratch/disk" 2> /dev/null; leave' EXIT
