@@ -8,6 +8,7 @@ import contextlib
 import fcntl
 import os
 import pty
+import random
 import select
 import signal
 import struct
@@ -223,18 +224,23 @@ def what_outlives_it_goes_on():
     return terminal.end()[1].startswith("early ***\nended 0\nlate ***\n")
 
 
-def free_user(first):
-    """Who has no process: a zombie is one, too, and some machines keep those."""
+def free_user():
+    """Any of very many, since others try the same; one without a process, since zombies count, and some machines keep them."""
+    with open("/proc/self/uid_map", encoding="ascii") as file:
+        first, _, size = map(int, file.readlines()[-1].split())
     taken = set()
     for name in os.listdir("/proc"):
         with contextlib.suppress(OSError):
             taken.add(os.stat(f"/proc/{name}").st_uid)
-    return next(user for user in range(first, 60000) if user not in taken)
+    while True:
+        user = random.randrange(first + size // 2, min(first + size, 1 << 32) - 1)
+        if user not in taken:
+            return user
 
 
 def limited(processes):
     """The command of a user who may have so many processes, and reads what root can."""
-    user = free_user(10000 + 3 * (os.getpid() % 10000) + processes)
+    user = free_user()
     front = ["setpriv", f"--reuid={user}", f"--regid={user}", "--clear-groups", "--inh-caps=+dac_override", "--ambient-caps=+dac_override",
              "prlimit", f"--nproc={processes}:{processes}"]
     terminal = Terminal(["echo", "started"], front=front)
