@@ -11,7 +11,7 @@ here=$(realpath "$(dirname "$0")")
 . "$here/document.bash"
 
 installed=$scratch/root/usr/local
-make -C "$here/../.." --no-print-directory -s BUILD="$(dirname "$bin")" PREFIX=/usr/local DESTDIR="$scratch/root" install > "$scratch/made" 2>&1
+make -C "$here/../.." --no-print-directory -s -o all BUILD="$(dirname "$bin")" PREFIX=/usr/local DESTDIR="$scratch/root" install > "$scratch/made" 2>&1
 report $? "make install"
 
 # ---- the files ----
