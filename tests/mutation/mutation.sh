@@ -3,7 +3,7 @@
 # the file, must be noticed (main.c). TAP: a line for each kind of change and each table, with how many were noticed of how many
 # were tried.
 #
-#   SHARD=I/N  runs that part; without it one in 16, chosen by the commit; `all` runs everything
+#   SHARD=I/N  runs that part; without it one in 24, chosen by the commit; `all` runs everything
 #   POINT=...  runs what a failure names (a pattern, as for files)
 #   JOBS=N     processes side by side; default 2
 #   KEEP=DIR   leaves the vault there, or takes the one that is there
@@ -14,7 +14,7 @@ here=$(realpath "$(dirname "$0")")
 . "$here/make_vault.bash"
 mutate=$(dirname "$bin")/tests/mutation/mutate
 jobs=${JOBS:-2}
-SHARDS=${SHARDS:-16}
+SHARDS=${SHARDS:-24}
 
 # The part as "first count": of SHARD, or of the commit.
 choose() {

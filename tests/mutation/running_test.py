@@ -1,6 +1,6 @@
 """Writes to the file of a vault that an agent has open, all over it: a wrong value is never delivered. Prints TAP.
 
-Environment: SHARD=I/N takes every N-th case from the I-th on; without it one in 16, chosen by the commit; `all` takes all.
+Environment: SHARD=I/N takes every N-th case from the I-th on; without it one in 24, chosen by the commit; `all` takes all.
 """
 
 import os
@@ -18,7 +18,7 @@ sys.path.insert(0, os.path.join(os.path.dirname(HERE), "cli"))
 from foreign_test import NAMES, NEWER, OLDER, check, let_time_pass, opened, patch, read  # noqa: E402
 
 PAGE = 4096
-SHARDS = int(os.environ.get("SHARDS", "16"))
+SHARDS = int(os.environ.get("SHARDS", "24"))
 
 
 def shard():

@@ -2,7 +2,7 @@
 """The agent renews tokens: once for all who wait, durable before anybody is told, whatever helper, disk and callers do. TAP.
 
 sanitize: yes
-limit: 240
+limit: 480
 """
 
 import json

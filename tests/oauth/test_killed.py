@@ -3,7 +3,7 @@
 Three kinds of provider: one that had done nothing yet, one that rotated and takes the old token once more (leeway), and
 one that rotated and ends the grant. TAP.
 
-limit: 300
+limit: 480
 """
 
 import time
