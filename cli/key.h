@@ -83,7 +83,8 @@ enum status key_find_header(const struct key_headers *headers, enum slot_kind ki
                             const struct slot_header **ret_header);
 
 /* The slots that something typed may open, in the order in which they are tried: the passphrase's, then those
- * of login passwords, the latest first. Returns their number. */
+ * of login passwords, the latest first. A second that says it is the passphrase's is somebody else's and left
+ * out. Returns their number. */
 #define KEY_TYPED_MAX 3
 size_t key_find_typed(const struct key_headers *headers, const struct slot_header *ret_found[KEY_TYPED_MAX]);
 

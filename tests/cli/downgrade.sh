@@ -54,9 +54,11 @@ edit "UPDATE slots SET memory_kib = 4294967296 WHERE kind = 1"
 fails "a number that none can be" 1 "memory_kib" try_passphrase "$pass"
 
 # Two that say they are the passphrase's: one try would be two, and one of them somebody else's.
-edit "INSERT INTO slots SELECT randomblob(16), kind, memory_kib, passes, lanes, randomblob(16), created_ms, commitment, wrapped
-      FROM slots WHERE kind = 1"
-is "of two slots for a passphrase at most one is derived" "$(($(arenas "$pass") <= 1))" 1
+for id in 00000000000000000000000000000000 ffffffffffffffffffffffffffffffff; do
+    edit "INSERT INTO slots SELECT x'$id', kind, memory_kib, passes, lanes, randomblob(16), created_ms, commitment, wrapped
+          FROM slots WHERE kind = 1"
+    is "of two slots for a passphrase at most one is derived, the other being ${id::2}..." "$(($(arenas "$pass") <= 1))" 1
+done
 fails "... and the vault stays shut" 1 "" try_passphrase "$pass"
 fails "... by the key file, too" 1 "are not those it wrote" stepvault unlock --key-file "$scratch/key"
 

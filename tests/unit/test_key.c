@@ -145,6 +145,11 @@ static void slots_of_what_is_typed_are_tried_in_order(void **state)
     assert_ptr_equal(found[0], &headers.headers[4]);
     assert_ptr_equal(found[1], &headers.headers[3]);
     assert_ptr_equal(found[2], &headers.headers[1]);
+    headers.headers[2].kind = SLOT_PASSPHRASE;
+    headers.headers[3].kind = SLOT_RECOVERY;
+    assert_int_equal(key_find_typed(&headers, found), 2);
+    assert_ptr_equal(found[0], &headers.headers[2]);
+    assert_ptr_equal(found[1], &headers.headers[1]);
     headers.count = 1;
     assert_int_equal(key_find_typed(&headers, found), 0);
 }
