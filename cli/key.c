@@ -305,10 +305,10 @@ size_t key_find_typed(const struct key_headers *headers, const struct slot_heade
 
     for (size_t i = 0; i < headers->count && count < KEY_TYPED_MAX; i++) {
         const struct slot_header *header = &headers->headers[i];
-        const bool is_second = count > 0 && ret_found[0]->kind == SLOT_PASSPHRASE;
+        const bool has_passphrase = count > 0 && ret_found[0]->kind == SLOT_PASSPHRASE;
         size_t at = count;
 
-        if (header->kind != SLOT_LOGIN && (header->kind != SLOT_PASSPHRASE || is_second))
+        if (header->kind != SLOT_LOGIN && (header->kind != SLOT_PASSPHRASE || has_passphrase))
             continue;
         for (; at > 0 && goes_before(header, ret_found[at - 1]); at--)
             ret_found[at] = ret_found[at - 1];

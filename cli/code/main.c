@@ -12,8 +12,6 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
-#define CODE_FAILED 125 /* as `run` exits where it fails itself */
-
 static const char *child_path(void)
 {
     const char *path = getenv("PATH");
@@ -68,12 +66,12 @@ static enum status work_supervise(const struct work *work, struct failure *failu
         report_failure(failure, NULL);
     } else if (work->outcome != NULL) {
         status = outcome_write(work->outcome, work->given, work->language, work->mask, failure);
-        *ret_exit = CODE_FAILED;
+        *ret_exit = PROGRAM_RUN_FAILED;
         /* Who left nothing has said why, or has gone without a word, with a status that is its own. */
         if (status == STATUS_NOT_FOUND) {
             if (WEXITSTATUS(wait_status) == 0)
                 return status;
-            if (WEXITSTATUS(wait_status) != CODE_FAILED)
+            if (WEXITSTATUS(wait_status) != PROGRAM_RUN_FAILED)
                 report_failure(failure, NULL);
             status = STATUS_OK;
         }
@@ -152,7 +150,7 @@ int main(int argc, char **argv)
 {
     struct failure failure = {0};
     struct order order;
-    int exit_status = CODE_FAILED;
+    int exit_status = PROGRAM_RUN_FAILED;
 
     (void)argc;
     json_start();

@@ -19,8 +19,7 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
-#define SUPERVISE_FAILED 125 /* as `run` ends where it fails itself */
-#define LOOK_MS 250          /* how often a terminal in whose background we are is looked at */
+#define LOOK_MS 250 /* how often a terminal in whose background we are is looked at */
 
 /* Not taken: what is our own fault, and what stops those who touch a terminal from its background. */
 static const int LEFT_ALONE[] = {SIGSEGV, SIGBUS, SIGFPE, SIGILL, SIGABRT, SIGTRAP, SIGSYS, SIGTTIN, SIGTTOU};
@@ -85,7 +84,7 @@ static enum status fork_failed(struct failure *failure, int number)
 static void command_fail(void *context, int number)
 {
     const struct supervisor *supervisor = context;
-    struct refusal refusal = {.exit_status = SUPERVISE_FAILED};
+    struct refusal refusal = {.exit_status = PROGRAM_RUN_FAILED};
 
     fork_failed(&refusal.failure, number);
     (void)!write(supervisor->report, &refusal, sizeof(refusal));
@@ -416,7 +415,8 @@ static int status_told(const struct supervisor *supervisor)
 
     for (size_t i = 0; i < supervisor->outlets.count; i++)
         failed = failed || pump_has_failed(supervisor->outlets.of[i].pump);
-    return failed && supervisor->wait_status == 0 ? W_EXITCODE(SUPERVISE_FAILED, 0) : supervisor->wait_status;
+    return failed && supervisor->wait_status == 0 ? W_EXITCODE(PROGRAM_RUN_FAILED, 0)
+                                                  : supervisor->wait_status;
 }
 
 /* Somebody whom the command started still holds its output: that is scrubbed on without us. Where no process
@@ -478,7 +478,7 @@ enum status supervise(const struct supervision *supervision, struct failure *fai
     };
     enum status status;
 
-    *ret_exit = SUPERVISE_FAILED;
+    *ret_exit = PROGRAM_RUN_FAILED;
     places_fill();
     if (supervision->mask != NULL) {
         supervisor.finder = mask_finder(supervision->mask);

@@ -17,8 +17,9 @@ struct supervision {
 /* Starts the command and returns when it has ended, with what waitpid says of it; what it left running and
  * still writes is scrubbed on in the background. With a mask its stdout and stderr are ours: a pipe, or a
  * terminal of its own where they are one. Says on stderr, before it starts anything, which values are too
- * short to be masked. Fails where the command could not be started, with ret_exit as `run` then exits: 126
- * where it is the command (as program_exec says it), 125 where it is us. At most once a process. */
+ * short to be masked. Fails where the command could not be started, with ret_exit as `run` then exits:
+ * PROGRAM_NOT_EXECUTABLE where it is the command (as program_exec says it), PROGRAM_RUN_FAILED where it is
+ * us. At most once a process. */
 enum status supervise(const struct supervision *supervision, struct failure *failure, int *ret_exit,
                       int *ret_wait_status);
 

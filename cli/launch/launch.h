@@ -9,8 +9,6 @@
 #include <limits.h>
 #include <stdbool.h>
 
-#define LAUNCH_FAILED 125 /* exit status of `run` where it fails itself */
-
 /* Where a question goes. */
 struct launch {
     const char *purpose; /* "run" or "export" */

@@ -6,7 +6,10 @@
 
 #include <limits.h>
 
-#define PROGRAM_NOT_EXECUTABLE 126 /* exit statuses of `run`, as of env and timeout */
+/* Exit statuses of `run`, as of env and timeout: it failed itself; the program was found and could not be
+ * executed; or it was not found. */
+#define PROGRAM_RUN_FAILED 125
+#define PROGRAM_NOT_EXECUTABLE 126
 #define PROGRAM_NOT_FOUND 127
 
 #define PROGRAM_DEFAULT_PATH "/usr/local/bin:/usr/bin:/bin" /* where PATH is not set */

@@ -350,7 +350,7 @@ static enum status run_step(struct run *run, int argc, char **argv, struct failu
 
 int run_main(int argc, char **argv)
 {
-    CLEANUP(run_reset) struct run run = {.exit_status = LAUNCH_FAILED};
+    CLEANUP(run_reset) struct run run = {.exit_status = PROGRAM_RUN_FAILED};
     struct failure failure = {0};
 
     run_step(&run, argc, argv, &failure);
